@@ -1,0 +1,16 @@
+"""Who may do what, as a table. Pure. Asked by `app.access` for every command, query and join, and nowhere else."""
+
+from typing import Literal
+
+from recado.domain.values import Role
+
+Action = Literal["inbox.read", "message.send"]
+
+ALLOWED: dict[Action, frozenset[Role]] = {
+    "inbox.read": frozenset({"admin", "agent"}),
+    "message.send": frozenset({"admin", "agent"}),
+}
+
+
+def allows(role: Role, action: Action) -> bool:
+    return role in ALLOWED[action]

@@ -1,0 +1,104 @@
+"""a log record + the rows it speaks of → what screens are told. Pure; shapes and rooms are docs/events.md.
+
+Every record is told to its clinic's room exactly once, after its conversation's room where it concerns one message.
+The writer calls this with the state in hand, the follower with rows read later: one function, one truth.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+
+from recado.domain.events import Record
+from recado.domain.values import (
+    ClientKey,
+    ClinicId,
+    Conversation,
+    ConversationId,
+    Instant,
+    Message,
+    Seq,
+    Value,
+)
+
+
+class MessagePacket(Value, frozen=True, kw_only=True):
+    """`message:new` and `message:updated`, to the conversation's room."""
+
+    conversation_id: ConversationId
+    message: Message
+    timestamp: Instant
+    seq: Seq
+    client_key: ClientKey | None = None
+
+
+class ConversationPacket(Value, frozen=True, kw_only=True):
+    """`conversation:list:updated`, to the clinic's room; its `seq` moves the client's cursor."""
+
+    conversation_id: ConversationId
+    clinic_id: ClinicId
+    event_type: Literal["new", "updated", "deleted"]
+    timestamp: Instant
+    seq: Seq
+    client_key: ClientKey | None = None
+    conversation: Conversation
+
+
+class Told(Struct, frozen=True):
+    """A log record with the rows it speaks of, as they were then or as they are now."""
+
+    record: Record
+    conversation: Conversation
+    message: Message
+
+
+class Packet(NamedTuple):
+    """One delivery: the same payload, encoded once, to everybody in `room`."""
+
+    room: str
+    event: str
+    payload: Value
+
+
+def clinic_room(clinic_id: ClinicId) -> str:
+    return f"clinic:{clinic_id}"
+
+
+def conversation_room(conversation_id: ConversationId) -> str:
+    return f"conversation:{conversation_id}"
+
+
+MESSAGE_EVENTS = {
+    "MessageReceived": "message:new",
+    "MessageWritten": "message:new",
+    "MessageStatusChanged": "message:updated",
+}
+
+
+def packets(told: Told) -> Iterator[Packet]:
+    """The conversation-room packet, then the clinic-room packet, of one record."""
+    record, conversation, message = told.record, told.conversation, told.message
+    yield Packet(
+        conversation_room(conversation.id),
+        MESSAGE_EVENTS[record.type],
+        MessagePacket(
+            conversation_id=conversation.id,
+            message=message,
+            timestamp=record.at,
+            seq=record.seq,
+            client_key=record.client_key,
+        ),
+    )
+    yield Packet(
+        clinic_room(record.clinic_id),
+        "conversation:list:updated",
+        ConversationPacket(
+            conversation_id=conversation.id,
+            clinic_id=record.clinic_id,
+            event_type="new" if record.facts.get("opened") else "updated",
+            timestamp=record.at,
+            seq=record.seq,
+            client_key=record.client_key,
+            conversation=conversation,
+        ),
+    )

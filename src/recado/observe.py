@@ -1,0 +1,75 @@
+"""What the process tells its operator: log lines and metrics. Ids and numbers only; never a patient's words.
+
+A log line is one event name and fields. At debug level one connection (`connection`) and one message (`seq`,
+`message_id`) can be followed through every layer. Metrics carry no label that names a clinic or a person.
+"""
+
+import logging
+import sys
+from typing import Any, cast
+
+import structlog
+from prometheus_client import Counter, Histogram
+from structlog.typing import FilteringBoundLogger, Processor
+
+COMMANDS = Counter("recado_commands_total", "Commands by name and outcome code.", ["command", "code"])
+COMMIT_BATCH = Histogram(
+    "recado_commit_batch_size", "Commands per transaction.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+COMMIT_SECONDS = Histogram("recado_commit_seconds", "Time of one transaction, load to commit.")
+FEED_PULLS = Counter("recado_feed_pulls_total", "Reads of the log because a number was missing.")
+LOGINS = Counter("recado_logins_total", "Logins by outcome code.", ["code"])
+
+
+def configure(level: str, form: str) -> None:
+    """Send our log lines, and the libraries' warnings, to standard error as `console` or `json`."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: Processor = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, _without_text, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    library = logging.StreamHandler(sys.stderr)
+    library.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_text, renderer],
+            foreign_pre_chain=shared,
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[library], force=True)
+
+
+def get_logger(part: str) -> FilteringBoundLogger:
+    return cast(FilteringBoundLogger, structlog.get_logger(part=part))
+
+
+def _without_text(_logger: Any, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An exception is told by type and place. Its text may quote what broke it, so it never reaches a line."""
+    info = line.pop("exc_info", None)
+    error = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        line["error"] = type(error).__name__
+        line["trace"] = _places(error)
+    line.pop("exception", None)
+    return line
+
+
+def _places(error: BaseException) -> list[str]:
+    """The innermost five frames as `module:function:line`."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        places.append(f"{frame.f_globals.get('__name__')}:{frame.f_code.co_name}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return places[-5:]

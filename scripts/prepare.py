@@ -1,0 +1,206 @@
+"""Make what the other commands stand on, each part only if what it is made from has changed.
+
+    prepare.py app          .venv, Python packages, this project, Node, the web app
+    prepare.py app tools    and what lint, types and tests need, a browser among it
+
+A part's stamp in .stamps/ is a hash of its inputs' contents: a checkout changes every file's time, and must
+not cost a build. Standard library only, since nothing else is there yet; knows nothing of git.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+WEB = ROOT / "web"
+STAMPS = ROOT / ".stamps"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def main(goals: list[str]) -> None:
+    os.chdir(ROOT)
+    # As an exception, SIGTERM also ends the pip or npm that is being waited for.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with one_at_a_time():
+        if "app" in goals:
+            prepare_app()
+        if "tools" in goals:
+            prepare_tools()
+
+
+def prepare_app() -> None:
+    make_venv()
+    install("run")
+    make(
+        "project",
+        "this project",
+        inputs=[ROOT / "pyproject.toml", ROOT / "src/recado/__init__.py"],
+        output=BIN / "recado",
+        build=lambda: pip("--no-deps", "--no-build-isolation", "--editable", "."),
+    )
+    if not system_node():
+        install("node")
+    make(
+        "node_modules",
+        "web packages",
+        inputs=[WEB / "package-lock.json", WEB / "package.json"],
+        output=WEB / "node_modules/.package-lock.json",
+        # Development packages too, whatever NODE_ENV says, since they build the app. No package's own scripts.
+        build=lambda: npm("ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"),
+    )
+    make(
+        "webapp",
+        "web app",
+        inputs=web_sources(),
+        output=ROOT / "src/recado/webapp/index.html",
+        build=lambda: npm("run", "build"),
+    )
+
+
+def prepare_tools() -> None:
+    install("dev")
+    if not browser() and os.geteuid() == 0 and shutil.which("apt-get"):
+        install_browser()
+
+
+def make_venv() -> None:
+    """Make .venv, anew if its Python or its place changed: its scripts name both."""
+    python = getattr(sys, "_base_executable", sys.executable)  # the one outside, if the old .venv's runs this
+
+    def build() -> None:
+        for stamp in STAMPS.iterdir():  # they speak of what was installed in the old one
+            stamp.unlink()
+        run([python, "-m", "venv", "--clear", str(VENV)])
+
+    inputs = [str(ROOT), f"{sys.version_info.major}.{sys.version_info.minor}", sys.base_prefix]
+    make("venv", "Python environment", inputs, output=BIN / "pip", build=build)
+
+
+def install(name: str) -> None:
+    """Install requirements/{name}.txt, refusing whatever its hashes do not name."""
+    lock = ROOT / f"requirements/{name}.txt"
+    make(
+        name,
+        f"packages of requirements/{name}.txt",
+        inputs=[lock],
+        output=BIN,
+        build=lambda: pip("--require-hashes", "--requirement", str(lock)),
+    )
+
+
+def install_browser() -> None:
+    with progress("Chromium, from the distribution's packages"):
+        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        run(["apt-get", "update", "-q"], env=env)
+        # Ubuntu has only a snap; then the end-to-end stage says what is missing.
+        with contextlib.suppress(SystemExit):
+            run(["apt-get", "install", "-qy", "--no-install-recommends", "chromium"], env=env)
+
+
+def browser() -> str | None:
+    """Path of the browser for the end-to-end tests: $CHROMIUM, or the first known name on the PATH."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def system_node() -> bool:
+    """True if there are npm and a Node that Vite 8 runs on: 20.19 or a later 20, or 22.12 or later."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        return False
+    answer = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
+    try:
+        major, minor = (int(part) for part in answer.strip().lstrip("v").split(".")[:2])
+    except ValueError:
+        return False
+    return (major == 20 and minor >= 19) or (major, minor) >= (22, 12)
+
+
+def web_sources() -> list[Path]:
+    """What the built app depends on: sources, settings and the lock, but no tests, packages or reports."""
+    top = [path for path in WEB.glob("*") if path.suffix in {".html", ".json", ".ts"}]
+    deep = [path for folder in ("src", "public") for path in (WEB / folder).rglob("*")]
+    return [path for path in top + deep if path.is_file() and ".test." not in path.name]
+
+
+def tool_env() -> dict[str, str]:
+    """Our environment, with the tools installed in .venv before the machine's."""
+    return {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+
+
+def pip(*arguments: str) -> None:
+    command = [str(BIN / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    run([*command, "--quiet", *arguments])
+
+
+def npm(*arguments: str) -> None:
+    # found by hand: subprocess looks for a program in the PATH that we have, not in the one that we give
+    run([shutil.which("npm", path=tool_env()["PATH"]) or "npm", *arguments], cwd=WEB, env=tool_env())
+
+
+def make(
+    name: str, title: str, inputs: Iterable[Path | str], output: Path, build: Callable[[], None]
+) -> None:
+    """Build unless `output` is there and was made from the same inputs: contents of paths, and plain words."""
+    stamp, key = STAMPS / name, digest(inputs)
+    if output.exists() and stamp.exists() and stamp.read_text() == key:
+        return
+    with progress(title):
+        build()
+    stamp.write_text(key)
+
+
+def digest(inputs: Iterable[Path | str]) -> str:
+    whole = hashlib.sha256()
+    for part in sorted(inputs, key=str):
+        content = part.read_bytes() if isinstance(part, Path) else b""
+        name = part.relative_to(ROOT) if isinstance(part, Path) else part
+        whole.update(f"{name}\0{len(content)}\0".encode() + content)
+    return whole.hexdigest()
+
+
+@contextlib.contextmanager
+def progress(title: str) -> Iterator[None]:
+    print(f"preparing {title} ...", end=" ", flush=True)
+    start = time.monotonic()
+    yield
+    print(f"{time.monotonic() - start:.0f} s", flush=True)
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Two makes in one clone take turns."""
+    STAMPS.mkdir(exist_ok=True)
+    folder = os.open(STAMPS, os.O_RDONLY)  # locked until this process ends
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    yield
+    os.close(folder)
+
+
+def run(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
+    """Run it silently; if it fails, show all that it said and stop."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"failed\n\n{done.stdout}\n{' '.join(command)} ended with {done.returncode}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

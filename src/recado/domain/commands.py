@@ -4,7 +4,7 @@
 answers with the first result and changes nothing (design: `clientKey`, and a provider's own message id).
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple, assert_never
 
 from msgspec import Struct
 
@@ -71,3 +71,31 @@ class RecordDelivery(Struct, frozen=True, kw_only=True):
 
 
 Command = ReceiveMessage | SendMessage | RecordDelivery
+
+
+class CommandKey(NamedTuple):
+    """What makes a repeated command harmless: `key` is unique within `scope` and serves one `purpose` for ever."""
+
+    scope: str
+    key: str
+    purpose: str
+
+
+def channel_scope(channel_id: str) -> str:
+    """The scope of a provider's message ids, the patients' and, once it took them, ours."""
+    return f"channel:{channel_id}"
+
+
+def key_of(command: Command) -> CommandKey | None:
+    """None: repeating it is harmless by itself (a status only goes forwards)."""
+    match command:
+        case ReceiveMessage():
+            return CommandKey(channel_scope(command.channel.id), command.external_id, "receive")
+        case SendMessage():
+            return CommandKey(
+                f"member:{command.member_id}", command.client_key, f"send:{command.conversation_id}"
+            )
+        case RecordDelivery():
+            return None
+        case _:
+            assert_never(command)

@@ -1,0 +1,164 @@
+"""Rows ↔ values, in one place, both ways."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, select
+
+from recado.domain.accounts import Channel
+from recado.domain.events import Record
+from recado.domain.evolve import preview_of
+from recado.domain.values import Attachment, Author, ChannelRef, ContactRef, Conversation, Failure, Message
+from recado.store.tables import attachments, channels, contacts, conversations, events, messages
+
+_newest = messages.alias("newest")
+
+
+def select_conversations() -> Select[Any]:
+    """Conversations with their contact, channel kind and newest message; add WHERE, ORDER BY and LIMIT."""
+    joined: FromClause = (
+        conversations.join(contacts, contacts.c.id == conversations.c.contact_id)
+        .join(channels, channels.c.id == conversations.c.channel_id)
+        .outerjoin(_newest, _newest.c.id == conversations.c.last_message_id)
+    )
+    return select(
+        conversations,
+        contacts.c.name.label("contact_name"),
+        contacts.c.address.label("contact_address"),
+        channels.c.kind.label("channel_kind"),
+        *(column.label(f"newest_{column.name}") for column in _newest.c),
+    ).select_from(joined)
+
+
+def conversation_from(row: RowMapping) -> Conversation:
+    """A row of `select_conversations`."""
+    return Conversation(
+        id=row["id"],
+        clinic_id=row["clinic_id"],
+        contact=ContactRef(id=row["contact_id"], name=row["contact_name"], address=row["contact_address"]),
+        channel=ChannelRef(id=row["channel_id"], kind=row["channel_kind"]),
+        status=row["status"],
+        snoozed_until=row["snoozed_until"],
+        assignee_id=row["assignee_id"],
+        labels=tuple(row["labels"]),
+        last_message=preview_of(_message(row, (), prefix="newest_")) if row["last_message_id"] else None,
+        last_seq=row["last_seq"],
+        inbound_count=row["inbound_count"],
+        waiting_since=row["waiting_since"],
+        created_at=row["created_at"],
+        version=row["version"],
+        deleted=row["deleted"],
+    )
+
+
+def conversation_row(conversation: Conversation, last_inbound_seq: int) -> dict[str, Any]:
+    last = conversation.last_message
+    return {
+        "id": conversation.id,
+        "clinic_id": conversation.clinic_id,
+        "channel_id": conversation.channel.id,
+        "contact_id": conversation.contact.id,
+        "status": conversation.status,
+        "snoozed_until": conversation.snoozed_until,
+        "assignee_id": conversation.assignee_id,
+        "labels": list(conversation.labels),
+        "last_message_id": last.id if last else None,
+        "last_seq": conversation.last_seq,
+        "last_inbound_seq": last_inbound_seq,
+        "inbound_count": conversation.inbound_count,
+        "waiting_since": conversation.waiting_since,
+        "created_at": conversation.created_at,
+        "version": conversation.version,
+        "deleted": conversation.deleted,
+    }
+
+
+def messages_where(connection: Connection, *conditions: ColumnElement[bool], **limits: Any) -> list[Message]:
+    """Whole messages, attachments included. `limits`: `order_by`, `limit`."""
+    query = select(messages).where(*conditions)
+    if "order_by" in limits:
+        query = query.order_by(limits["order_by"])
+    if "limit" in limits:
+        query = query.limit(limits["limit"])
+    found = connection.execute(query).mappings().all()
+    files = _attachments_of(connection, [row["id"] for row in found if row["has_attachments"]])
+    return [_message(row, files.get(row["id"], ())) for row in found]
+
+
+def _attachments_of(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[Attachment, ...]]:
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    found: dict[str, tuple[Attachment, ...]] = {}
+    query = select(attachments).where(attachments.c.message_id.in_(wanted)).order_by(attachments.c.position)
+    for row in connection.execute(query):
+        file = Attachment(
+            id=row.id, kind=row.kind, mime_type=row.mime_type, size=row.size, name=row.name, status=row.status
+        )
+        found[row.message_id] = (*found.get(row.message_id, ()), file)
+    return found
+
+
+def _message(row: RowMapping, files: tuple[Attachment, ...], *, prefix: str = "") -> Message:
+    def field(name: str) -> Any:
+        return row[prefix + name]
+
+    failure = field("failure_code")
+    return Message(
+        id=field("id"),
+        conversation_id=field("conversation_id"),
+        kind=field("kind"),
+        direction=field("direction"),
+        author=Author(type=field("author_type"), id=field("author_id"), name=field("author_name")),
+        body=field("body"),
+        attachments=files,
+        reply_to=field("reply_to"),
+        client_key=field("client_key"),
+        status=field("status"),
+        failure=Failure(code=failure, message=field("failure_message")) if failure else None,
+        ordinal=field("ordinal"),
+        seq=field("seq"),
+        version=field("version"),
+        created_at=field("created_at"),
+        edited_at=field("edited_at"),
+        deleted=field("deleted"),
+    )
+
+
+def message_row(message: Message, clinic_id: int, sent_at: str | None) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "clinic_id": clinic_id,
+        "conversation_id": message.conversation_id,
+        "kind": message.kind,
+        "direction": message.direction,
+        "author_type": message.author.type,
+        "author_id": message.author.id,
+        "author_name": message.author.name,
+        "body": message.body,
+        "has_attachments": bool(message.attachments),
+        "reply_to": message.reply_to,
+        "client_key": message.client_key,
+        "status": message.status,
+        "failure_code": message.failure.code if message.failure else None,
+        "failure_message": message.failure.message if message.failure else None,
+        "ordinal": message.ordinal,
+        "seq": message.seq,
+        "version": message.version,
+        "sent_at": sent_at,
+        "created_at": message.created_at,
+        "edited_at": message.edited_at,
+        "deleted": message.deleted,
+    }
+
+
+def record_from(row: RowMapping) -> Record:
+    return Record(**row)
+
+
+def record_row(record: Record) -> dict[str, Any]:
+    return {column.name: getattr(record, column.name) for column in events.c}
+
+
+def channel_from(row: RowMapping) -> Channel:
+    return Channel(**row)

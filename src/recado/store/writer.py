@@ -1,0 +1,118 @@
+"""The group-committing writer: what waits is carried out in one transaction. Design section 3.3.
+
+Order: commit, then `on_commit` (feed, rooms, outbox), then the callers are answered. So an answer means committed,
+and everybody has been told.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from recado import observe
+from recado.domain.commands import Command
+from recado.errors import OverloadedError, RecadoError, RefusedError, UnavailableError
+from recado.store.batch import Committed, Outcome, Sources, carry_out
+from recado.store.database import Database
+
+MAX_WAITING = 10_000
+MAX_BATCH = 256
+
+log = observe.get_logger("store")
+
+Waiting = tuple[Command, asyncio.Future[Outcome]]
+
+
+class Writer:
+    """Takes commands from any task of one loop; `run` is the one task that carries them out."""
+
+    def __init__(self, database: Database, sources: Sources, on_commit: Callable[[Committed], None]) -> None:
+        self._database = database
+        self._sources = sources
+        self._on_commit = on_commit
+        self._waiting: deque[Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._closing = False
+
+    async def execute(self, command: Command) -> Outcome:
+        """Carry `command` out; the answer comes after the commit.
+
+        Raises the command's refusal; `overloaded` when MAX_WAITING commands wait; `unavailable` when the database
+        does not answer: then the command may or may not have been carried out, and its key makes it safe to repeat.
+        """
+        if self._closing:
+            raise UnavailableError
+        if len(self._waiting) >= MAX_WAITING:
+            raise OverloadedError
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, answer))
+        self._wake.set()
+        name = type(command).__name__
+        try:
+            outcome = await answer
+        except RecadoError as error:
+            observe.COMMANDS.labels(name, error.code).inc()
+            raise
+        observe.COMMANDS.labels(name, "repeated" if outcome.repeated else "ok").inc()
+        return outcome
+
+    async def run(self) -> None:
+        """Commit batch after batch until `close` was called and nothing waits."""
+        while self._waiting or not self._closing:
+            if not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+            await self._commit(batch)
+
+    def close(self) -> None:
+        """Refuse new commands; `run` ends once the waiting ones are done."""
+        self._closing = True
+        self._wake.set()
+
+    async def _commit(self, batch: Sequence[Waiting]) -> None:
+        """One transaction; if it fails, each command alone, so that one bad command harms no other."""
+        started = time.perf_counter()
+        commands = [command for command, _ in batch]
+
+        def work(connection: Connection) -> Committed:
+            return carry_out(connection, commands, self._sources)
+
+        try:
+            committed = await self._database.write(work)
+        except Exception as error:  # noqa: BLE001 - the task's top: told, answered, and the next batch goes on
+            await self._failed(batch, error)
+            return
+        observe.COMMIT_SECONDS.observe(time.perf_counter() - started)
+        observe.COMMIT_BATCH.observe(len(batch))
+        for told in committed.told:
+            record = told.record
+            log.debug(
+                "committed",
+                clinic_id=record.clinic_id,
+                seq=record.seq,
+                type=record.type,
+                conversation_id=record.conversation_id,
+                message_id=record.message_id,
+            )
+        self._on_commit(committed)
+        for (_, answer), outcome in zip(batch, committed.outcomes, strict=True):
+            if answer.done():
+                continue
+            if isinstance(outcome, RefusedError):
+                answer.set_exception(outcome)
+            else:
+                answer.set_result(outcome)
+
+    async def _failed(self, batch: Sequence[Waiting], error: Exception) -> None:
+        log.error("commit_failed", commands=len(batch), exc_info=error)
+        if len(batch) > 1:
+            for waiting in batch:
+                await self._commit([waiting])
+            return
+        [(_, answer)] = batch
+        if not answer.done():
+            answer.set_exception(error if isinstance(error, RecadoError) else RecadoError())

@@ -1,0 +1,26 @@
+"""Text from outside → text that every database and encoder takes. Pure; each edge that lets text in calls it.
+
+PostgreSQL refuses U+0000 in text, UTF-8 has no form for a lone surrogate, and both arrive: a browser or a
+provider cuts an emoji in two (docs/channels.md, "Text").
+"""
+
+import re
+
+MAX_NAME_CHARS = 200
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """`text` with U+FFFD in place of NUL characters and lone surrogates."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def is_clean(text: str) -> bool:
+    """Whether `clean` would leave `text` alone. An id that is not clean is refused, since two could become one."""
+    return _UNSTORABLE.search(text) is None
+
+
+def name_from(text: str, *, otherwise: str) -> str:
+    """A person's or a file's name for the screen: clean, one line, cut to MAX_NAME_CHARS; `otherwise` if empty."""
+    return " ".join(clean(text).split())[:MAX_NAME_CHARS].rstrip() or otherwise

@@ -1,0 +1,163 @@
+"""Socket.IO v5 packets: the text inside an Engine.IO message, and its grammar.
+
+`<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`. Must not know connections or what a packet's order means.
+Ruled by the Socket.IO protocol, revision 5; docs/realtime.md lists what is refused.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import Any
+
+from msgspec import Struct
+
+from recado.protocol import json_text
+from recado.protocol.violation import ViolationError
+
+ROOT = "/"
+MAX_ATTACHMENTS = 10  # clients with socket.io-parser ≥ 4.2.6 close on more
+RESERVED_EVENTS = frozenset(
+    {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
+)
+
+
+class PacketType(IntEnum):
+    CONNECT = 0
+    DISCONNECT = 1
+    EVENT = 2
+    ACK = 3
+    CONNECT_ERROR = 4
+    BINARY_EVENT = 5
+    BINARY_ACK = 6
+
+
+class Packet(Struct, frozen=True):
+    """`data` is the decoded JSON: dict or None for CONNECT, list for events and acks; attachments still to come."""
+
+    type: PacketType
+    namespace: str = ROOT
+    ack_id: int | None = None
+    data: Any = None
+    attachments: int = 0
+
+
+_HEAD = re.compile(
+    r"(?P<type>[0-6])(?:(?P<attachments>[0-9]{1,4})-)?(?:(?P<namespace>/[^,]*)(?:,|\Z))?(?P<ack_id>[0-9]{1,15})?"
+)
+_TYPES = {str(kind.value): kind for kind in PacketType}
+_BINARY = frozenset({PacketType.BINARY_EVENT, PacketType.BINARY_ACK})
+
+
+def decode(text: str) -> Packet:
+    """Raises ViolationError for whatever the grammar or the packet type does not allow."""
+    head = _HEAD.match(text)
+    if head is None:
+        raise ViolationError("a packet must begin with a type from 0 to 6")
+    digit, attachments, namespace, ack_id = head.groups()
+    kind = _TYPES[digit]
+    payload = text[head.end() :]
+    data = _decode_json(payload) if payload else None
+    if not _PAYLOADS[kind](data, absent=not payload):
+        raise ViolationError("a packet's payload must be of its type's shape")
+    return Packet(
+        kind,
+        namespace.partition("?")[0] if namespace else ROOT,
+        int(ack_id) if ack_id else None,
+        data,
+        _attachments(kind, attachments),
+    )
+
+
+def _decode_json(payload: str) -> Any:
+    try:
+        return json_text.decode(payload)
+    except ValueError:
+        raise ViolationError("a packet's payload must be JSON") from None
+
+
+def _attachments(kind: PacketType, digits: str | None) -> int:
+    """0 is refused as well: a header that nothing follows would never complete (CVE-2026-33151)."""
+    if kind not in _BINARY:
+        if digits is not None:
+            raise ViolationError("only binary packets have attachments")
+        return 0
+    if digits is None or not 1 <= int(digits) <= MAX_ATTACHMENTS:
+        raise ViolationError("a binary packet must have 1 to 10 attachments")
+    return int(digits)
+
+
+def _is_event(data: Any, *, absent: bool) -> bool:
+    """An array that begins with the event's name: a string that is not reserved, or a number."""
+    if absent or not isinstance(data, list) or not data:
+        return False
+    name = data[0]
+    if isinstance(name, str):
+        return name not in RESERVED_EVENTS
+    return isinstance(name, int | float) and not isinstance(name, bool)
+
+
+def _is_array(data: Any, *, absent: bool) -> bool:
+    return not absent and isinstance(data, list)
+
+
+_PAYLOADS: dict[PacketType, Callable[..., bool]] = {
+    PacketType.CONNECT: lambda data, *, absent: absent or isinstance(data, dict),
+    PacketType.DISCONNECT: lambda _data, *, absent: absent,
+    PacketType.EVENT: _is_event,
+    PacketType.ACK: _is_array,
+    PacketType.CONNECT_ERROR: lambda data, *, absent: not absent and isinstance(data, dict | str),
+    PacketType.BINARY_EVENT: _is_event,
+    PacketType.BINARY_ACK: _is_array,
+}
+
+
+def insert_attachments(data: Any, attachments: Sequence[bytes]) -> Any:
+    """`data` with every `{"_placeholder":true,"num":i}` replaced by attachment i.
+
+    Raises ViolationError if a placeholder names none.
+    """
+    try:
+        return _insert(data, attachments)
+    except RecursionError:
+        raise ViolationError("a packet's payload must not nest that deeply") from None
+
+
+def _insert(value: Any, attachments: Sequence[bytes]) -> Any:
+    if isinstance(value, list):
+        return [_insert(item, attachments) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("_placeholder") is not True:
+        return {key: _insert(item, attachments) for key, item in value.items()}
+    number = value.get("num")
+    if type(number) is not int or not 0 <= number < len(attachments):
+        raise ViolationError("a placeholder must name an attachment of its packet")
+    return attachments[number]
+
+
+def encode_connect(namespace: str, sid: str) -> bytes:
+    return _encode(PacketType.CONNECT, namespace, None, json_text.encode({"sid": sid}))
+
+
+def encode_connect_error(namespace: str, message: str, data: Any = None) -> bytes:
+    """Always an object: a bare string reaches a JavaScript client as an empty message."""
+    body = {"message": message} if data is None else {"message": message, "data": data}
+    return _encode(PacketType.CONNECT_ERROR, namespace, None, json_text.encode(body))
+
+
+def encode_disconnect(namespace: str) -> bytes:
+    return _encode(PacketType.DISCONNECT, namespace, None, b"")
+
+
+def encode_event(namespace: str, name: str, args: Sequence[Any], ack_id: int | None = None) -> bytes:
+    """Arguments are whatever `json_text.encode` takes; `msgspec.Raw` is JSON that was encoded before."""
+    return _encode(PacketType.EVENT, namespace, ack_id, json_text.encode((name, *args)))
+
+
+def encode_ack(namespace: str, ack_id: int, args: Sequence[Any]) -> bytes:
+    return _encode(PacketType.ACK, namespace, ack_id, json_text.encode(tuple(args)))
+
+
+def _encode(kind: PacketType, namespace: str, ack_id: int | None, payload: bytes) -> bytes:
+    head = str(kind.value) if namespace == ROOT else f"{kind.value}{namespace},"
+    return (head if ack_id is None else f"{head}{ack_id}").encode() + payload

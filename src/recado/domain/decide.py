@@ -85,6 +85,7 @@ def _receive(thread: Thread, command: ReceiveMessage, new_id: Callable[[], str])
         status_before=conversation.status if conversation else "open",
         status_after="open",
         sent_at=command.sent_at,
+        external_id=command.external_id,
     )
 
 

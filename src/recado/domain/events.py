@@ -41,6 +41,7 @@ class MessageReceived(Struct, frozen=True, kw_only=True):
     status_before: ConversationStatus
     status_after: ConversationStatus
     sent_at: Instant
+    external_id: str
 
 
 class MessageWritten(Struct, frozen=True, kw_only=True):

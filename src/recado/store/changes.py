@@ -1,6 +1,5 @@
 """What a batch will write: rows by table, collected event by event, saved with one statement per table."""
 
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from msgspec import Struct, field
@@ -11,7 +10,6 @@ from recado.domain.commands import (
     CommandKey,
     ReceiveMessage,
     RecordDelivery,
-    SendMessage,
     channel_scope,
     key_of,
 )
@@ -41,8 +39,10 @@ class Changes(Struct):
     conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
     opened: set[ConversationId] = field(default_factory=set)
     messages: dict[MessageId, Message] = field(default_factory=dict)
-    written: dict[MessageId, str | None] = field(default_factory=dict)
-    """New messages, with the time that the patient's phone gave them."""
+    written: dict[MessageId, dict[str, str | None]] = field(default_factory=dict)
+    """New messages, with what their provider said of them."""
+    taken: Rows = field(default_factory=list)
+    """The ids that providers gave to messages of ours."""
     contacts: Rows = field(default_factory=list)
     attachments: Rows = field(default_factory=list)
     keys: Rows = field(default_factory=list)
@@ -58,7 +58,7 @@ class Changes(Struct):
         self.messages[message.id] = message
         match event:
             case MessageReceived():
-                self.written[message.id] = event.sent_at
+                self.written[message.id] = {"sent_at": event.sent_at, "external_id": event.external_id}
                 if event.opened:
                     self.opened.add(conversation.id)
                     self.contacts.append(
@@ -71,7 +71,7 @@ class Changes(Struct):
                         }
                     )
             case MessageWritten():
-                self.written[message.id] = None
+                self.written[message.id] = {"sent_at": None, "external_id": None}
                 if message.status == "queued":
                     self.outbox.append(
                         {
@@ -112,26 +112,25 @@ class Changes(Struct):
                 if command.external_id:
                     theirs = CommandKey(channel_scope(command.channel_id), command.external_id, "sent")
                     self._remember(found, theirs, command.clinic_id, command.message_id)
+                    self.taken.append({"id": command.message_id, "external_id": command.external_id})
 
     def save(self, connection: Connection, found: WorkingSet) -> None:
         """Write every row, parents before children."""
-        told_of = {
-            each.id: conversation_row(each, found.last_inbound[each.id])
-            for each in self.conversations.values()
-        }
-        said = {
-            each.id: message_row(
-                each, self.conversations[each.conversation_id].clinic_id, self.written.get(each.id)
-            )
+        threads = [
+            conversation_row(each, found.last_inbound[each.id]) for each in self.conversations.values()
+        ]
+        said = [
+            message_row(each, self.conversations[each.conversation_id].clinic_id)
             for each in self.messages.values()
-        }
+        ]
         _insert(connection, contacts, self.contacts)
-        _insert(connection, conversations, [row for id_, row in told_of.items() if id_ in self.opened])
-        _update(connection, conversations, [row for id_, row in told_of.items() if id_ not in self.opened])
-        _insert(connection, messages, [row for id_, row in said.items() if id_ in self.written])
-        _update(
-            connection, messages, [row for id_, row in said.items() if id_ not in self.written], {"sent_at"}
+        _insert(connection, conversations, [row for row in threads if row["id"] in self.opened])
+        _update(connection, conversations, [row for row in threads if row["id"] not in self.opened])
+        _insert(
+            connection, messages, [row | self.written[row["id"]] for row in said if row["id"] in self.written]
         )
+        _update(connection, messages, [row for row in said if row["id"] not in self.written])
+        _update(connection, messages, self.taken)
         _insert(connection, attachments, self.attachments)
         _insert(connection, command_keys, self.keys)
         _insert(connection, events, [record_row(each.record) for each in self.told])
@@ -159,11 +158,11 @@ def _insert(connection: Connection, table: Table, rows: Rows) -> None:
         connection.execute(insert(table), rows)
 
 
-def _update(connection: Connection, table: Table, rows: Rows, but: AbstractSet[str] = frozenset()) -> None:
-    """Set every given column except `but`, by `id`."""
+def _update(connection: Connection, table: Table, rows: Rows) -> None:
+    """Set every given column, by `id`."""
     if not rows:
         return
-    names = [name for name in rows[0] if name != "id" and name not in but]
+    names = [name for name in rows[0] if name != "id"]
     statement = (
         update(table)
         .where(table.c.id == bindparam("key"))

@@ -125,7 +125,8 @@ def _message(row: RowMapping, files: tuple[Attachment, ...], *, prefix: str = ""
     )
 
 
-def message_row(message: Message, clinic_id: int, sent_at: str | None) -> dict[str, Any]:
+def message_row(message: Message, clinic_id: int) -> dict[str, Any]:
+    """Every column that a message's state decides; what its provider said of it is set beside (changes.py)."""
     return {
         "id": message.id,
         "clinic_id": clinic_id,
@@ -145,7 +146,6 @@ def message_row(message: Message, clinic_id: int, sent_at: str | None) -> dict[s
         "ordinal": message.ordinal,
         "seq": message.seq,
         "version": message.version,
-        "sent_at": sent_at,
         "created_at": message.created_at,
         "edited_at": message.edited_at,
         "deleted": message.deleted,

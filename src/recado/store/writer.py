@@ -98,7 +98,11 @@ class Writer:
                 conversation_id=record.conversation_id,
                 message_id=record.message_id,
             )
-        self._on_commit(committed)
+        try:
+            self._on_commit(committed)
+        except Exception:
+            # It is committed: the callers are answered, and the follower catches up from the log.
+            log.exception("on_commit_failed")
         for (_, answer), outcome in zip(batch, committed.outcomes, strict=True):
             if answer.done():
                 continue

@@ -1,0 +1,27 @@
+"""Arithmetic on `Instant` texts. Pure: nobody here knows what time it is."""
+
+from datetime import UTC, datetime, timedelta
+
+from recado.domain.values import Instant
+
+
+def instant(moment: datetime) -> Instant:
+    """An aware datetime → `2026-11-23T10:42:07.123Z`; what is finer than a millisecond is cut off."""
+    utc = moment.astimezone(UTC)
+    return Instant(f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03}Z")
+
+
+def moment(at: Instant) -> datetime:
+    return datetime.fromisoformat(at)
+
+
+def from_epoch_ms(epoch_ms: int) -> Instant:
+    return instant(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=epoch_ms))
+
+
+def shift(at: Instant, seconds: float) -> Instant:
+    return instant(moment(at) + timedelta(seconds=seconds))
+
+
+def seconds_between(earlier: Instant, later: Instant) -> float:
+    return (moment(later) - moment(earlier)).total_seconds()

@@ -1,0 +1,135 @@
+"""Statements about clinics, members, sessions and channels."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from recado.domain.accounts import Channel, Identity
+from recado.domain.values import ChannelId, ClinicId, Instant, MemberId, Role
+from recado.store.rows import channel_from
+from recado.store.tables import channels, clinics, members, memberships, sessions
+
+
+class Credentials(NamedTuple):
+    member_id: MemberId
+    password_hash: str
+
+
+class SessionRow(NamedTuple):
+    id: str
+    member_id: MemberId
+    seen_at: Instant
+    ends_at: Instant
+
+
+def add_clinic(connection: Connection, name: str, now: Instant) -> ClinicId:
+    result = connection.execute(insert(clinics).values(name=name, created_at=now).returning(clinics.c.id))
+    return ClinicId(result.scalar_one())
+
+
+def clinic_by_name(connection: Connection, name: str) -> ClinicId | None:
+    query = select(clinics.c.id).where(clinics.c.name == name).order_by(clinics.c.id).limit(1)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def clinic_exists(connection: Connection, clinic_id: ClinicId) -> bool:
+    return connection.execute(select(clinics.c.id).where(clinics.c.id == clinic_id)).first() is not None
+
+
+def add_member(
+    connection: Connection, member_id: MemberId, email: str, name: str, password_hash: str, now: Instant
+) -> None:
+    connection.execute(
+        insert(members).values(
+            id=member_id, email=email.lower(), name=name, password_hash=password_hash, created_at=now
+        )
+    )
+
+
+def add_membership(connection: Connection, member_id: MemberId, clinic_id: ClinicId, role: Role) -> None:
+    connection.execute(insert(memberships).values(member_id=member_id, clinic_id=clinic_id, role=role))
+
+
+def credentials_of(connection: Connection, email: str) -> Credentials | None:
+    query = select(members.c.id, members.c.password_hash).where(members.c.email == email.lower())
+    row = connection.execute(query).one_or_none()
+    return Credentials(row.id, row.password_hash) if row else None
+
+
+def set_password_hash(connection: Connection, member_id: MemberId, password_hash: str) -> None:
+    connection.execute(update(members).where(members.c.id == member_id).values(password_hash=password_hash))
+
+
+def add_session(connection: Connection, token_hash: str, row: SessionRow) -> None:
+    connection.execute(
+        insert(sessions).values(
+            token_hash=token_hash,
+            id=row.id,
+            member_id=row.member_id,
+            created_at=row.seen_at,
+            seen_at=row.seen_at,
+            ends_at=row.ends_at,
+        )
+    )
+
+
+def session_of(connection: Connection, token_hash: str) -> SessionRow | None:
+    query = select(sessions.c.id, sessions.c.member_id, sessions.c.seen_at, sessions.c.ends_at)
+    row = connection.execute(query.where(sessions.c.token_hash == token_hash)).one_or_none()
+    return SessionRow(*row) if row else None
+
+
+def touch_session(connection: Connection, session_id: str, now: Instant) -> None:
+    connection.execute(update(sessions).where(sessions.c.id == session_id).values(seen_at=now))
+
+
+def end_session(connection: Connection, session_id: str) -> None:
+    connection.execute(delete(sessions).where(sessions.c.id == session_id))
+
+
+def forget_sessions(connection: Connection, seen_before: Instant, now: Instant) -> None:
+    """Delete the sessions that are over, whether by idleness or by age."""
+    connection.execute(
+        delete(sessions).where((sessions.c.seen_at < seen_before) | (sessions.c.ends_at < now))
+    )
+
+
+def identity_of(
+    connection: Connection, member_id: MemberId, session_id: str, expires_at: Instant
+) -> Identity:
+    """Who a member is today; raises NoResultFound if there is no such member."""
+    member = connection.execute(select(members).where(members.c.id == member_id)).one()
+    query = (
+        select(memberships.c.clinic_id, memberships.c.role, clinics.c.name)
+        .join(clinics, clinics.c.id == memberships.c.clinic_id)
+        .where(memberships.c.member_id == member_id)
+        .order_by(memberships.c.clinic_id)
+    )
+    places = connection.execute(query).all()
+    return Identity(
+        session_id=session_id,
+        member_id=member_id,
+        name=member.name,
+        email=member.email,
+        roles={place.clinic_id: place.role for place in places},
+        clinic_names={place.clinic_id: place.name for place in places},
+        expires_at=expires_at,
+    )
+
+
+def put_channel(connection: Connection, channel: Channel) -> None:
+    """Add the channel, or give the one with its id these settings."""
+    values = {name: getattr(channel, name) for name in channel.__struct_fields__}
+    known = channel_by_id(connection, channel.id) is not None
+    statement = update(channels).where(channels.c.id == channel.id) if known else insert(channels)
+    connection.execute(statement.values(values))
+
+
+def channel_by_id(connection: Connection, channel_id: ChannelId) -> Channel | None:
+    row = connection.execute(select(channels).where(channels.c.id == channel_id)).mappings().one_or_none()
+    return channel_from(row) if row else None
+
+
+def channels_of(connection: Connection, clinic_id: ClinicId) -> list[Channel]:
+    query = select(channels).where(channels.c.clinic_id == clinic_id).order_by(channels.c.id)
+    return [channel_from(row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,176 @@
+"""Reading the inbox: keyset pages, deltas and the log. Each function runs in one snapshot."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, select
+
+from recado.domain.cursor import Cursor
+from recado.domain.events import Record
+from recado.domain.packets import Told
+from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
+from recado.domain.views import ConversationPage, Delta, MessagePage
+from recado.store.rows import conversation_from, messages_where, record_from, select_conversations
+from recado.store.tables import clinics, conversations, events, history, messages
+
+DELTA_ROWS = 500
+
+
+class Head(NamedTuple):
+    """A clinic's newest log record, and the history its number belongs to."""
+
+    cursor: Cursor
+    id: int
+
+
+def heads(connection: Connection, clinic_ids: Iterable[ClinicId]) -> dict[ClinicId, Head]:
+    query = select(
+        clinics.c.id, clinics.c.epoch, clinics.c.seq, clinics.c.head, history.c.id.label("history")
+    )
+    return {
+        row.id: Head(Cursor(f"{row.epoch}.{row.history}", row.seq), row.head)
+        for row in connection.execute(query.where(clinics.c.id.in_(list(clinic_ids))))
+    }
+
+
+def clinic_of(connection: Connection, conversation_id: ConversationId) -> ClinicId | None:
+    """Which clinic a conversation belongs to; that never changes."""
+    return connection.execute(
+        select(conversations.c.clinic_id).where(conversations.c.id == conversation_id)
+    ).scalar_one_or_none()
+
+
+def conversation_page(
+    connection: Connection, clinic_id: ClinicId, limit: int, before: Seq | None
+) -> ConversationPage:
+    """By the newest message's seq, newest first; `before` is the seq of the last row seen."""
+    query = select_conversations().where(
+        conversations.c.clinic_id == clinic_id, conversations.c.deleted.is_(False)
+    )
+    if before is not None:
+        query = query.where(conversations.c.last_seq < before)
+    query = query.order_by(conversations.c.last_seq.desc()).limit(limit + 1)
+    found = [conversation_from(row) for row in connection.execute(query).mappings()]
+    items = found[:limit]
+    return ConversationPage(
+        items=items,
+        before=str(items[-1].last_seq) if len(found) > limit else None,
+        seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
+    )
+
+
+def message_page(
+    connection: Connection,
+    clinic_id: ClinicId,
+    conversation_id: ConversationId,
+    limit: int,
+    before: Seq | None,
+) -> MessagePage:
+    """By seq, newest first; `before` is the seq of the last message seen."""
+    conditions = [messages.c.conversation_id == conversation_id]
+    if before is not None:
+        conditions.append(messages.c.seq < before)
+    found = messages_where(connection, *conditions, order_by=messages.c.seq.desc(), limit=limit + 1)
+    items = found[:limit]
+    return MessagePage(
+        items=items,
+        before=str(items[-1].seq) if len(found) > limit else None,
+        seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
+    )
+
+
+def clinic_delta(
+    connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_ids: Sequence[ConversationId]
+) -> Delta:
+    """What changed in the clinic after `after`, with the messages of `conversation_ids` (others' are not found)."""
+    head = heads(connection, [clinic_id])[clinic_id].cursor
+    if after.epoch != head.epoch or after.seq > head.seq:
+        return Delta(cursor=str(head), reset=True, conversations=[], messages=[], reads=[])
+    return _delta(
+        head,
+        _conversations_after(connection, clinic_id, after),
+        _messages_after(connection, clinic_id, after, conversation_ids),
+    )
+
+
+def conversation_delta(
+    connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_id: ConversationId
+) -> Delta:
+    """What changed in one conversation after `after`."""
+    head = heads(connection, [clinic_id])[clinic_id].cursor
+    if after.epoch != head.epoch or after.seq > head.seq:
+        return Delta(cursor=str(head), reset=True, conversations=[], messages=[], reads=[])
+    return _delta(
+        head,
+        _conversations_after(connection, clinic_id, after, conversation_id),
+        _messages_after(connection, clinic_id, after, [conversation_id]),
+    )
+
+
+def _delta(head: Cursor, changed: list[Conversation], said: list[Message]) -> Delta:
+    """At most DELTA_ROWS rows; with `more` the cursor stands at the last version that is complete."""
+    versions = sorted([row.version for row in changed] + [row.version for row in said])
+    end, more = head.seq, len(versions) > DELTA_ROWS
+    if more:
+        end = max(version for version in versions if version < versions[DELTA_ROWS])
+    return Delta(
+        cursor=str(Cursor(head.epoch, end)),
+        more=more,
+        conversations=[row for row in changed if row.version <= end],
+        messages=[row for row in said if row.version <= end],
+        reads=[],
+    )
+
+
+def _conversations_after(
+    connection: Connection, clinic_id: ClinicId, after: Cursor, only: ConversationId | None = None
+) -> list[Conversation]:
+    query = select_conversations().where(
+        conversations.c.clinic_id == clinic_id, conversations.c.version > after.seq
+    )
+    if only is not None:
+        query = query.where(conversations.c.id == only)
+    query = query.order_by(conversations.c.version).limit(DELTA_ROWS + 1)
+    return [conversation_from(row) for row in connection.execute(query).mappings()]
+
+
+def _messages_after(
+    connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_ids: Sequence[ConversationId]
+) -> list[Message]:
+    if not conversation_ids:
+        return []
+    return messages_where(
+        connection,
+        messages.c.conversation_id.in_(list(conversation_ids)),
+        messages.c.clinic_id == clinic_id,
+        messages.c.version > after.seq,
+        order_by=messages.c.version,
+        limit=DELTA_ROWS + 1,
+    )
+
+
+def log_after(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int) -> list[Told]:
+    """The log from the record after `seq`, oldest first, each with its rows as they are now."""
+    query = (
+        select(events)
+        .where(and_(events.c.clinic_id == clinic_id, events.c.seq > seq))
+        .order_by(events.c.seq)
+        .limit(limit)
+    )
+    records = [record_from(row) for row in connection.execute(query).mappings()]
+    return _with_rows(connection, records)
+
+
+def _with_rows(connection: Connection, records: Sequence[Record]) -> list[Told]:
+    conversation_ids = {each.conversation_id for each in records if each.conversation_id}
+    message_ids = {each.message_id for each in records if each.message_id}
+    if not records:
+        return []
+    query = select_conversations().where(conversations.c.id.in_(conversation_ids))
+    threads: dict[ConversationId | None, Conversation] = {
+        row["id"]: conversation_from(row) for row in connection.execute(query).mappings()
+    }
+    said: dict[MessageId | None, Message] = {
+        each.id: each for each in messages_where(connection, messages.c.id.in_(message_ids))
+    }
+    return [Told(each, threads[each.conversation_id], said[each.message_id]) for each in records]

@@ -1,0 +1,100 @@
+"""What waits to leave. A lease is a due time ahead: if its holder dies, the row comes due again by itself."""
+
+from msgspec import Struct
+from sqlalchemy import Connection, bindparam, exists, func, select, update
+
+from recado.domain.accounts import Channel
+from recado.domain.values import ClinicId, ConversationId, Instant, MessageId
+from recado.store.rows import channel_from
+from recado.store.tables import channels, contacts, conversations, messages, outbox
+
+
+class Departure(Struct, frozen=True, kw_only=True):
+    """A message on its way out. `attempts` counts this one too; `message_id` is the provider's idempotency key."""
+
+    clinic_id: ClinicId
+    channel: Channel
+    conversation_id: ConversationId
+    message_id: MessageId
+    to_address: str
+    to_name: str
+    body: str
+    reply_to_external_id: str | None
+    attempts: int
+    queued_at: Instant
+
+    def __repr__(self) -> str:
+        return f"<Departure {self.message_id}>"
+
+
+_replied = messages.alias("replied")
+_earlier = outbox.alias("earlier")
+
+_is_first = ~exists().where(
+    _earlier.c.conversation_id == outbox.c.conversation_id, _earlier.c.seq < outbox.c.seq
+)
+"""Nothing of the same conversation waits before it: messages leave in the order they were written."""
+
+
+def lease(connection: Connection, now: Instant, until: Instant, limit: int) -> list[Departure]:
+    """The due messages, longest due first, now due again at `until`; of each conversation the first only."""
+    due = (
+        select(
+            outbox.c.message_id,
+            outbox.c.attempts,
+            outbox.c.queued_at,
+            outbox.c.channel_id,
+            outbox.c.clinic_id,
+            outbox.c.conversation_id,
+            messages.c.body,
+            contacts.c.address,
+            contacts.c.name,
+            _replied.c.external_id,
+        )
+        .join(messages, messages.c.id == outbox.c.message_id)
+        .join(conversations, conversations.c.id == outbox.c.conversation_id)
+        .join(contacts, contacts.c.id == conversations.c.contact_id)
+        .outerjoin(_replied, _replied.c.id == messages.c.reply_to)
+        .where(outbox.c.due_at <= now, _is_first)
+        .order_by(outbox.c.due_at, outbox.c.seq)
+        .limit(limit)
+    )
+    rows = connection.execute(due).all()
+    if not rows:
+        return []
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.message_id.in_([row.message_id for row in rows]))
+        .values(due_at=until, attempts=outbox.c.attempts + 1)
+    )
+    known = _channels(connection, {row.channel_id for row in rows})
+    return [
+        Departure(
+            clinic_id=row.clinic_id,
+            channel=known[row.channel_id],
+            conversation_id=row.conversation_id,
+            message_id=row.message_id,
+            to_address=row.address,
+            to_name=row.name,
+            body=row.body,
+            reply_to_external_id=row.external_id,
+            attempts=row.attempts + 1,
+            queued_at=row.queued_at,
+        )
+        for row in rows
+    ]
+
+
+def postpone(connection: Connection, message_id: MessageId, until: Instant) -> None:
+    statement = update(outbox).where(outbox.c.message_id == bindparam("key")).values(due_at=until)
+    connection.execute(statement, {"key": message_id})
+
+
+def next_due(connection: Connection) -> Instant | None:
+    """When the next message comes due; None when nothing waits."""
+    return connection.execute(select(func.min(outbox.c.due_at)).where(_is_first)).scalar_one_or_none()
+
+
+def _channels(connection: Connection, ids: set[str]) -> dict[str, Channel]:
+    query = select(channels).where(channels.c.id.in_(ids))
+    return {row["id"]: channel_from(row) for row in connection.execute(query).mappings()}

@@ -18,6 +18,15 @@ COMMIT_BATCH = Histogram(
 )
 COMMIT_SECONDS = Histogram("recado_commit_seconds", "Time of one transaction, load to commit.")
 FEED_PULLS = Counter("recado_feed_pulls_total", "Reads of the log because a number was missing.")
+CHANNEL_ITEMS = Counter(
+    "recado_channel_items_total", "Webhook items by kind of channel and of item.", ["channel", "item"]
+)
+OUTBOX_POSTS = Counter(
+    "recado_outbox_posts_total", "Posts to providers by kind of channel and outcome.", ["channel", "outcome"]
+)
+OUTBOX_POST_SECONDS = Histogram(
+    "recado_outbox_post_seconds", "Time of one post to a provider, with its answer.", ["channel"]
+)
 LOGINS = Counter("recado_logins_total", "Logins by outcome code.", ["code"])
 
 

@@ -1,0 +1,48 @@
+"""Who is at the other end of a connection, seen through the proxies we trust. Pure.
+
+REST and the realtime transports ask here, and only here: uvicorn's own `proxy_headers` must be off, since it would
+change the peer before we see it, and it never sees a WebSocket upgrade. docs/rest.md, "Behind a proxy".
+"""
+
+import ipaddress
+from collections.abc import Iterable
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+UNKNOWN = "unknown"
+"""The client's address where the transport has none (a Unix socket)."""
+
+
+def client_address(peer: str | None, forwarded_for: str | None, trusted: Iterable[Network]) -> str:
+    """The nearest address that is no proxy of ours: the TCP peer, or what trusted proxies say of theirs.
+
+    `forwarded_for` is X-Forwarded-For, several headers joined by commas. Each proxy appends its peer, so it is read
+    from the right, and only as long as the speaker is trusted: what a client wrote in it itself is never reached.
+    """
+    address = _parse(peer or "")
+    if address is None:
+        return UNKNOWN
+    networks = tuple(trusted)
+    claims = forwarded_for.split(",") if forwarded_for else []
+    while claims and any(address in network for network in networks):
+        claimed = _parse(claims.pop())
+        if claimed is None:
+            break
+        address = claimed
+    return str(address)
+
+
+def _parse(text: str) -> Address | None:
+    """`192.0.2.7`, `192.0.2.7:4711`, `2001:db8::7` or `[2001:db8::7]:4711`; IPv4 in IPv6 clothes becomes IPv4."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

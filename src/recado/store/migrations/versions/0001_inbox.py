@@ -132,11 +132,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name="fk_conversations_contact_id"),
         sa.PrimaryKeyConstraint("id", name="pk_conversations"),
     )
-    with op.batch_alter_table("conversations", schema=None) as batch_op:
-        batch_op.create_index("ix_conversations_contact", ["contact_id"], unique=False)
-        batch_op.create_index("ix_conversations_delta", ["clinic_id", "version"], unique=False)
-        batch_op.create_index("ix_conversations_list", ["clinic_id", "deleted", "last_seq"], unique=False)
-
+    op.create_index("ix_conversations_contact", "conversations", ["contact_id"])
+    op.create_index("ix_conversations_delta", "conversations", ["clinic_id", "version"])
+    op.create_index("ix_conversations_list", "conversations", ["clinic_id", "deleted", "last_seq"])
     op.create_table(
         "messages",
         sa.Column("id", sa.Text(), nullable=False),
@@ -167,10 +165,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_messages"),
     )
-    with op.batch_alter_table("messages", schema=None) as batch_op:
-        batch_op.create_index("ix_messages_delta", ["conversation_id", "version"], unique=False)
-        batch_op.create_index("ix_messages_thread", ["conversation_id", "seq"], unique=False)
-
+    op.create_index("ix_messages_delta", "messages", ["conversation_id", "version"])
+    op.create_index("ix_messages_thread", "messages", ["conversation_id", "seq"])
     op.create_table(
         "attachments",
         sa.Column("id", sa.Text(), nullable=False),
@@ -185,9 +181,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name="fk_attachments_message_id"),
         sa.PrimaryKeyConstraint("id", name="pk_attachments"),
     )
-    with op.batch_alter_table("attachments", schema=None) as batch_op:
-        batch_op.create_index(batch_"ix_attachments_message_id", ["message_id"], unique=False)
-
+    op.create_index("ix_attachments_message_id", "attachments", ["message_id"])
     op.create_table(
         "outbox",
         sa.Column("message_id", sa.Text(), nullable=False),
@@ -200,13 +194,9 @@ def upgrade() -> None:
         sa.Column("queued_at", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["channel_id"], ["channels.id"], name="fk_outbox_channel_id"),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinics.id"], name="fk_outbox_clinic_id"),
-        sa.ForeignKeyConstraint(
-            ["conversation_id"], ["conversations.id"], name="fk_outbox_conversation_id"
-        ),
+        sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"], name="fk_outbox_conversation_id"),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name="fk_outbox_message_id"),
         sa.PrimaryKeyConstraint("message_id", name="pk_outbox"),
     )
-    with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.create_index("ix_outbox_due", ["due_at"], unique=False)
-        batch_op.create_index("ix_outbox_order", ["conversation_id", "seq"], unique=False)
-
+    op.create_index("ix_outbox_due", "outbox", ["due_at"])
+    op.create_index("ix_outbox_order", "outbox", ["conversation_id", "seq"])

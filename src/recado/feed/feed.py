@@ -1,0 +1,156 @@
+"""Follows the logs of the clinics that somebody here looks at, and tells each record once, in order, without holes.
+
+Own commits arrive from memory; what another process wrote, or what arrived out of turn, is read from the log.
+Sockets and packets are the listeners' affair.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from msgspec import Struct, field
+
+from recado import observe
+from recado.domain.packets import Told
+from recado.domain.values import ClinicId, Seq
+from recado.errors import RecadoError
+from recado.store import inbox
+from recado.store.database import Database
+
+POLL_S = 1.0
+PULL_ROWS = 500
+
+log = observe.get_logger("feed")
+
+
+class _Followed(Struct, eq=False):
+    """A clinic somebody looks at: where its log has been told to, and who counts on it."""
+
+    seq: Seq | None = None
+    head: int = 0
+    followers: int = 0
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    pulling: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Feed:
+    """`tell` is called on the loop, record after record, and must not block or fail."""
+
+    def __init__(self, database: Database, tell: Callable[[Told], None]) -> None:
+        self._database = database
+        self._tell = tell
+        self._clinics: dict[ClinicId, _Followed] = {}
+        self._pulls: set[asyncio.Task[None]] = set()
+
+    async def follow(self, clinic_id: ClinicId) -> None:
+        """From the moment this returns, every later record is told. Pair with `unfollow`."""
+        clinic = self._clinics.setdefault(clinic_id, _Followed())
+        clinic.followers += 1
+        try:
+            async with clinic.pulling:
+                if clinic.seq is None:
+                    await self._start(clinic_id, clinic)
+        except BaseException:
+            self.unfollow(clinic_id)
+            raise
+
+    def unfollow(self, clinic_id: ClinicId) -> None:
+        clinic = self._clinics[clinic_id]
+        clinic.followers -= 1
+        if not clinic.followers:
+            del self._clinics[clinic_id]
+
+    def advance(self, told: Sequence[Told]) -> None:
+        """Take in what this process has just committed: told at once where it continues what is known."""
+        for each in told:
+            clinic = self._clinics.get(each.record.clinic_id)
+            if clinic is None or clinic.seq is None or each.record.seq <= clinic.seq:
+                continue
+            if each.record.seq == clinic.seq + 1 and each.record.prev == clinic.head:
+                self._apply(clinic, each)
+            else:
+                self._pull_soon(each.record.clinic_id, clinic)
+
+    async def wait_past(self, clinic_id: ClinicId, seq: Seq, timeout_s: float) -> None:
+        """Return when the followed clinic's log is past `seq`, or after `timeout_s`."""
+        clinic = self._clinics[clinic_id]
+        if clinic.seq is not None and clinic.seq > seq:
+            return
+        moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        clinic.waiting.append(moved)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await moved
+        except TimeoutError:
+            pass
+        finally:
+            if moved in clinic.waiting:
+                clinic.waiting.remove(moved)
+
+    def release_waiting(self) -> None:
+        """Let everybody who waits go on; for the end of the process."""
+        for clinic in self._clinics.values():
+            _wake(clinic)
+
+    async def run(self) -> None:
+        """Ask for all followed heads once a second, so that no record of another process stays untold."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                await self._poll()
+            except RecadoError as error:
+                log.warning("feed_poll_failed", code=error.code)
+
+    async def _poll(self) -> None:
+        if not self._clinics:
+            return
+        asked = list(self._clinics)
+        heads = await self._database.read(lambda connection: inbox.heads(connection, asked))
+        for clinic_id, head in heads.items():
+            clinic = self._clinics.get(clinic_id)
+            if clinic is not None and clinic.seq is not None and head.cursor.seq > clinic.seq:
+                self._pull_soon(clinic_id, clinic)
+
+    async def _start(self, clinic_id: ClinicId, clinic: _Followed) -> None:
+        """Begin at the log's present end. What is committed meanwhile is pulled, not lost: seq is set first."""
+        found = await self._database.read(lambda connection: inbox.heads(connection, [clinic_id]))
+        head = found[clinic_id]
+        clinic.seq, clinic.head = head.cursor.seq, head.id
+        self._pull_soon(clinic_id, clinic)
+
+    def _pull_soon(self, clinic_id: ClinicId, clinic: _Followed) -> None:
+        task = asyncio.get_running_loop().create_task(self._pull(clinic_id, clinic))
+        self._pulls.add(task)
+        task.add_done_callback(self._pulls.discard)
+
+    async def _pull(self, clinic_id: ClinicId, clinic: _Followed) -> None:
+        """Tell what the log has after `clinic.seq`. One at a time per clinic; a late one finds nothing to do."""
+        async with clinic.pulling:
+            while True:
+                observe.FEED_PULLS.inc()
+                try:
+                    told = await self._database.read(
+                        partial(
+                            inbox.log_after, clinic_id=clinic_id, seq=clinic.seq or Seq(0), limit=PULL_ROWS
+                        )
+                    )
+                except RecadoError as error:
+                    log.warning("feed_pull_failed", clinic_id=clinic_id, code=error.code)
+                    return
+                for each in told:
+                    if clinic.seq is not None and each.record.seq == clinic.seq + 1:
+                        self._apply(clinic, each)
+                if len(told) < PULL_ROWS:
+                    return
+
+    def _apply(self, clinic: _Followed, told: Told) -> None:
+        clinic.seq, clinic.head = told.record.seq, told.record.id
+        self._tell(told)
+        _wake(clinic)
+
+
+def _wake(clinic: _Followed) -> None:
+    for moved in clinic.waiting:
+        if not moved.done():
+            moved.set_result(None)
+    clinic.waiting.clear()

@@ -1,0 +1,71 @@
+"""What the sender works on: leases of messages that wait to leave, and its answers, which are commands."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from recado.app.inbox import Inbox
+from recado.domain.commands import RecordDelivery
+from recado.domain.instants import seconds_between, shift
+from recado.domain.values import Failure, Instant
+from recado.store import outbox
+from recado.store.database import Database
+from recado.store.outbox import Departure
+
+LEASE_S = 60.0
+"""Longer than one attempt can take. If its holder dies, the message comes due again after this."""
+
+
+class Outbox:
+    """`wake` is set after a commit that queued something."""
+
+    def __init__(self, database: Database, inbox: Inbox, now: Callable[[], Instant]) -> None:
+        self._database = database
+        self._inbox = inbox
+        self._now = now
+        self.wake = asyncio.Event()
+
+    async def lease(self, limit: int) -> list[Departure]:
+        """Messages that are due, at most one per conversation, ours alone for LEASE_S."""
+        now = self._now()
+        return await self._database.write(
+            partial(outbox.lease, now=now, until=shift(now, LEASE_S), limit=limit)
+        )
+
+    async def next_due_in_s(self) -> float | None:
+        """Seconds until the next message comes due, 0 if it is; None when nothing waits."""
+        due = await self._database.read(outbox.next_due)
+        return None if due is None else max(0.0, seconds_between(self._now(), due))
+
+    async def sent(self, departure: Departure, external_id: str | None) -> None:
+        """The provider took it; `external_id` is the provider's id for it."""
+        await self._inbox.record_delivery(
+            RecordDelivery(
+                clinic_id=departure.clinic_id,
+                conversation_id=departure.conversation_id,
+                message_id=departure.message_id,
+                channel_id=departure.channel.id,
+                outcome="sent",
+                external_id=external_id,
+            )
+        )
+        self.wake.set()
+
+    async def failed(self, departure: Departure, failure: Failure) -> None:
+        """The provider never will."""
+        await self._inbox.record_delivery(
+            RecordDelivery(
+                clinic_id=departure.clinic_id,
+                conversation_id=departure.conversation_id,
+                message_id=departure.message_id,
+                channel_id=departure.channel.id,
+                outcome="failed",
+                failure=failure,
+            )
+        )
+        self.wake.set()
+
+    async def postpone(self, departure: Departure, delay_s: float) -> None:
+        """Try again after `delay_s`; what the conversation has behind it waits too."""
+        until = shift(self._now(), delay_s)
+        await self._database.write(partial(outbox.postpone, message_id=departure.message_id, until=until))

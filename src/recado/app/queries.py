@@ -1,0 +1,121 @@
+"""Use cases that read an inbox: access first, then one snapshot of the store."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from recado.app.access import Access
+from recado.domain.accounts import Identity
+from recado.domain.cursor import Cursor, parse_cursor
+from recado.domain.values import ClinicId, ConversationId, Seq
+from recado.domain.views import ConversationPage, Delta, MessagePage
+from recado.errors import FieldError, InvalidError
+from recado.feed.feed import Feed
+from recado.store import inbox
+from recado.store.database import Database
+
+MAX_PAGE = 100
+MAX_WAIT_S = 25.0
+MAX_THREADS = 200
+"""How many conversations' messages one delta may ask for."""
+
+
+class Queries:
+    def __init__(self, database: Database, access: Access, feed: Feed) -> None:
+        self._database = database
+        self._access = access
+        self._feed = feed
+
+    async def conversations(
+        self, identity: Identity, clinic_id: ClinicId, *, limit: int, before: str | None
+    ) -> ConversationPage:
+        """1 to MAX_PAGE conversations, newest first. Raises `not_found`, `invalid`."""
+        self._access.clinic(identity, clinic_id, "inbox.read")
+        return await self._database.read(
+            partial(inbox.conversation_page, clinic_id=clinic_id, limit=_limit(limit), before=_before(before))
+        )
+
+    async def messages(
+        self, identity: Identity, conversation_id: ConversationId, *, limit: int, before: str | None
+    ) -> MessagePage:
+        """1 to MAX_PAGE messages, newest first. Raises `not_found`, `invalid`."""
+        clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
+        return await self._database.read(
+            partial(
+                inbox.message_page,
+                clinic_id=clinic_id,
+                conversation_id=conversation_id,
+                limit=_limit(limit),
+                before=_before(before),
+            )
+        )
+
+    async def cursor(self, identity: Identity, clinic_id: ClinicId) -> Cursor:
+        """Where the clinic's log stands now."""
+        self._access.clinic(identity, clinic_id, "inbox.read")
+        heads = await self._database.read(lambda connection: inbox.heads(connection, [clinic_id]))
+        return heads[clinic_id].cursor
+
+    async def changes(
+        self,
+        identity: Identity,
+        clinic_id: ClinicId,
+        *,
+        after: str | None,
+        conversation_ids: Sequence[ConversationId] = (),
+        wait_s: float = 0.0,
+    ) -> Delta:
+        """The delta after `after`; waits up to `wait_s` (at most MAX_WAIT_S) for one that is not empty.
+
+        Without `after` it is the cursor alone. Raises `not_found`, `invalid`.
+        """
+        if after is None:
+            cursor = await self.cursor(identity, clinic_id)
+            return Delta(cursor=str(cursor), conversations=[], messages=[], reads=[])
+        self._access.clinic(identity, clinic_id, "inbox.read")
+        start = parse_cursor(after)
+        if len(conversation_ids) > MAX_THREADS:
+            raise InvalidError(errors=[FieldError("conversationIds", "too_many")])
+        read = partial(
+            inbox.clinic_delta, clinic_id=clinic_id, after=start, conversation_ids=conversation_ids
+        )
+        delta = await self._database.read(read)
+        if wait_s <= 0 or delta.reset or parse_cursor(delta.cursor).seq > start.seq:
+            return delta
+        await self._feed.follow(clinic_id)
+        try:
+            await self._feed.wait_past(clinic_id, start.seq, min(wait_s, MAX_WAIT_S))
+        finally:
+            self._feed.unfollow(clinic_id)
+        return await self._database.read(read)
+
+    async def conversation_changes(
+        self, identity: Identity, conversation_id: ConversationId, after: str | None
+    ) -> Delta:
+        """The delta of one conversation; without `after` the cursor alone. Raises `not_found`, `invalid`."""
+        clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
+        if after is None:
+            cursor = await self.cursor(identity, clinic_id)
+            return Delta(cursor=str(cursor), conversations=[], messages=[], reads=[])
+        return await self._database.read(
+            partial(
+                inbox.conversation_delta,
+                clinic_id=clinic_id,
+                after=parse_cursor(after),
+                conversation_id=conversation_id,
+            )
+        )
+
+
+def _limit(limit: int) -> int:
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidError(errors=[FieldError("limit", "out_of_range")])
+    return limit
+
+
+def _before(before: str | None) -> Seq | None:
+    """Opaque to clients; to us it is the seq of the last row they saw."""
+    if before is None:
+        return None
+    if not before.isascii() or not before.isdigit() or len(before) > 18:
+        raise InvalidError(errors=[FieldError("before", "malformed")])
+    return Seq(int(before))

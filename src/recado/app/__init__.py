@@ -1,3 +1,3 @@
-"""Use cases: who may (access), what changes (inbox), what is read (queries), who is there (sessions). design.md 3, 4, 7."""
+"""Use cases: who may (access), what changes (inbox), what is read (queries), who is there (sessions)."""
 
 __all__: list[str] = []

@@ -12,7 +12,6 @@ from recado.domain.values import ClientKey, ConversationId, MessageId, MessageKi
 from recado.store.batch import Outcome
 from recado.store.writer import Writer
 
-
 Uuid = Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 Key = Meta(pattern=r"^[\x21-\x7e]{1,128}$")
 

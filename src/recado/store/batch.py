@@ -33,7 +33,7 @@ class Outcome(Struct, frozen=True):
     `repeated`: the key was known; this is the first result, as it stands now.
     """
 
-    message: Message | None
+    message: Message
     seq: Seq
     repeated: bool = False
 
@@ -68,7 +68,7 @@ def _carry_out_one(
     except RefusedError as refusal:
         return refusal
     seq = found.clinics[command.clinic_id].seq
-    message = None
+    message = next(iter(thread.messages.values()), None)  # what the command names, if it changes nothing
     for event in decided:
         record = _number(found, command, event, sources)
         thread = evolve(thread, event, clinic_id=record.clinic_id, seq=record.seq, at=record.at)
@@ -76,6 +76,8 @@ def _carry_out_one(
         seq, message = record.seq, thread.messages[event.message_id]
         conversation = found.conversations[event.conversation_id]
         changes.note(event, Told(record, conversation, message))
+    if message is None:
+        raise NotFoundError
     changes.note_command(found, command, message)
     return Outcome(message, seq)
 

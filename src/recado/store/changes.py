@@ -86,13 +86,13 @@ class Changes(Struct):
                         }
                     )
 
-    def note_command(self, found: WorkingSet, command: Command, message: Message | None) -> None:
+    def note_command(self, found: WorkingSet, command: Command, message: Message) -> None:
         """Collect what a command leaves beside its events: its key, a provider's ids, a row that left the outbox."""
         key = key_of(command)
-        if key and message:
+        if key:
             self._remember(found, key, command.clinic_id, message.id)
         match command:
-            case ReceiveMessage() if message:
+            case ReceiveMessage():
                 self.attachments += [
                     {
                         "id": file.attachment.id,

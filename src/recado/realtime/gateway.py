@@ -1,0 +1,311 @@
+"""The application behind the sockets: who may connect, what a client's events do, who hears of a log record.
+
+Ruled by docs/events.md and design section 6. Must not know transports. The tenant is taken from the session, and
+`app` checks it at every join, command and query.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any
+
+from msgspec import Struct
+
+from recado import __version__, observe
+from recado.app.access import Access
+from recado.app.inbox import Inbox, SendOrder, Uuid
+from recado.app.origins import SESSION_COOKIE, OwnOrigins, provenance
+from recado.app.payloads import payload_of
+from recado.app.queries import Queries
+from recado.app.sessions import Sessions
+from recado.domain.accounts import Identity
+from recado.domain.packets import Told, clinic_room, conversation_room, packets
+from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, ReadMark, Value
+from recado.domain.views import Delta
+from recado.errors import FieldError, InvalidError, NotFoundError, RecadoError, UnauthenticatedError, describe
+from recado.feed.feed import Feed
+from recado.realtime.rooms import Rooms
+from recado.realtime.session import Session
+
+COUNT_AFTER_S = 0.5
+"""Comings and goings within this time are told to a clinic's screens as one count."""
+
+log = observe.get_logger("gateway")
+
+
+class Hello(Struct, frozen=True, rename="camel"):
+    """The CONNECT packet's auth. `clinicId` may be left out by who has one clinic."""
+
+    token: str | None = None
+    clinic_id: ClinicId | None = None
+    client: str = "unknown"
+
+
+class JoinClinic(Struct, frozen=True, rename="camel"):
+    clinic_id: ClinicId
+    after: str | None = None
+    conversation_ids: list[Annotated[ConversationId, Uuid]] = []
+
+
+class JoinConversation(Struct, frozen=True, rename="camel"):
+    conversation_id: Annotated[ConversationId, Uuid]
+    after: str | None = None
+
+
+class LeaveConversation(Struct, frozen=True, rename="camel"):
+    conversation_id: Annotated[ConversationId, Uuid]
+
+
+class Server(Value, frozen=True, kw_only=True):
+    version: str
+
+
+class Joined(Value, frozen=True, kw_only=True):
+    """The answer to both joins; the delta's fields are there when `after` was given."""
+
+    ok: bool
+    cursor: str
+    connections: int | None = None
+    server: Server | None = None
+    reset: bool = False
+    more: bool = False
+    conversations: list[Conversation] | None = None
+    messages: list[Message] | None = None
+    reads: list[ReadMark] | None = None
+
+
+class Left(Value, frozen=True, kw_only=True):
+    ok: bool
+
+
+class Sent(Value, frozen=True, kw_only=True):
+    ok: bool
+    message: Message
+
+
+class Connections(Value, frozen=True, kw_only=True):
+    """`clinic:connections`: how many screens of the clinic are live on this node."""
+
+    count: int
+
+
+class Seat(Struct):
+    """What a connected session is: a verified member in one clinic. Kept in `session.data`."""
+
+    token: str
+    identity: Identity
+    clinic_id: ClinicId
+
+
+Handler = Callable[[Session, Seat, Any], Awaitable[Value]]
+
+
+class Gateway:
+    def __init__(
+        self,
+        *,
+        rooms: Rooms,
+        sessions: Sessions,
+        access: Access,
+        queries: Queries,
+        inbox: Inbox,
+        feed: Feed,
+        origins: OwnOrigins,
+        now: Callable[[], Instant],
+    ) -> None:
+        self._rooms = rooms
+        self._sessions = sessions
+        self._access = access
+        self._queries = queries
+        self._inbox = inbox
+        self._feed = feed
+        self._origins = origins
+        self._now = now
+        self._of_login: dict[str, set[Session]] = {}
+        self._counting: set[ClinicId] = set()
+        self._handlers: dict[str, Handler] = {
+            "clinic:join": self._join_clinic,
+            "conversation:join": self._join_conversation,
+            "conversation:leave": self._leave_conversation,
+            "message:send": self._send_message,
+        }
+        sessions.on_end(self._end_login)
+
+    async def connect(self, session: Session, auth: Any) -> None:
+        """Seat the session in its clinic's room. Raises the refusal: unauthenticated, not_found, invalid."""
+        hello = payload_of(auth, Hello)
+        token = hello.token or self._cookie(session)
+        identity = await self._sessions.verify(token)
+        clinic_id = _clinic_of(identity, hello.clinic_id)
+        self._access.clinic(identity, clinic_id, "inbox.read")
+        await self._feed.follow(clinic_id)
+        if session.closed:
+            self._feed.unfollow(clinic_id)
+            return
+        session.data = Seat(token or "", identity, clinic_id)
+        self._of_login.setdefault(identity.session_id, set()).add(session)
+        self._rooms.join(session, clinic_room(clinic_id))
+        self._count_soon(clinic_id)
+        log.info(
+            "connected",
+            connection=session.id,
+            session_id=identity.session_id,
+            member_id=identity.member_id,
+            clinic_id=clinic_id,
+        )
+
+    def disconnected(self, session: Session, reason: str) -> None:
+        """Called once for every session that was seated or refused."""
+        seat = session.data
+        if not isinstance(seat, Seat):
+            return
+        session.data = None
+        sockets = self._of_login.get(seat.identity.session_id, set())
+        sockets.discard(session)
+        if not sockets:
+            self._of_login.pop(seat.identity.session_id, None)
+        self._feed.unfollow(seat.clinic_id)
+        self._count_soon(seat.clinic_id)
+        log.info("disconnected", connection=session.id, clinic_id=seat.clinic_id, reason=reason)
+
+    async def event(self, session: Session, name: str, args: Sequence[Any]) -> Value | dict[str, Any]:
+        """Carry out a client's event; the result is its acknowledgement, refusals included."""
+        seat = session.data
+        handler = self._handlers.get(name)
+        try:
+            if not isinstance(seat, Seat) or handler is None:
+                raise InvalidError(errors=[FieldError("event", "unknown")])
+            seat.identity = await self._sessions.verify(seat.token)
+            return await handler(session, seat, args[0] if args else {})
+        except UnauthenticatedError as error:
+            session.close("session ended")
+            return {"ok": False, "error": describe(error)}
+        except RecadoError as error:
+            log.debug("event_refused", connection=session.id, name=name if handler else None, code=error.code)
+            return {"ok": False, "error": describe(error)}
+
+    def tell(self, told: Told) -> None:
+        """A log record → its rooms. The feed calls this once per record, in order."""
+        for room, event, payload in packets(told):
+            self._rooms.emit(room, event, payload)
+
+    async def sweep(self) -> None:
+        """Close the sockets of sessions that have expired; called once a second."""
+        now = self._now()
+        late = [
+            session
+            for sockets in self._of_login.values()
+            for session in sockets
+            if session.data.identity.expires_at <= now
+        ]
+        for session in late:
+            try:
+                session.data.identity = await self._sessions.verify(session.data.token)
+            except UnauthenticatedError:
+                session.close("session ended")
+
+    async def _join_clinic(self, session: Session, seat: Seat, payload: Any) -> Joined:
+        order = payload_of(payload, JoinClinic)
+        self._access.clinic(seat.identity, order.clinic_id, "inbox.read")
+        if order.clinic_id != seat.clinic_id:
+            await self._switch(session, seat, order.clinic_id)
+        session.hold()
+        try:
+            delta = await self._queries.changes(
+                seat.identity, order.clinic_id, after=order.after, conversation_ids=order.conversation_ids
+            )
+        finally:
+            session.release()
+        return _joined(
+            delta,
+            full=order.after is not None,
+            connections=self._rooms.count(clinic_room(order.clinic_id)),
+            server=Server(version=__version__),
+        )
+
+    async def _switch(self, session: Session, seat: Seat, clinic_id: ClinicId) -> None:
+        """Leave every room of the clinic before and take a seat in `clinic_id`."""
+        await self._feed.follow(clinic_id)
+        if session.closed:
+            self._feed.unfollow(clinic_id)
+            raise UnauthenticatedError
+        self._rooms.leave_all(session)
+        self._feed.unfollow(seat.clinic_id)
+        self._count_soon(seat.clinic_id)
+        seat.clinic_id = clinic_id
+        self._rooms.join(session, clinic_room(clinic_id))
+        self._count_soon(clinic_id)
+
+    async def _join_conversation(self, session: Session, seat: Seat, payload: Any) -> Joined:
+        order = payload_of(payload, JoinConversation)
+        clinic_id = await self._access.conversation(seat.identity, order.conversation_id, "inbox.read")
+        if clinic_id != seat.clinic_id:
+            raise NotFoundError
+        session.hold()
+        try:
+            self._rooms.join(session, conversation_room(order.conversation_id))
+            delta = await self._queries.conversation_changes(
+                seat.identity, order.conversation_id, order.after
+            )
+        finally:
+            session.release()
+        return _joined(delta, full=order.after is not None)
+
+    async def _leave_conversation(self, session: Session, _seat: Seat, payload: Any) -> Left:
+        order = payload_of(payload, LeaveConversation)
+        self._rooms.leave(session, conversation_room(order.conversation_id))
+        return Left(ok=True)
+
+    async def _send_message(self, _session: Session, seat: Seat, payload: Any) -> Sent:
+        outcome = await self._inbox.send_message(seat.identity, payload_of(payload, SendOrder))
+        return Sent(ok=True, message=outcome.message)
+
+    def _cookie(self, session: Session) -> str | None:
+        """The browser's session, if one of our own pages asks: a browser attaches cookies by itself."""
+        head = session.head
+        asked_by = provenance(
+            head.header("origin"),
+            host=head.header("host"),
+            fetch_site=head.header("sec-fetch-site"),
+            own=self._origins,
+        )
+        return head.cookie(SESSION_COOKIE) if asked_by == "own" else None
+
+    def _end_login(self, session_id: str) -> None:
+        for session in list(self._of_login.get(session_id, ())):
+            session.close("session ended")
+
+    def _count_soon(self, clinic_id: ClinicId) -> None:
+        if clinic_id in self._counting:
+            return
+        self._counting.add(clinic_id)
+        asyncio.get_running_loop().call_later(COUNT_AFTER_S, self._count, clinic_id)
+
+    def _count(self, clinic_id: ClinicId) -> None:
+        self._counting.discard(clinic_id)
+        room = clinic_room(clinic_id)
+        self._rooms.emit_volatile(room, "clinic:connections", Connections(count=self._rooms.count(room)))
+
+
+def _clinic_of(identity: Identity, asked: ClinicId | None) -> ClinicId:
+    if asked is not None:
+        return asked
+    if len(identity.roles) != 1:
+        raise InvalidError(errors=[FieldError("clinicId", "missing")])
+    [clinic_id] = identity.roles
+    return clinic_id
+
+
+def _joined(
+    delta: Delta, *, full: bool, connections: int | None = None, server: Server | None = None
+) -> Joined:
+    return Joined(
+        ok=True,
+        cursor=delta.cursor,
+        connections=connections,
+        server=server,
+        reset=delta.reset,
+        more=delta.more,
+        conversations=delta.conversations if full else None,
+        messages=delta.messages if full else None,
+        reads=delta.reads if full else None,
+    )

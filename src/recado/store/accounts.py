@@ -36,6 +36,10 @@ def clinic_exists(connection: Connection, clinic_id: ClinicId) -> bool:
     return connection.execute(select(clinics.c.id).where(clinics.c.id == clinic_id)).first() is not None
 
 
+def log_has_begun(connection: Connection, clinic_id: ClinicId) -> bool:
+    return bool(connection.execute(select(clinics.c.seq).where(clinics.c.id == clinic_id)).scalar_one())
+
+
 def add_member(
     connection: Connection, member_id: MemberId, email: str, name: str, password_hash: str, now: Instant
 ) -> None:

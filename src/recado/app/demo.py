@@ -1,0 +1,269 @@
+"""The demo: two clinics, three members, four channels and six conversations, made once.
+
+Passwords and channel keys are derived from RECADO_SECRET, so that they can be printed again and differ everywhere.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterator
+from functools import partial
+from importlib.resources import files
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import Connection
+
+from recado.app.passwords import Passwords
+from recado.domain.accounts import Channel
+from recado.domain.commands import Command, ReceiveMessage, RecordDelivery, SendMessage
+from recado.domain.instants import shift
+from recado.domain.values import (
+    ChannelId,
+    ChannelKind,
+    ClientKey,
+    ClinicId,
+    Conversation,
+    ConversationId,
+    Instant,
+    MemberId,
+    Role,
+)
+from recado.store import accounts
+from recado.store.batch import Outcome, Sources, carry_out
+from recado.store.database import Database
+
+STANDIN_URL = "http://127.0.0.1:8009"
+"""Where the demo's channels send to until a stand-in says otherwise."""
+
+
+class DemoMember(Struct, frozen=True, rename="camel"):
+    clinic_id: ClinicId
+    email: str
+    password: str
+    role: Role
+    name: str
+
+    def __repr__(self) -> str:
+        return f"<DemoMember {self.email}>"
+
+
+class DemoChannel(Struct, frozen=True, rename="camel"):
+    clinic_id: ClinicId
+    id: ChannelId
+    kind: ChannelKind
+    secret: str
+    verify_token: str | None
+    phone_number_id: str | None
+
+    def __repr__(self) -> str:
+        return f"<DemoChannel {self.id}>"
+
+
+class Demo(Struct, frozen=True, rename="camel"):
+    """What `recado demo --json` prints."""
+
+    url: str
+    members: list[DemoMember]
+    channels: list[DemoChannel]
+
+
+class _Person(NamedTuple):
+    clinic: int
+    email: str
+    name: str
+    role: Role
+
+
+CLINICS = ("Clínica Ipê", "Clínica Aroeira")
+PEOPLE = (
+    _Person(0, "ana@ipe.example", "Ana Ribeiro", "admin"),
+    _Person(0, "bruno@ipe.example", "Bruno Tavares", "agent"),
+    _Person(1, "carla@aroeira.example", "Carla Nunes", "admin"),
+)
+PHONE_NUMBER_IDS = ("106540352242922", "106540352242923")
+
+
+class _Line(Struct, frozen=True):
+    at: int
+    by: str
+    text: str
+    note: bool = False
+
+
+class _Talk(Struct, frozen=True):
+    channel: ChannelKind
+    name: str
+    address: str
+    lines: list[_Line]
+
+
+class _Talks(Struct, frozen=True):
+    conversations: list[_Talk]
+
+
+class DemoMaker:
+    """Runs synchronously, before anything is served or beside a server that is."""
+
+    def __init__(self, database: Database, passwords: Passwords, secret: str, sources: Sources) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._secret = secret
+        self._sources = sources
+
+    def make(self, url: str, standin_url: str | None) -> Demo:
+        """Create what is missing and tell all of it. `standin_url` None leaves the channels as they are."""
+        clinic_ids = [self._clinic(name) for name in CLINICS]
+        member_ids = {person.email: self._member(person, clinic_ids[person.clinic]) for person in PEOPLE}
+        channels = [
+            channel
+            for number, clinic_id in enumerate(clinic_ids)
+            for channel in self._channels(number, clinic_id, standin_url)
+        ]
+        staff = {person.email.partition("@")[0]: (member_ids[person.email], person.name) for person in PEOPLE}
+        self._database.write_now(partial(self._talk, channels={c.kind: c for c in channels[:2]}, staff=staff))
+        return Demo(
+            url=url,
+            members=[
+                DemoMember(clinic_ids[p.clinic], p.email, self._derive("password", p.email), p.role, p.name)
+                for p in PEOPLE
+            ],
+            channels=[
+                DemoChannel(c.clinic_id, c.id, c.kind, c.secret, c.verify_token, c.phone_number_id)
+                for c in channels
+            ],
+        )
+
+    def _derive(self, purpose: str, of: str) -> str:
+        digest = hmac.new(self._secret.encode(), f"demo {purpose} {of}".encode(), hashlib.sha256).digest()
+        return base64.b32encode(digest[:15]).decode().lower()
+
+    def _clinic(self, name: str) -> ClinicId:
+        def work(connection: Connection) -> ClinicId:
+            return accounts.clinic_by_name(connection, name) or accounts.add_clinic(
+                connection, name, self._sources.now()
+            )
+
+        return self._database.write_now(work)
+
+    def _member(self, person: _Person, clinic_id: ClinicId) -> MemberId:
+        found = self._database.read_now(partial(accounts.credentials_of, email=person.email))
+        if found:
+            return found.member_id
+        member_id = MemberId(self._sources.new_id())
+        password_hash = self._passwords.hash(self._derive("password", person.email))
+
+        def work(connection: Connection) -> None:
+            accounts.add_member(
+                connection, member_id, person.email, person.name, password_hash, self._sources.now()
+            )
+            accounts.add_membership(connection, member_id, clinic_id, person.role)
+
+        self._database.write_now(work)
+        return member_id
+
+    def _channels(self, number: int, clinic_id: ClinicId, standin_url: str | None) -> Iterator[Channel]:
+        """The clinic's two channels, pointed at the stand-in."""
+        known = {
+            c.name: c for c in self._database.read_now(partial(accounts.channels_of, clinic_id=clinic_id))
+        }
+        for kind in ("generic", "whatsapp"):
+            name = f"Demo {kind}"
+            channel = known.get(name) or self._new_channel(number, clinic_id, kind, name)
+            path = f"generic/{channel.id}" if kind == "generic" else "whatsapp"
+            if standin_url or channel.outbound_url is None:
+                channel = replace(channel, outbound_url=f"{(standin_url or STANDIN_URL).rstrip('/')}/{path}")
+            if channel != known.get(name):
+                self._database.write_now(partial(accounts.put_channel, channel=channel))
+            yield channel
+
+    def _new_channel(self, number: int, clinic_id: ClinicId, kind: ChannelKind, name: str) -> Channel:
+        of = f"{number} {kind}"
+        secret = self._derive("secret", of)
+        generic = kind == "generic"
+        return Channel(
+            id=ChannelId(self._sources.new_id()),
+            clinic_id=clinic_id,
+            kind=kind,
+            name=name,
+            secret=f"whsec_{base64.b64encode(secret.encode()).decode()}" if generic else secret,
+            verify_token=None if generic else self._derive("verify token", of),
+            phone_number_id=None if generic else PHONE_NUMBER_IDS[number],
+            access_token=None if generic else self._derive("access token", of),
+        )
+
+    def _talk(
+        self,
+        connection: Connection,
+        channels: dict[ChannelKind, Channel],
+        staff: dict[str, tuple[MemberId, str]],
+    ) -> None:
+        """Let the six conversations happen, line by line, in one transaction; once."""
+        clinic_id = channels["generic"].clinic_id
+        if accounts.log_has_begun(connection, clinic_id):
+            return
+        talks = msgspec.json.decode(files("recado.app").joinpath("demo_talk.json").read_bytes(), type=_Talks)
+        lines = sorted(
+            ((line, talk) for talk in talks.conversations for line in talk.lines),
+            key=lambda each: -each[0].at,
+        )
+        now = self._sources.now()
+        begun: dict[str, Conversation] = {}
+        for number, (line, talk) in enumerate(lines):
+            at = shift(now, -60.0 * line.at)
+            channel = channels[talk.channel]
+            key = f"demo-{number}"
+            if line.by == "patient":
+                command: Command = _from_patient(talk, line, channel, key, at)
+            else:
+                command = _from_staff(line, clinic_id, begun[talk.address].id, staff[line.by], key)
+            outcome, conversation = self._carry_out(connection, command, at)
+            begun[talk.address] = conversation
+            if outcome.message.status == "queued":
+                sent = RecordDelivery(
+                    clinic_id=clinic_id,
+                    conversation_id=conversation.id,
+                    message_id=outcome.message.id,
+                    channel_id=channel.id,
+                    outcome="sent",
+                    external_id=f"{key}-sent",
+                )
+                self._carry_out(connection, sent, at)
+
+    def _carry_out(
+        self, connection: Connection, command: Command, at: Instant
+    ) -> tuple[Outcome, Conversation]:
+        committed = carry_out(connection, [command], replace(self._sources, now=lambda: at))
+        [outcome] = committed.outcomes
+        if not isinstance(outcome, Outcome):
+            raise outcome
+        return outcome, committed.told[-1].conversation
+
+
+def _from_patient(talk: _Talk, line: _Line, channel: Channel, key: str, at: Instant) -> ReceiveMessage:
+    return ReceiveMessage(
+        clinic_id=channel.clinic_id,
+        channel=channel.ref,
+        external_id=key,
+        contact_address=talk.address,
+        contact_name=talk.name,
+        body=line.text,
+        sent_at=at,
+    )
+
+
+def _from_staff(
+    line: _Line, clinic_id: ClinicId, conversation_id: ConversationId, who: tuple[MemberId, str], key: str
+) -> SendMessage:
+    member_id, name = who
+    return SendMessage(
+        clinic_id=clinic_id,
+        member_id=member_id,
+        member_name=name,
+        conversation_id=conversation_id,
+        client_key=ClientKey(key),
+        body=line.text,
+        kind="note" if line.note else "message",
+    )

@@ -1,0 +1,170 @@
+"""The real-time engine: one object that owns every link, the wheel that turns them and the way they all go home.
+
+Made and served by the composition root; must not know the application. Ruled by design.md section 8 and
+docs/realtime.md.
+
+    engine = Engine(Settings(), log=get_logger("realtime"), accept=accept_origins(config.allowed_origins))
+    gateway = Gateway(engine.rooms(), ...)
+    engine.serve("/", gateway)
+    engine.start()                          # inside the loop
+    await engine.drain(config.drain_s)      # from serving.DrainingServer
+    await engine.stop()
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from recado.protocol import engineio, socketio
+from recado.realtime.head import Head, Refusal
+from recado.realtime.hub import Handlers, Hub, Log, Namespace, Settings
+from recado.realtime.link import Link
+from recado.realtime.rooms import Rooms
+from recado.realtime.session import Session
+from recado.realtime.socket_link import SocketLink
+from recado.realtime.transport import Transport
+
+TICKS_AT_ONCE = 256  # then other callbacks get their turn: a slot of 10,000 pings must not stall the loop
+
+LinkFactory = Callable[[Hub, Transport, Head], Link]
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(15)
+
+
+class Engine:
+    """Serves one Socket.IO path. `accept` may refuse a head that is otherwise in order (Origin, limits).
+
+    `make_link` is where bare Engine.IO or another protocol takes Socket.IO's place.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        log: Log,
+        accept: Callable[[Head], Refusal | None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        new_id: Callable[[], str] = _new_id,
+        make_link: LinkFactory = SocketLink,
+    ) -> None:
+        self._hub = Hub(settings, log=log, clock=clock, new_id=new_id)
+        self._accept = accept
+        self._make_link = make_link
+        self._due: deque[Link] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def max_payload_bytes(self) -> int:
+        return self._hub.settings.max_payload_bytes
+
+    @property
+    def sessions(self) -> Iterator[Session]:
+        """Every session whose CONNECT was accepted."""
+        for link in self._hub.links:
+            if isinstance(link, SocketLink):
+                yield from (session for session in link.sessions.values() if session.connected)
+
+    @property
+    def link_count(self) -> int:
+        """Open wires, those still saying goodbye included."""
+        return len(self._hub.links)
+
+    def rooms(self, namespace: str = socketio.ROOT) -> Rooms:
+        return self._namespace(namespace).rooms
+
+    def serve(self, namespace: str, handlers: Handlers) -> None:
+        self._namespace(namespace).handlers = handlers
+
+    def admit(self, head: Head) -> Refusal | None:
+        """The order of checks is the official server's. Upgrades of polling sessions come with polling."""
+        if head.parameter("transport") != "websocket":
+            return Refusal(400, "Transport unknown")
+        if self._accept is not None and (refusal := self._accept(head)):
+            return refusal
+        if head.parameter("sid") is not None:
+            return Refusal(400, "Session ID unknown")
+        if head.parameter("EIO") != engineio.REVISION:
+            return Refusal(400, "Unsupported protocol version")
+        return Refusal(503, "Draining") if self._hub.draining else None
+
+    def open(self, transport: Transport, head: Head) -> Link:
+        return self._make_link(self._hub, transport, head)
+
+    def start(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._hub.settings.slot_s, self._turn)
+
+    async def drain(self, window_s: float) -> None:
+        """Let everybody go: no new links, handlers that run finish and answer, everything is flushed, then closed.
+
+        Clients learn from `server:draining {reconnectInMs}` when to come back: evenly spread over the window, so
+        that they do not all come at once. Takes at most `window_s` plus the closing handshake's timeout.
+        """
+        hub = self._hub
+        hub.draining = True
+        sessions = list(self.sessions)
+        hub.log.info("draining", sessions=len(sessions))
+        for place, session in enumerate(sessions, start=1):
+            session.emit("server:draining", {"reconnectInMs": round(window_s * 1000 * place / len(sessions))})
+        for link in hub.links:
+            link.pause_reading()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(window_s):
+                while hub.tasks:
+                    await asyncio.wait(list(hub.tasks))
+        for link in list(hub.links):
+            link.close("draining")
+        await self._emptied(hub.settings.close_timeout_s)
+
+    async def stop(self) -> None:
+        """End what is left at once, and wait for every task the engine started."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for link in list(self._hub.links):
+            link.abort()
+        tasks = list(self._hub.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._emptied(self._hub.settings.close_timeout_s)
+
+    async def _emptied(self, timeout_s: float) -> None:
+        hub = self._hub
+        hub.emptied.clear()
+        if hub.links:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await hub.emptied.wait()
+            except TimeoutError:
+                for link in list(hub.links):
+                    link.abort()
+
+    def _namespace(self, name: str) -> Namespace:
+        if name not in self._hub.namespaces:
+            self._hub.namespaces[name] = Namespace(Rooms(name, self._hub.flusher))
+        return self._hub.namespaces[name]
+
+    def _turn(self) -> None:
+        hub = self._hub
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(hub.settings.slot_s, self._turn)
+        idle = not self._due
+        self._due.extend(hub.wheel.turn(hub.clock()))
+        if idle:
+            self._tick_some()
+
+    def _tick_some(self) -> None:
+        now = self._hub.clock()
+        for _ in range(min(TICKS_AT_ONCE, len(self._due))):
+            link = self._due.popleft()
+            try:
+                link.tick(now)
+            except Exception:  # one link's trouble must not stop the others' time
+                self._hub.log.exception("tick_failed", connection=link.id)
+                link.abort()
+        if self._due:
+            asyncio.get_running_loop().call_soon(self._tick_some)

@@ -1,0 +1,51 @@
+"""Joins what one loop tick produced: links with something to send are noted, and one callback lets all of them go.
+
+A recipient costs 5 µs of `send(2)` and 0.03 µs of appending to a list, so fewer writes is the lever
+(docs/realtime.md, "Why it is fast").
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Flushable(Protocol):
+    def flush(self) -> None: ...
+
+
+class Releasable(Protocol):
+    def end_hold(self) -> None: ...
+
+
+class Flusher:
+    """`dirty` is public for rooms' inner loop: whoever appends to it calls `schedule()` before the tick ends."""
+
+    __slots__ = ("_call_soon", "_released", "_scheduled", "dirty")
+
+    def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
+        self._call_soon = call_soon
+        self._scheduled = False
+        self._released: list[Releasable] = []
+        self.dirty: list[Flushable] = []
+
+    def mark(self, link: Flushable) -> None:
+        self.dirty.append(link)
+        self.schedule()
+
+    def release(self, session: Releasable) -> None:
+        """End a session's hold when the current tick is over, after everything it sends in this tick."""
+        self._released.append(session)
+        self.schedule()
+
+    def schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._call_soon(self.flush)
+
+    def flush(self) -> None:
+        self._scheduled = False
+        released, self._released = self._released, []
+        for session in released:
+            session.end_hold()
+        dirty, self.dirty = self.dirty, []
+        for link in dirty:
+            link.flush()

@@ -1,0 +1,124 @@
+"""The HTTP head that asked for a connection, as later questions need it: cookies, origin, address.
+
+It is kept for the connection's life, so it is one bytes object, searched on demand. Must not know transports.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+Network = IPv4Network | IPv6Network
+
+
+class Refusal(NamedTuple):
+    """Answered instead of 101, as plain text."""
+
+    status: int
+    text: str
+
+
+class Head:
+    """`client` is the address of who really asks, proxies taken into account. Header names are lower case."""
+
+    __slots__ = ("_fields", "client", "method", "path", "query")
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        fields: Sequence[tuple[str, str]],
+        *,
+        peer: str,
+        trusted_proxies: Collection[Network] = (),
+    ) -> None:
+        self.method = method
+        self.path, _, self.query = target.partition("?")
+        lines = "".join(f"\r\n{name.lower()}: {value}" for name, value in fields)
+        self._fields = f"{lines}\r\n".encode("latin-1", "replace")
+        self.client = client_address(peer, self.header("x-forwarded-for") or "", trusted_proxies)
+
+    def header(self, name: str) -> str | None:
+        """Several headers of one name are joined with a comma, as RFC 9110 section 5.3 has it."""
+        values = []
+        mark = b"\r\n%b: " % name.encode()
+        start = self._fields.find(mark)
+        while start >= 0:
+            end = self._fields.index(b"\r\n", start + len(mark))
+            values.append(self._fields[start + len(mark) : end].decode("latin-1"))
+            start = self._fields.find(mark, end)
+        return ", ".join(values) if values else None
+
+    def cookie(self, name: str) -> str | None:
+        for pair in (self.header("cookie") or "").replace(",", ";").split(";"):
+            key, _, value = pair.strip().partition("=")
+            if key == name:
+                return value
+        return None
+
+    def parameter(self, name: str) -> str | None:
+        values = parse_qs(self.query).get(name)
+        return values[0] if values else None
+
+    def __repr__(self) -> str:
+        return f"<Head {self.method} {self.path}>"
+
+
+def parse_head(raw: bytes, *, peer: str, trusted_proxies: Collection[Network] = ()) -> Head:
+    """`raw` is everything before the empty line. Raises ValueError if it is no HTTP/1.1 head."""
+    request, *lines = raw.decode("latin-1").split("\r\n")
+    method, target, version = request.split(" ")
+    if version != "HTTP/1.1" or not target.startswith("/"):
+        raise ValueError("not an HTTP/1.1 request for a path")
+    fields = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != name.strip():
+            raise ValueError("malformed header")
+        fields.append((name, value.strip()))
+    return Head(method, target, fields, peer=peer, trusted_proxies=trusted_proxies)
+
+
+def client_address(peer: str, forwarded_for: str, trusted_proxies: Collection[Network]) -> str:
+    """The nearest address that is not a trusted proxy, walking `X-Forwarded-For` from the right.
+
+    Everything left of the first untrusted hop is the client's own claim, and an unreadable hop ends the walk.
+    """
+    client = _address(peer)
+    if client is None:
+        return peer
+    for hop in reversed(forwarded_for.split(",")):
+        if not any(client in network for network in trusted_proxies):
+            break
+        address = _address(hop.strip())
+        if address is None:
+            break
+        client = address
+    return str(client)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """IPv4 addresses that arrive on an IPv6 socket count as IPv4."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def accept_origins(allowed: Collection[str] = ()) -> Callable[[Head], Refusal | None]:
+    """An accept hook: pages of our own host and of `allowed` origins may open sockets, others may not.
+
+    A request without Origin comes from no page and passes; whether its cookie counts is the gateway's question.
+    `https://inbox.example` is the form of an allowed origin; `*` allows all.
+    """
+    known = frozenset(origin.rstrip("/").lower() for origin in allowed)
+
+    def accept(head: Head) -> Refusal | None:
+        origin = (head.header("origin") or "").lower()
+        if not origin or "*" in known or origin in known or urlsplit(origin).netloc == head.header("host"):
+            return None
+        return Refusal(403, "Origin not allowed")
+
+    return accept

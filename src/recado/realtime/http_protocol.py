@@ -1,0 +1,70 @@
+"""uvicorn's HTTP protocol with what it leaves out of an upgrade, and a bound on heads.
+
+uvicorn 0.54 drops the bytes that follow an upgrade's head in the same read, and httptools collects a head without
+end. `data_received` is its method, written again: pyproject pins uvicorn below 0.55. Must not know WebSocket frames.
+"""
+
+import asyncio
+from typing import Any, cast
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+MAX_HEAD_BYTES = 16_384
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """For uvicorn's `http=`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._heads_begun = 0
+        self._head_is_open = False
+        self._head_bytes = 0  # of the open head, without the read in which it began
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        begun = self._heads_begun
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self._hand_over(data[upgrade.args[0] :])
+            else:
+                self._unsupported_upgrade_warning()
+            return
+        except httptools.HttpParserError:
+            self._refuse(400, b"Invalid HTTP request received.")
+            return
+        if self._head_is_open and begun == self._heads_begun:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(431, b"Request header fields too large")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._heads_begun += 1
+        self._head_is_open = True
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        self._head_is_open = False
+        super().on_headers_complete()
+
+    def _hand_over(self, rest: bytes) -> None:
+        """`rest` was read behind the head and belongs to the session."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._refuse(400, b"An upgrade must not be pipelined.")
+            return
+        self.handle_websocket_upgrade()
+        # The parser holds this protocol's methods: without it the pair is freed at once, not by the collector.
+        self.parser = None  # type: ignore[assignment]
+        if rest:
+            cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
+
+    def _refuse(self, status: int, text: bytes) -> None:
+        self.transport.write(
+            b"%bcontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (STATUS_LINE[status], len(text), text)
+        )
+        self.transport.close()

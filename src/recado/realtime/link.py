@@ -1,0 +1,165 @@
+"""One client's wire in the shell: its transport, its state machine, the frames that wait to leave.
+
+A link owns no task, queue or timer: frames wait in a list for the flusher, time comes from the wheel. What packets
+mean is its subclass's story (socket_link.py). Must not know namespaces or handlers. Ruled by docs/realtime.md.
+"""
+
+from collections.abc import Sequence
+
+from recado.errors import CLOSES
+from recado.protocol.connection import EngineConnection
+from recado.protocol.outcomes import Closed, Outcome, SendPacket
+from recado.protocol.websocket import text_frame
+from recado.realtime.head import Head
+from recado.realtime.hub import Hub
+from recado.realtime.transport import Transport
+
+
+class Link:
+    """`id` is for logs only. `out` holds frames for the flusher: not empty means noted there."""
+
+    __slots__ = ("_connection", "_overflowed", "_transport", "closed", "head", "hub", "id", "out", "slot")
+
+    def __init__(self, hub: Hub, transport: Transport, head: Head, connection: EngineConnection) -> None:
+        self.id = hub.new_id()
+        self.hub = hub
+        self.head = head
+        self.out: list[bytes] = []
+        self.slot = -1
+        self.closed = False
+        self._transport = transport
+        self._connection = connection
+        self._overflowed = False
+        hub.links.add(self)
+        hub.log.debug("socket_opened", connection=self.id)
+        # The session id opens the session's polling door: unlike `id` it is told to the client alone.
+        self.perform(connection.open(hub.new_id()))
+        self.schedule()
+
+    @property
+    def writable(self) -> bool:
+        return self._transport.writable and not self.closed
+
+    # What the transport reports.
+
+    def receive_text(self, text: str) -> None:
+        self.perform(self._connection.receive_text(text, self.hub.clock()))
+
+    def receive_binary(self, data: bytes) -> None:
+        self.perform(self._connection.receive_binary(data, self.hub.clock()))
+
+    def touch(self) -> None:
+        self._connection.touch(self.hub.clock())
+
+    def fail(self, reason: str) -> None:
+        self.close(reason)
+
+    def peer_closed(self) -> None:
+        self._end("peer closed")
+
+    def transport_lost(self) -> None:
+        self._end("transport lost")
+        self.hub.forget(self)
+
+    # What sessions, rooms and the engine ask for.
+
+    def push(self, frame: bytes) -> None:
+        out = self.out
+        if not out:
+            self.hub.flusher.mark(self)
+        out.append(frame)
+
+    def push_all(self, frames: Sequence[bytes]) -> None:
+        if not self.out:
+            self.hub.flusher.mark(self)
+        self.out.extend(frames)
+
+    def overflow(self) -> None:
+        """Held frames passed their bound. Closing waits for the flush: this may happen inside a room's loop."""
+        if not self._overflowed:
+            self._overflowed = True
+            self.hub.flusher.mark(self)
+
+    def flush(self) -> None:
+        """Everything that waits leaves in one write, unless the client has long stopped reading."""
+        try:
+            if self.closed:
+                self.out.clear()
+            elif self._is_slow():
+                self.out.clear()
+                self.close("slow consumer")
+            elif self.out:
+                self._transport.send(self.out)
+                self.out.clear()
+        except Exception:  # one link's trouble must not stop the others' flush
+            self.hub.log.exception("flush_failed", connection=self.id)
+            self.abort()
+
+    def close(self, reason: str) -> None:
+        """Send what waits, say why, and let the transport go; it is aborted if the peer does not follow in time."""
+        if self.closed:
+            return
+        close = CLOSES[reason]
+        if not close.reconnect:
+            self.say_farewell()
+        if self.out:
+            self._transport.send(self.out)
+        self._end(reason)
+        self._transport.close(close)
+
+    def abort(self) -> None:
+        self._end("aborted")
+        self._transport.abort()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def tick(self, now: float) -> None:
+        if self.closed:
+            self._transport.abort()
+            return
+        self.perform(self._connection.tick(now))
+        self.schedule()
+
+    # For subclasses.
+
+    def perform(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, SendPacket):
+                self.push(text_frame(outcome.packet))
+            elif isinstance(outcome, Closed):
+                self.close(outcome.reason)
+            else:
+                self.handle(outcome)
+
+    def schedule(self) -> None:
+        if not self.closed:
+            self.hub.wheel.schedule(self, self.due())
+
+    def handle(self, outcome: Outcome) -> None:
+        """Everything the connection tells that is neither to be sent nor the end."""
+        raise NotImplementedError
+
+    def due(self) -> float:
+        return self._connection.due()
+
+    def say_farewell(self) -> None:
+        """Push what keeps a client from coming back by itself."""
+
+    def ended(self, reason: str) -> None:
+        """The link is closed; called once."""
+
+    def _is_slow(self) -> bool:
+        """Checked before a send, so that one large answer on an idle wire is no offence."""
+        transport, bound = self._transport, self.hub.settings.max_outbound_bytes
+        return self._overflowed or (not transport.writable and transport.buffered_bytes() > bound)
+
+    def _end(self, reason: str) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self.out.clear()
+        self._connection.close(reason)
+        self.hub.wheel.schedule(self, self.hub.clock() + self.hub.settings.close_timeout_s)
+        self.hub.log.debug("socket_closed", connection=self.id, reason=reason)
+        self.ended(reason)

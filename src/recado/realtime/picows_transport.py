@@ -1,0 +1,286 @@
+"""WebSockets by picows, on uvicorn's port: uvicorn reads the HTTP head and hands the connection over.
+
+The protocol class subclasses picows' `WSProtocol`, whose constructor is not public: pyproject pins 2.3.x. uvicorn
+makes it with `(config, server_state, app_state)`, calls `connection_made`, then `data_received` with the rebuilt head.
+Must not know what messages mean. Ruled by design.md sections 8 and 12 and docs/realtime.md.
+"""
+
+import base64
+import sys
+from collections.abc import Collection, Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from picows import (
+    WSAutoPingStrategy,
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSProtocolError,
+    WSTransport,
+)
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
+
+from recado.errors import SocketClose
+from recado.protocol.violation import ViolationError
+from recado.protocol.websocket import MessageAssembler, text_of
+from recado.realtime.head import Head, Network, Refusal, parse_head
+from recado.realtime.hub import Log
+from recado.realtime.transport import Endpoint, Receiver
+
+MAX_HEAD_BYTES = 16_384
+READ_BUFFER_BYTES = 2_048  # picows' least; 8.6 KB per idle connection instead of 23
+
+_SUPPORTED_VERSIONS = frozenset({"13", "8", "7"})
+
+
+class PicowsTransport(WSListener):
+    """picows' listener on one side, a link's transport on the other."""
+
+    __slots__ = ("_assembler", "_endpoint", "_head", "_receiver", "_socket", "writable")
+
+    def __init__(self, endpoint: Endpoint, head: Head) -> None:
+        self.writable = True
+        self._endpoint = endpoint
+        self._head = head
+        self._assembler = MessageAssembler(endpoint.max_payload_bytes)
+        self._receiver: Receiver | None = None
+        self._socket: WSTransport | None = None
+
+    # What picows calls.
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._socket = transport
+        # Nobody reads them again, and they are kilobytes per connection.
+        transport.request.headers = transport.response.headers = None  # type: ignore[assignment]
+        self._receiver = self._endpoint.open(self, self._head)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        receiver = self._receiver
+        if receiver is None:
+            return
+        if transport.is_close_frame_sent:
+            if frame.msg_type == WSMsgType.CLOSE:
+                transport.disconnect()
+            return
+        try:
+            self._on_frame(transport, receiver, frame)
+        except ViolationError as violation:
+            receiver.fail(violation.reason)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows' signature
+        receiver, self._receiver, self._socket = self._receiver, None, None
+        if receiver is not None:
+            receiver.transport_lost()
+
+    def pause_writing(self) -> None:
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        self.writable = True
+
+    # What the link calls.
+
+    def send(self, frames: list[bytes]) -> None:
+        socket = self._socket
+        if socket is not None and not socket.is_close_frame_sent:
+            socket.underlying_transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    def buffered_bytes(self) -> int:
+        return 0 if self._socket is None else self._socket.underlying_transport.get_write_buffer_size()
+
+    def close(self, close: SocketClose) -> None:
+        if self._socket is not None:
+            self._socket.send_close(close.code, close.reason.encode())  # type: ignore[arg-type]
+            self.resume_reading()  # the peer's CLOSE, or its end of file, finishes it
+
+    def abort(self) -> None:
+        if self._socket is not None:
+            self._socket.underlying_transport.abort()
+
+    def pause_reading(self) -> None:
+        if self._socket is not None:
+            self._socket.underlying_transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._socket is not None:
+            self._socket.underlying_transport.resume_reading()
+
+    def _on_frame(self, transport: WSTransport, receiver: Receiver, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            raise ViolationError("no extension was agreed on")
+        if kind == WSMsgType.TEXT and frame.fin and self._assembler.is_idle:
+            receiver.receive_text(text_of(frame.get_payload_as_bytes()))
+        elif kind in _DATA:
+            message = self._assembler.feed(kind.value, frame.get_payload_as_bytes(), fin=bool(frame.fin))
+            receiver.touch()
+            if isinstance(message, str):
+                receiver.receive_text(message)
+            elif message is not None:
+                receiver.receive_binary(message)
+        elif kind == WSMsgType.CLOSE:
+            receiver.peer_closed()
+            transport.send_close(WSCloseCode.OK)
+            transport.disconnect()
+        else:
+            receiver.touch()
+            # A peer that pings but does not read must not fill our memory with pongs.
+            if kind == WSMsgType.PING and self.writable:
+                transport.send_pong(frame.get_payload_as_bytes())
+
+
+_DATA = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION})
+
+
+class _PicowsLog:
+    """Costs nothing for what picows tells of every connection, and passes on what is a bug of ours."""
+
+    __slots__ = ("_log",)
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 - logging.Logger's name
+        return False
+
+    def debug(self, *_args: Any) -> None: ...
+
+    def info(self, *_args: Any) -> None: ...
+
+    def warning(self, *_args: Any) -> None: ...
+
+    def log(self, *_args: Any) -> None: ...
+
+    def error(self, *_args: Any) -> None:
+        """Its texts quote the peer; the type says enough."""
+        if isinstance(sys.exc_info()[1], WSProtocolError):
+            self._log.debug("socket_violation")
+        else:
+            self._log.exception("socket_callback_failed")
+
+    exception = error
+
+
+class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
+    """picows' protocol behind uvicorn. Made usable by `make_websocket_protocol`, which sets the class variables."""
+
+    __slots__ = ("_head_seen", "_listeners")
+
+    endpoints: ClassVar[Mapping[str, Endpoint]]
+    max_payload_bytes: ClassVar[int]
+    picows_log: ClassVar[_PicowsLog]
+    trusted_proxies: ClassVar[Collection[Network]]
+
+    def __init__(self, config: object, server_state: object, app_state: object) -> None:  # noqa: ARG002 - uvicorn's
+        listeners: list[PicowsTransport] = []
+        super().__init__(
+            None,  # host_port and ws_path: a client's
+            None,
+            False,  # is_client_side
+            lambda _request: listeners.pop(),
+            self.picows_log,
+            True,  # disconnect_on_exception
+            None,  # websocket_handshake_timeout: the head is complete already
+            False,  # enable_auto_ping: Engine.IO has its own heartbeat
+            20,
+            20,
+            WSAutoPingStrategy.PING_WHEN_IDLE,
+            False,  # enable_auto_pong: a ping is a sign of life that the link must hear of
+            self.max_payload_bytes,
+            None,  # extra_headers
+            READ_BUFFER_BYTES,
+        )
+        self._listeners = listeners
+        self._head_seen = False
+
+    def data_received(self, data: bytes) -> None:
+        """First the head, whole; then whatever came behind it in the same read."""
+        if not self._head_seen:
+            self._head_seen = True
+            raw, _, data = data.partition(b"\r\n\r\n")
+            answer = self._negotiate(raw)
+            if isinstance(answer, Refusal):
+                transport = self.transport.underlying_transport
+                transport.write(_refuse(answer))
+                transport.close()
+                return
+            self._feed(answer)
+        self._feed(data)
+
+    def _negotiate(self, raw: bytes) -> Refusal | bytes:
+        """Refuse, or make the head that picows sees: the five fields it checks and nothing of the peer's."""
+        if len(raw) > MAX_HEAD_BYTES:
+            return Refusal(431, "Request header fields too large")
+        peer = self.transport.underlying_transport.get_extra_info("peername")
+        try:
+            head = parse_head(raw, peer=peer[0] if peer else "", trusted_proxies=self.trusted_proxies)
+        except ValueError:
+            return Refusal(400, "Bad request")
+        endpoint = self.endpoints.get(head.path.rstrip("/"))
+        if endpoint is None:
+            return Refusal(404, "Not found")
+        refusal = _check_handshake(head) or endpoint.admit(head)
+        if refusal is not None:
+            return refusal
+        self._listeners.append(PicowsTransport(endpoint, head))
+        return (
+            b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
+        ) % (head.header("sec-websocket-key") or "").encode()
+
+    def _feed(self, data: bytes) -> None:
+        """The buffer that picows offers is small, and grows while it is filled."""
+        while data:
+            buffer = self.get_buffer(-1)
+            size = min(len(buffer), len(data))
+            buffer[:size] = data[:size]
+            del buffer
+            self.buffer_updated(size)
+            data = data[size:]
+
+
+def make_websocket_protocol(
+    endpoints: Mapping[str, Endpoint], *, log: Log, trusted_proxies: Collection[Network] = ()
+) -> type[WebSocketProtocol]:
+    """The class for uvicorn's `ws=`: serves each endpoint at its path, with or without the trailing slash.
+
+    `X-Forwarded-For` is believed from `trusted_proxies` only. Endpoints of one port share one `max_payload_bytes`.
+    """
+    (max_payload_bytes,) = {endpoint.max_payload_bytes for endpoint in endpoints.values()}
+    variables = {
+        "__slots__": (),
+        "endpoints": {path.rstrip("/"): endpoint for path, endpoint in endpoints.items()},
+        "max_payload_bytes": max_payload_bytes,
+        "picows_log": _PicowsLog(log),
+        "trusted_proxies": tuple(trusted_proxies),
+    }
+    return type("WebSocketProtocol", (WebSocketProtocol,), variables)
+
+
+def _check_handshake(head: Head) -> Refusal | None:
+    """What RFC 6455 section 4.2.1 asks of a client, beyond what uvicorn has checked to come here."""
+    key = head.header("sec-websocket-key") or ""
+    try:
+        well_formed = len(base64.b64decode(key, validate=True)) == 16
+    except ValueError:
+        well_formed = False
+    if head.method != "GET" or not well_formed:
+        return Refusal(400, "Bad request")
+    if head.header("sec-websocket-version") not in _SUPPORTED_VERSIONS:
+        return Refusal(426, "Unsupported WebSocket version")
+    if head.header("content-length") not in {None, "0"} or head.header("transfer-encoding"):
+        return Refusal(400, "Bad request")
+    return None
+
+
+def _refuse(refusal: Refusal) -> bytes:
+    """`Retry-After` and the like are not for WebSocket clients: none of them sees the answer."""
+    status = HTTPStatus(refusal.status)
+    body = refusal.text.encode()
+    version = b"Sec-WebSocket-Version: 13\r\n" if status == HTTPStatus.UPGRADE_REQUIRED else b""
+    return (
+        b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
+        b"Cache-Control: no-store\r\n%bConnection: close\r\n\r\n%b"
+    ) % (status, status.phrase.encode(), len(body), version, body)

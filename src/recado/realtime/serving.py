@@ -1,0 +1,61 @@
+"""uvicorn as Recado runs it: one port, our two protocol classes, and a shutdown that lets clients go first.
+
+uvicorn waits for open connections before its lifespan ends, so the drain stands in an overridden `Server.shutdown`,
+before `super()`: pyproject pins uvicorn below 0.55. Must not know what is drained. Ruled by design.md section 8.
+"""
+
+import socket
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+import uvicorn
+
+from recado.realtime.head import Network
+from recado.realtime.http_protocol import HttpProtocol
+
+SHUTDOWN_TIMEOUT_S = 10
+
+
+class DrainingServer(uvicorn.Server):
+    """On SIGTERM and SIGINT: stop listening, await `drain`, then uvicorn's own shutdown."""
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        await self._drain()
+        await super().shutdown(sockets)
+
+
+def make_server(
+    app: Any,
+    *,
+    host: str,
+    port: int,
+    websocket_protocol: type,
+    drain: Callable[[], Awaitable[None]],
+    trusted_proxies: Collection[Network] = (),
+) -> DrainingServer:
+    """`app` is the ASGI application for everything that is no WebSocket; its lifespan is run.
+
+    uvicorn's own log configuration and access log are off: ours have ids only.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=HttpProtocol,
+        ws=websocket_protocol,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=[str(network) for network in trusted_proxies],
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+    )
+    return DrainingServer(config, drain)

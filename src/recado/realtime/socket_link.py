@@ -1,0 +1,210 @@
+"""Socket.IO on a link: its sessions, their handlers' runs, and acknowledgements both ways.
+
+Events of a client start in the order they came, at most `max_in_flight` at a time; then its reading pauses. Must not
+know what events mean. Ruled by docs/realtime.md.
+"""
+
+import asyncio
+import re
+from collections import deque
+from typing import Any
+
+from recado.errors import RecadoError, UnavailableError, describe
+from recado.protocol.connection import SocketConnection
+from recado.protocol.outcomes import AckReceived, ConnectRequested, EventReceived, Left, Outcome
+from recado.realtime.head import Head
+from recado.realtime.hub import Handlers, Hub
+from recado.realtime.link import Link
+from recado.realtime.session import Session
+from recado.realtime.transport import Transport
+
+_LOGGABLE_NAME = re.compile(
+    r"[a-z][a-z:_-]{0,39}"
+)  # a client may put anything into a name, a patient's words too
+
+
+class SocketLink(Link):
+    """`sessions` by namespace, those that still wait for their `connect` handler included."""
+
+    __slots__ = ("_calls", "_in_flight", "_socket", "_waiting", "sessions")
+
+    def __init__(self, hub: Hub, transport: Transport, head: Head) -> None:
+        self.sessions: dict[str, Session] = {}
+        self._in_flight = 0
+        self._waiting: deque[EventReceived] | None = None
+        self._calls: dict[tuple[str, int], tuple[asyncio.Future[list[Any]], float]] | None = None
+        self._socket = SocketConnection(hub.timing, hub.clock(), hub.namespaces)
+        super().__init__(hub, transport, head, self._socket)
+
+    def handle(self, outcome: Outcome) -> None:
+        match outcome:
+            case EventReceived():
+                self._enqueue(outcome)
+            case ConnectRequested(namespace, auth):
+                session = Session(self.hub.new_id(), self, self.hub.namespaces[namespace].rooms)
+                self.sessions[namespace] = session
+                self.hub.spawn(self._connect(session, auth))
+            case AckReceived(namespace, ack_id, args):
+                self._answer(namespace, ack_id, args)
+            case Left(namespace):
+                self._end_session(namespace, "client left")
+                self.schedule()
+            case _:
+                raise AssertionError("unexpected outcome")
+
+    def due(self) -> float:
+        due = self._socket.due()
+        return min([due, *(deadline for _, deadline in self._calls.values())]) if self._calls else due
+
+    def tick(self, now: float) -> None:
+        for answer, deadline in list((self._calls or {}).values()):
+            if now >= deadline and not answer.done():
+                answer.set_exception(TimeoutError())
+        super().tick(now)
+
+    def say_farewell(self) -> None:
+        """Socket.IO clients come back after any close, unless they were told to leave their namespaces before."""
+        for namespace in self.sessions:
+            self.perform(self._socket.drop(namespace, self.hub.clock()))
+
+    def ended(self, reason: str) -> None:
+        self._waiting = None
+        for namespace in list(self.sessions):
+            self._end_session(namespace, reason)
+
+    def drop(self, session: Session) -> None:
+        """The server ends this session; the link and its other namespaces live on."""
+        self.perform(self._socket.drop(session.namespace, self.hub.clock()))
+        self._end_session(session.namespace, "server left")
+        self.schedule()
+
+    async def call(self, session: Session, event: str, args: tuple[Any, ...], timeout_s: float) -> list[Any]:
+        ack_id = self._socket.expect_ack(session.namespace)
+        key = (session.namespace, ack_id)
+        answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        if self._calls is None:
+            self._calls = {}
+        self._calls[key] = (answer, self.hub.clock() + timeout_s)
+        self.schedule()
+        try:
+            session.push(session.encode_event(event, args, ack_id))
+            return await answer
+        finally:
+            self._calls.pop(key, None)
+            self._socket.forget_ack(*key)
+
+    def _answer(self, namespace: str, ack_id: int, args: list[Any]) -> None:
+        answer, _ = (self._calls or {}).get((namespace, ack_id), (None, 0.0))
+        if answer is not None and not answer.done():
+            answer.set_result(args)
+
+    async def _connect(self, session: Session, auth: dict[str, Any]) -> None:
+        """The CONNECT reply goes out before anything that was emitted or delivered meanwhile."""
+        refusal = await self._refusal(session, auth)
+        namespace = session.namespace
+        if refusal is not None:
+            session.end()
+            self.sessions.pop(namespace, None)
+            message = refusal.pop("message")
+            self.perform(self._socket.refuse(namespace, message, refusal))
+            self.hub.log.debug("session_refused", connection=self.id, code=refusal["code"])
+        elif session.closed:
+            self._tell(session, "closed while connecting")
+        else:
+            self.perform(self._socket.accept(namespace, session.id))
+            session.admit()
+            self.hub.log.debug("session_joined", connection=self.id, session=session.id)
+
+    async def _refusal(self, session: Session, auth: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            if self.hub.draining:
+                return describe(UnavailableError())
+            await self._handlers(session).connect(session, auth)
+        except RecadoError as error:
+            return describe(error)
+        except Exception:
+            self.hub.log.exception("connect_failed", connection=self.id, session=session.id)
+            return describe(RecadoError())
+        return None
+
+    def _enqueue(self, event: EventReceived) -> None:
+        if self._in_flight < self.hub.settings.max_in_flight:
+            self._start(event)
+            return
+        # Only what the transport has read already can still come: the queue is bounded by its read buffer.
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(event)
+        self._transport.pause_reading()
+
+    def _start(self, event: EventReceived) -> None:
+        session = self.sessions.get(event.namespace)
+        if session is not None:
+            self._in_flight += 1
+            self.hub.spawn(self._run(session, event))
+
+    async def _run(self, session: Session, event: EventReceived) -> None:
+        reply = await self._reply(session, event)
+        if event.ack_id is not None and not session.closed:
+            self._acknowledge(session, event, event.ack_id, reply)
+        self._in_flight -= 1
+        self._start_waiting()
+
+    def _start_waiting(self) -> None:
+        while self._waiting and self._in_flight < self.hub.settings.max_in_flight:
+            self._start(self._waiting.popleft())
+        if self._waiting is not None and not self._waiting:
+            self._waiting = None
+            if not self.closed and not self.hub.draining:
+                self._transport.resume_reading()
+
+    async def _reply(self, session: Session, event: EventReceived) -> Any:
+        try:
+            return await self._handlers(session).event(session, event.name, event.args)
+        except RecadoError as error:
+            return _refused(error)
+        except Exception:  # noqa: BLE001 - a handler's bug: logged, and the client gets no word of it
+            self._log_failure(session, event)
+            return _refused(RecadoError())
+
+    def _acknowledge(self, session: Session, event: EventReceived, ack_id: int, reply: Any) -> None:
+        args = () if reply is None else reply if isinstance(reply, tuple) else (reply,)
+        try:
+            frame = session.encode_ack(ack_id, args)
+        except (TypeError, ValueError):
+            self._log_failure(session, event)
+            frame = session.encode_ack(ack_id, (_refused(RecadoError()),))
+        self.push(frame)
+
+    def _log_failure(self, session: Session, event: EventReceived) -> None:
+        name = event.name if _LOGGABLE_NAME.fullmatch(event.name) else None
+        self.hub.log.exception(  # noqa: LOG004 - called from exception handlers only
+            "event_failed", connection=self.id, session=session.id, name=name
+        )
+
+    def _end_session(self, namespace: str, reason: str) -> None:
+        session = self.sessions.pop(namespace, None)
+        if session is None:
+            return
+        session.end()
+        for key, (answer, _) in (self._calls or {}).items():
+            if key[0] == namespace and not answer.done():
+                answer.set_exception(ConnectionError("the session ended"))
+        if session.connected:
+            self._tell(session, reason)
+
+    def _tell(self, session: Session, reason: str) -> None:
+        try:
+            self._handlers(session).disconnected(session, reason)
+        except Exception:
+            self.hub.log.exception("disconnect_failed", connection=self.id, session=session.id)
+
+    def _handlers(self, session: Session) -> Handlers:
+        handlers = self.hub.namespaces[session.namespace].handlers
+        if handlers is None:
+            raise RuntimeError("the namespace has rooms but nobody serves it")
+        return handlers
+
+
+def _refused(error: RecadoError) -> dict[str, Any]:
+    return {"ok": False, "error": describe(error)}

@@ -1,0 +1,72 @@
+"""What a link needs of the wire under it, and what an endpoint is to a transport.
+
+Two implementations are meant: picows (picows_transport.py) and, later, plain ASGI WebSockets and polling.
+"""
+
+from typing import Protocol
+
+from recado.errors import SocketClose
+from recado.realtime.head import Head, Refusal
+
+
+class Transport(Protocol):
+    """One client's wire. Calls never block; nothing is called after `Receiver.transport_lost`."""
+
+    writable: bool  # False while more waits to leave than the wire takes at once
+
+    def send(self, frames: list[bytes]) -> None:
+        """Unmasked WebSocket frames, in order, in as few writes as the wire allows. The list is the caller's."""
+        ...
+
+    def buffered_bytes(self) -> int:
+        """What was sent but has not left yet."""
+        ...
+
+    def close(self, close: SocketClose) -> None:
+        """Say goodbye after everything sent before, and wait for the peer's goodbye."""
+        ...
+
+    def abort(self) -> None:
+        """End it now; what has not left is lost."""
+        ...
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+class Receiver(Protocol):
+    """What a transport reports to; a link."""
+
+    def receive_text(self, text: str) -> None: ...
+
+    def receive_binary(self, data: bytes) -> None: ...
+
+    def touch(self) -> None:
+        """A sign of life that is no message."""
+        ...
+
+    def fail(self, reason: str) -> None:
+        """The peer broke a rule of the transport; `reason` is one of `recado.errors.CLOSES`."""
+        ...
+
+    def peer_closed(self) -> None:
+        """The peer said goodbye; the transport answers by itself."""
+        ...
+
+    def transport_lost(self) -> None:
+        """The last call."""
+        ...
+
+
+class Endpoint(Protocol):
+    """What serves one path; an engine."""
+
+    def admit(self, head: Head) -> Refusal | None:
+        """Asked before 101."""
+        ...
+
+    def open(self, transport: Transport, head: Head) -> Receiver: ...
+
+    @property
+    def max_payload_bytes(self) -> int: ...

@@ -24,9 +24,8 @@ class Head(NamedTuple):
 
 
 def heads(connection: Connection, clinic_ids: Iterable[ClinicId]) -> dict[ClinicId, Head]:
-    query = select(
-        clinics.c.id, clinics.c.epoch, clinics.c.seq, clinics.c.head, history.c.id.label("history")
-    )
+    which = select(history.c.id).scalar_subquery().label("history")
+    query = select(clinics.c.id, clinics.c.epoch, clinics.c.seq, clinics.c.head, which)
     return {
         row.id: Head(Cursor(f"{row.epoch}.{row.history}", row.seq), row.head)
         for row in connection.execute(query.where(clinics.c.id.in_(list(clinic_ids))))

@@ -148,9 +148,8 @@ messages = Table(
     Column("ordinal", Integer),
     Column("seq", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
-    Column(
-        "sent_at", Text
-    ),  # when the patient's phone says it was written; order and display go by created_at
+    Column("external_id", Text),  # the provider's id: of what it brought, or of what it took from us
+    Column("sent_at", Text),  # by the patient's phone; order and display go by created_at
     Column("created_at", Text, nullable=False),
     Column("edited_at", Text),
     Column("deleted", Boolean, nullable=False, server_default=false()),

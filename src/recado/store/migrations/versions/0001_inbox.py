@@ -155,6 +155,7 @@ def upgrade() -> None:
         sa.Column("ordinal", sa.Integer(), nullable=True),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=True),
         sa.Column("sent_at", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.Column("edited_at", sa.Text(), nullable=True),

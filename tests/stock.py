@@ -1,0 +1,93 @@
+"""A small real clinic for tests: a migrated database, two channels, members, and the writer over them."""
+
+import itertools
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uuid_utils
+
+from recado.domain.accounts import Channel
+from recado.domain.commands import ReceiveMessage, RecordDelivery, SendMessage
+from recado.domain.instants import from_epoch_ms
+from recado.domain.values import ClinicId
+from recado.store import accounts
+from recado.store.batch import Committed, Sources
+from recado.store.database import Database
+from recado.store.migrate import upgrade
+from recado.store.writer import Writer
+
+MONDAY_8_AM_MS = 1_763_971_200_000
+
+
+def new_id() -> str:
+    return str(uuid_utils.uuid7())
+
+
+@dataclass
+class Stock:
+    database: Database
+    clinic_id: ClinicId
+    channel: Channel
+    member_id: str
+    sources: Sources
+    committed: list[Committed] = field(default_factory=list)
+    numbers: itertools.count = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.writer = Writer(self.database, self.sources, self.committed.append)
+
+    @property
+    def told(self):
+        return [told for committed in self.committed for told in committed.told]
+
+    def inbound(self, address="5511999990001", body="Bom dia", **fields) -> ReceiveMessage:
+        return ReceiveMessage(
+            clinic_id=self.clinic_id,
+            channel=self.channel.ref,
+            external_id=fields.pop("external_id", f"wamid.{next(self.numbers)}"),
+            contact_address=address,
+            contact_name=fields.pop("name", "Maria das Dores"),
+            body=body,
+            sent_at=from_epoch_ms(MONDAY_8_AM_MS),
+            **fields,
+        )
+
+    def reply(self, conversation_id, body="Bom dia, Maria", **fields) -> SendMessage:
+        return SendMessage(
+            clinic_id=fields.pop("clinic_id", self.clinic_id),
+            member_id=self.member_id,
+            member_name="Ana",
+            conversation_id=conversation_id,
+            client_key=fields.pop("client_key", f"key-{next(self.numbers)}"),
+            body=body,
+            **fields,
+        )
+
+    def delivered(self, message, outcome="sent", **fields) -> RecordDelivery:
+        return RecordDelivery(
+            clinic_id=self.clinic_id,
+            conversation_id=message.conversation_id,
+            message_id=message.id,
+            channel_id=self.channel.id,
+            outcome=outcome,
+            **fields,
+        )
+
+
+def make_stock(path: Path) -> Stock:
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    clock = itertools.count(MONDAY_8_AM_MS)
+    sources = Sources(lambda: from_epoch_ms(next(clock)), new_id, lambda: random.getrandbits(62))
+    now, member_id = sources.now(), new_id()
+    clinic_id = database.write_now(lambda connection: accounts.add_clinic(connection, "Clínica", now))
+    channel = Channel(id=new_id(), clinic_id=clinic_id, kind="whatsapp", name="W", secret="s" * 32)
+
+    def fill(connection) -> None:
+        accounts.add_member(connection, member_id, "ana@clinica.example", "Ana", "no-hash", now)
+        accounts.add_membership(connection, member_id, clinic_id, "admin")
+        accounts.put_channel(connection, channel)
+
+    database.write_now(fill)
+    return Stock(database, clinic_id, channel, member_id, sources)

@@ -1,0 +1,266 @@
+"""The writer: nothing lost, nothing twice, in order, and told before anybody is answered."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import event, text
+
+from recado.domain.commands import InboundAttachment
+from recado.domain.values import Attachment, Failure
+from recado.errors import (
+    ClientKeyReusedError,
+    ConversationMovedError,
+    InvalidError,
+    NotFoundError,
+    OverloadedError,
+    UnavailableError,
+)
+from recado.store import inbox, writer
+
+
+def log_of(stock):
+    return stock.database.read_now(lambda c: inbox.log_after(c, stock.clinic_id, 0, 10_000))
+
+
+def rows(stock, table):
+    return stock.database.read_now(lambda c: c.execute(text(f"SELECT * FROM {table}")).mappings().all())
+
+
+async def test_a_first_message_opens_one_conversation_with_one_record(writing):
+    outcome = await writing.writer.execute(writing.inbound(body="Olá"))
+    [told] = log_of(writing)
+    assert (outcome.seq, outcome.message.body, outcome.message.ordinal) == (1, "Olá", 1)
+    assert (told.record.seq, told.record.prev, told.record.facts["opened"]) == (1, 0, True)
+    assert told.conversation.last_message.preview == "Olá"
+    assert told.conversation.waiting_since == outcome.message.created_at
+
+
+async def test_the_log_holds_no_patient_words(writing):
+    await writing.writer.execute(writing.inbound(body="segredo", name="Fulana"))
+    await writing.writer.execute(writing.reply(writing.told[0].conversation.id, "segredo também"))
+    for row in rows(writing, "events"):
+        assert "segredo" not in str(dict(row))
+        assert "Fulana" not in str(dict(row))
+
+
+async def test_a_clinics_log_is_gapless_and_chained(writing):
+    await asyncio.gather(*(writing.writer.execute(writing.inbound(f"55{n % 7}")) for n in range(100)))
+    records = [told.record for told in log_of(writing)]
+    assert [record.seq for record in records] == list(range(1, 101))
+    assert [record.prev for record in records] == [0, *(record.id for record in records[:-1])]
+
+
+async def test_what_waits_together_is_committed_together(writing):
+    await asyncio.gather(*(writing.writer.execute(writing.inbound(f"55{n}")) for n in range(50)))
+    assert len(writing.committed) == 1
+
+
+@pytest.mark.parametrize("size", [1, 16, 80])
+async def test_the_number_of_statements_does_not_grow_with_the_batch(writing, size):
+    first = await writing.writer.execute(writing.inbound())
+    statements = []
+    event.listen(writing.database.engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
+    await asyncio.gather(
+        *(
+            writing.writer.execute(command)
+            for n in range(size)
+            for command in (
+                writing.inbound(f"new-{n}"),
+                writing.inbound(),
+                writing.reply(first.message.conversation_id),
+            )
+        )
+    )
+    assert len(statements) <= 13
+
+
+async def test_a_providers_id_never_makes_a_second_message(writing):
+    first = await writing.writer.execute(writing.inbound(external_id="same", body="um"))
+    again = await writing.writer.execute(writing.inbound(external_id="same", body="um"))
+    together = await asyncio.gather(
+        *(writing.writer.execute(writing.inbound(external_id="other")) for _ in range(5))
+    )
+    assert (again.message.id, again.repeated, first.repeated) == (first.message.id, True, False)
+    assert [outcome.repeated for outcome in together] == [False, True, True, True, True]
+    assert len(rows(writing, "messages")) == 2
+    assert len(log_of(writing)) == 2
+
+
+async def test_a_repeated_client_key_answers_with_the_first_result(writing):
+    conversation_id = (await writing.writer.execute(writing.inbound())).message.conversation_id
+    first = await writing.writer.execute(writing.reply(conversation_id, "um", client_key="k"))
+    again = await writing.writer.execute(writing.reply(conversation_id, "outro", client_key="k"))
+    assert (again.message, again.repeated) == (first.message, True)
+    assert len(rows(writing, "outbox")) == 1
+
+
+async def test_a_repeat_tells_the_message_as_it_stands_now(writing):
+    conversation_id = (await writing.writer.execute(writing.inbound())).message.conversation_id
+    first = await writing.writer.execute(writing.reply(conversation_id, client_key="k"))
+    await writing.writer.execute(writing.delivered(first.message, external_id="wamid.out"))
+    again = await writing.writer.execute(writing.reply(conversation_id, client_key="k"))
+    assert (again.message.id, again.message.status) == (first.message.id, "sent")
+
+
+async def test_a_client_key_serves_one_conversation_only(writing):
+    one = (await writing.writer.execute(writing.inbound("1"))).message.conversation_id
+    two = (await writing.writer.execute(writing.inbound("2"))).message.conversation_id
+    await writing.writer.execute(writing.reply(one, client_key="k"))
+    with pytest.raises(ClientKeyReusedError):
+        await writing.writer.execute(writing.reply(two, client_key="k"))
+
+
+async def test_a_refused_command_takes_no_number_and_is_not_remembered(writing):
+    conversation_id = (await writing.writer.execute(writing.inbound())).message.conversation_id
+    with pytest.raises(InvalidError):
+        await writing.writer.execute(writing.reply(conversation_id, "   ", client_key="k"))
+    sent = await writing.writer.execute(writing.reply(conversation_id, "certo", client_key="k"))
+    assert (sent.seq, sent.repeated) == (2, False)
+
+
+async def test_one_refusal_does_not_harm_its_batch(writing):
+    conversation_id = (await writing.writer.execute(writing.inbound())).message.conversation_id
+    good, bad, also_good = await asyncio.gather(
+        writing.writer.execute(writing.reply(conversation_id)),
+        writing.writer.execute(writing.reply("01900000-0000-7000-8000-000000000000")),
+        writing.writer.execute(writing.reply(conversation_id)),
+        return_exceptions=True,
+    )
+    assert (good.seq, also_good.seq) == (2, 3)
+    assert isinstance(bad, NotFoundError)
+
+
+async def test_another_clinics_conversation_is_not_found(writing):
+    conversation_id = (await writing.writer.execute(writing.inbound())).message.conversation_id
+    with pytest.raises(NotFoundError):
+        await writing.writer.execute(writing.reply(conversation_id, clinic_id=writing.clinic_id + 1))
+
+
+async def test_a_reply_to_an_outdated_screen_is_refused_with_the_current_state(writing):
+    first = await writing.writer.execute(writing.inbound(body="um"))
+    await writing.writer.execute(writing.inbound(body="dois"))
+    stale = writing.reply(first.message.conversation_id, expected_seq=first.seq)
+    with pytest.raises(ConversationMovedError) as refused:
+        await writing.writer.execute(stale)
+    assert refused.value.state["conversation"].last_message.preview == "dois"
+
+
+async def test_a_colleagues_reply_does_not_make_a_screen_outdated(writing):
+    first = await writing.writer.execute(writing.inbound())
+    conversation_id = first.message.conversation_id
+    await writing.writer.execute(writing.reply(conversation_id))
+    await writing.writer.execute(writing.reply(conversation_id, expected_seq=first.seq))
+
+
+async def test_a_reply_waits_to_leave_and_a_note_does_not(writing):
+    conversation_id = (await writing.writer.execute(writing.inbound())).message.conversation_id
+    reply = await writing.writer.execute(writing.reply(conversation_id))
+    note = await writing.writer.execute(writing.reply(conversation_id, kind="note"))
+    assert [row["message_id"] for row in rows(writing, "outbox")] == [reply.message.id]
+    assert (reply.message.status, note.message.status) == ("queued", "sent")
+    assert [committed.queued for committed in writing.committed] == [False, True, False]
+
+
+async def test_an_answered_patient_waits_no_more_but_a_note_is_no_answer(writing):
+    first = await writing.writer.execute(writing.inbound())
+    conversation_id = first.message.conversation_id
+    await writing.writer.execute(writing.reply(conversation_id, kind="note"))
+    assert writing.told[-1].conversation.waiting_since == first.message.created_at
+    await writing.writer.execute(writing.reply(conversation_id))
+    assert writing.told[-1].conversation.waiting_since is None
+
+
+async def test_a_status_only_goes_forwards(writing):
+    conversation_id = (await writing.writer.execute(writing.inbound())).message.conversation_id
+    reply = (await writing.writer.execute(writing.reply(conversation_id))).message
+    failure = Failure(code="refused_by_provider", message="Refused.")
+    await writing.writer.execute(writing.delivered(reply, "failed", failure=failure))
+    late = await writing.writer.execute(writing.delivered(reply, "sent"))
+    assert (late.message.status, late.message.failure) == ("failed", failure)
+    assert rows(writing, "outbox") == []
+    assert len(log_of(writing)) == 3
+
+
+async def test_a_patients_reply_finds_the_message_it_answers(writing):
+    conversation_id = (await writing.writer.execute(writing.inbound())).message.conversation_id
+    reply = (await writing.writer.execute(writing.reply(conversation_id))).message
+    await writing.writer.execute(writing.delivered(reply, external_id="wamid.ours"))
+    answer = await writing.writer.execute(writing.inbound(reply_to_external_id="wamid.ours"))
+    unknown = await writing.writer.execute(writing.inbound(reply_to_external_id="wamid.nobody"))
+    assert (answer.message.reply_to, unknown.message.reply_to) == (reply.id, None)
+
+
+async def test_attachments_come_back_in_order(writing):
+    files = tuple(
+        InboundAttachment(
+            attachment=Attachment(
+                id=f"{n}", kind="image", mime_type="image/jpeg", name=f"{n}.jpg", status="pending"
+            ),
+            external_id=f"media-{n}",
+        )
+        for n in range(3)
+    )
+    outcome = await writing.writer.execute(writing.inbound(attachments=files))
+    page = writing.database.read_now(
+        lambda c: inbox.message_page(c, writing.clinic_id, outcome.message.conversation_id, 10, None)
+    )
+    assert page.items == [outcome.message]
+    assert [file.name for file in page.items[0].attachments] == ["0.jpg", "1.jpg", "2.jpg"]
+
+
+async def test_everybody_is_told_before_the_caller_is_answered(stock):
+    order = []
+    stock.writer._on_commit = lambda committed: order.append("told")
+    task = asyncio.create_task(stock.writer.run())
+    await stock.writer.execute(stock.inbound())
+    order.append("answered")
+    stock.writer.close()
+    await task
+    assert order == ["told", "answered"]
+
+
+async def test_a_database_error_fails_the_guilty_command_alone(writing, monkeypatch):
+    poison = "poison"
+
+    def refuse(connection, cursor, statement, parameters, context, executemany):
+        if statement.startswith("INSERT INTO messages") and poison in str(parameters):
+            raise ValueError(poison)
+
+    event.listen(writing.database.engine, "before_cursor_execute", refuse)
+    bodies = ("um", poison, "dois")
+    good, bad, also_good = await asyncio.gather(
+        *(writing.writer.execute(writing.inbound(body=body)) for body in bodies), return_exceptions=True
+    )
+    assert (good.seq, also_good.seq) == (1, 2)
+    assert poison not in str(bad)
+    assert [told.record.seq for told in log_of(writing)] == [1, 2]
+
+
+async def test_a_full_queue_refuses_and_keeps_what_it_took(stock, monkeypatch):
+    monkeypatch.setattr(writer, "MAX_WAITING", 3)
+    waiting = [asyncio.create_task(stock.writer.execute(stock.inbound())) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(OverloadedError):
+        await stock.writer.execute(stock.inbound())
+    task = asyncio.create_task(stock.writer.run())
+    assert [outcome.seq for outcome in await asyncio.gather(*waiting)] == [1, 2, 3]
+    stock.writer.close()
+    await task
+
+
+async def test_closing_finishes_what_waits_and_takes_no_more(stock):
+    waiting = asyncio.create_task(stock.writer.execute(stock.inbound()))
+    await asyncio.sleep(0)
+    stock.writer.close()
+    with pytest.raises(UnavailableError):
+        await stock.writer.execute(stock.inbound())
+    await stock.writer.run()
+    assert (await waiting).seq == 1
+
+
+async def test_a_cancelled_caller_does_not_undo_what_was_sent(writing):
+    caller = asyncio.create_task(writing.writer.execute(writing.inbound()))
+    await asyncio.sleep(0)
+    caller.cancel()
+    after = await writing.writer.execute(writing.inbound("other"))
+    assert after.seq == 2

@@ -1,0 +1,116 @@
+"""A provider's POST → commands → one answer. The routes that `server.py` hands to the REST application.
+
+In this order, and nothing before its turn: the channel, the size, the signature of the raw bytes, JSON, commands.
+200 only after every commit; a fault of ours is 503, so that the provider repeats. docs/channels.md, "In".
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import MediaType, Request, Response, Router, get, post
+from litestar.params import PathParameter
+from msgspec import Struct
+
+from recado.app.channels import Channels
+from recado.app.inbox import Inbox
+from recado.channels import generic, whatsapp
+from recado.channels.bodies import MAX_BODY_BYTES, json_of, read_body
+from recado.channels.delivery import deliver, deliver_all
+from recado.channels.signatures import verify, verify_whatsapp
+from recado.domain.accounts import Channel
+from recado.domain.instants import moment
+from recado.domain.values import ChannelKind, Instant
+from recado.errors import NotFoundError
+from recado.observe import CHANNEL_ITEMS, get_logger
+
+ChannelPath = Annotated[UUID, PathParameter(name="channelId", description="The channel.")]
+
+log = get_logger("channels")
+
+
+class Received(Struct, frozen=True):
+    """The answer to a webhook: items that made a message, that had made one before, and that make none."""
+
+    accepted: int = 0
+    repeated: int = 0
+    ignored: int = 0
+
+
+def channel_routes(
+    inbox: Inbox, channels: Channels, *, now: Callable[[], Instant], new_id: Callable[[], str]
+) -> Router:
+    """Every route of a channel. `now` is wall-clock time; `new_id` names attachments."""
+
+    @post(
+        "/inbound",
+        status_code=200,
+        operation_id="receiveGeneric",
+        summary="A patient wrote (generic channel)",
+        description='The body is `{"externalId", "from": {"id", "name"?}, "body", "sentAt"}`, signed as Standard '
+        "Webhooks says (`webhook-id`, `webhook-timestamp`, `webhook-signature`) with the channel's secret. The same "
+        "`externalId` never makes a second message. 200 means committed; repeat anything else.",
+    )
+    async def receive_generic(channel_id: ChannelPath, request: Request[Any, Any, Any]) -> Received:
+        channel = await _find(channels, channel_id, "generic")
+        body = await read_body(request)
+        now_s = moment(now()).timestamp()
+        verify(channel.secret, request.headers, body, now_s=now_s)
+        fate = await deliver(inbox, generic.parse(json_of(body), channel, now_s=now_s))
+        return _answer(channel, Counter({fate: 1}), Counter({"text": 1}), ignored=0)
+
+    @get(
+        "/whatsapp",
+        operation_id="confirmWhatsapp",
+        summary="Confirm a WhatsApp subscription",
+        description="What the Cloud API asks when the webhook is set up: `hub.challenge` comes back as plain text if "
+        "`hub.verify_token` is the channel's.",
+    )
+    async def confirm_whatsapp(channel_id: ChannelPath, request: Request[Any, Any, Any]) -> Response[str]:
+        channel = await _find(channels, channel_id, "whatsapp")
+        return Response(whatsapp.challenge(dict(request.query_params), channel), media_type=MediaType.TEXT)
+
+    @post(
+        "/whatsapp",
+        status_code=200,
+        operation_id="receiveWhatsapp",
+        summary="Something happened on a WhatsApp number",
+        description="A webhook body of the Cloud API, signed with the app secret (`X-Hub-Signature-256`). What is "
+        "signed and not understood is answered 200 and counted. 200 means committed; repeat anything else.",
+    )
+    async def receive_whatsapp(channel_id: ChannelPath, request: Request[Any, Any, Any]) -> Received:
+        channel = await _find(channels, channel_id, "whatsapp")
+        body = await read_body(request)
+        verify_whatsapp(channel.secret, request.headers.get("x-hub-signature-256"), body)
+        now_s = moment(now()).timestamp()
+        inbound = whatsapp.parse(json_of(body), channel, now_s=now_s, new_id=new_id)
+        fates = await deliver_all(inbox, [command for _, command in inbound.messages])
+        items: Counter[str] = Counter(inbound.ignored)
+        for (kind, _), fate in zip(inbound.messages, fates, strict=True):
+            items[fate if fate == "refused" else kind] += 1
+        return _answer(channel, Counter(fates), items, ignored=sum(inbound.ignored.values()))
+
+    return Router(
+        "/api/v1/channels/{channelId:str}",
+        route_handlers=[receive_generic, confirm_whatsapp, receive_whatsapp],
+        request_max_body_size=MAX_BODY_BYTES,
+        security=[{}],
+        tags=["Channels"],
+    )
+
+
+async def _find(channels: Channels, channel_id: UUID, kind: ChannelKind) -> Channel:
+    """Raises NotFoundError for an id that nobody has and for a channel of another kind alike."""
+    channel = await channels.get(str(channel_id))
+    if channel.kind != kind:
+        raise NotFoundError
+    return channel
+
+
+def _answer(channel: Channel, fates: Counter[str], items: Counter[str], *, ignored: int) -> Received:
+    for item, count in items.items():
+        CHANNEL_ITEMS.labels(channel.kind, item).inc(count)
+    received = Received(fates["accepted"], fates["repeated"], ignored + fates["refused"])
+    log.debug("webhook.received", channel=channel.id, accepted=received.accepted, repeated=received.repeated)
+    return received

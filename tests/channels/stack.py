@@ -1,0 +1,121 @@
+"""The real parts around channels: database, writer, inbox, outbox. What `server.py` builds, without screens."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uuid_utils
+from sqlalchemy import text
+
+from recado.app.access import Access
+from recado.app.channels import Channels
+from recado.app.inbox import Inbox, SendOrder
+from recado.app.outbox import Outbox
+from recado.domain.accounts import Channel, Identity
+from recado.domain.instants import instant
+from recado.domain.values import ChannelId, ClinicId, Instant, MemberId
+from recado.store import accounts
+from recado.store.batch import Sources
+from recado.store.database import Database
+from recado.store.migrate import upgrade
+from recado.store.writer import Writer
+
+GENERIC_SECRET = "whsec_Z2VuZXJpYyBjaGFubmVsJ3Mga2V5IQ=="
+APP_SECRET = "the app's secret"
+NUMBER = "106540352242922"
+
+
+def new_id() -> str:
+    return str(uuid_utils.uuid7())
+
+
+def now() -> Instant:
+    return instant(datetime.now(UTC))
+
+
+class Stack:
+    """One clinic with a channel of each kind and one member."""
+
+    def __init__(
+        self, folder: Path, outbound_url: str | None = None, clock: Callable[[], Instant] = now
+    ) -> None:
+        self.database = Database(f"sqlite:///{folder / 'recado.db'}")
+        upgrade(self.database)
+        random_62_bits = lambda: secrets.randbits(62)  # noqa: E731
+        self.writer = Writer(self.database, Sources(clock, new_id, random_62_bits), self._committed)
+        self.access = Access(self.database)
+        self.inbox = Inbox(self.writer, self.access)
+        self.channels = Channels(self.database)
+        self.outbox = Outbox(self.database, self.inbox, clock)
+        self.told = []
+        self.clinic_id = self.database.write_now(lambda c: accounts.add_clinic(c, "Clínica Aurora", now()))
+        self.generic = self._channel("generic", GENERIC_SECRET, outbound_url and f"{outbound_url}/generic/1")
+        self.whatsapp = self._channel("whatsapp", APP_SECRET, outbound_url and f"{outbound_url}/whatsapp")
+        self.member = self._member()
+
+    def _committed(self, committed) -> None:
+        self.told.extend(committed.told)
+        if committed.queued:
+            self.outbox.wake.set()
+
+    def _channel(self, kind, secret: str, outbound_url: str | None) -> Channel:
+        channel = Channel(
+            id=ChannelId(new_id()),
+            clinic_id=self.clinic_id,
+            kind=kind,
+            name=kind,
+            secret=secret,
+            verify_token="the verify token",
+            phone_number_id=NUMBER,
+            access_token="the access token",
+            outbound_url=outbound_url,
+        )
+        self.put(channel)
+        return channel
+
+    def put(self, channel: Channel) -> None:
+        self.database.write_now(lambda c: accounts.put_channel(c, channel))
+
+    def _member(self) -> Identity:
+        member_id = MemberId(new_id())
+
+        def add(connection):
+            accounts.add_member(connection, member_id, "rita@aurora.example", "Rita", "no hash", now())
+            accounts.add_membership(connection, member_id, self.clinic_id, "agent")
+
+        self.database.write_now(add)
+        return Identity(
+            session_id="s",
+            member_id=member_id,
+            name="Rita",
+            email="rita@aurora.example",
+            roles={ClinicId(self.clinic_id): "agent"},
+            clinic_names={},
+            expires_at=now(),
+        )
+
+    async def reply(self, conversation_id: str, body: str, reply_to: str | None = None) -> str:
+        """A member answers; the message's id."""
+        order = SendOrder(conversation_id=conversation_id, client_key=new_id(), body=body, reply_to=reply_to)
+        return (await self.inbox.send_message(self.member, order)).message.id
+
+    def rows(self, statement: str, **values) -> list[tuple]:
+        return self.database.read_now(lambda c: [tuple(row) for row in c.execute(text(statement), values)])
+
+    def bodies(self) -> list[str]:
+        """Every message's body, in the clinic's order."""
+        return [body for (body,) in self.rows("SELECT body FROM messages ORDER BY seq")]
+
+
+@contextlib.asynccontextmanager
+async def running(stack: Stack) -> AsyncIterator[Stack]:
+    writing = asyncio.create_task(stack.writer.run())
+    try:
+        yield stack
+    finally:
+        stack.writer.close()
+        await writing
+        stack.database.close()

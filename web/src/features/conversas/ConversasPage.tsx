@@ -1,0 +1,139 @@
+import { ArrowLeft } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import { useWebSocket } from '@/realtime/useWebSocket';
+import { WebSocketStatus } from '@/realtime/WebSocketStatus';
+import { useI18n } from '@/shared/i18n/useI18n';
+import { useMediaQuery } from '@/shared/lib/useMediaQuery';
+import { Avatar } from '@/shared/ui/Avatar';
+import { Composer } from './Composer';
+import { ConversationList } from './ConversationList';
+import { NoThread, Thread } from './Thread';
+import { useInboxState, useOpenThread } from './useInbox';
+
+interface ConversasPageProps {
+  clinicName: string;
+  conversationId: string | undefined;
+  /** Where there is no rail (phones), the account stands in the list's header. */
+  account: ReactNode;
+}
+
+/** Desktop: list and thread. Narrower: one of them. */
+export function ConversasPage({ clinicName, conversationId, account }: ConversasPageProps) {
+  const both = useMediaQuery('(min-width: 64rem)');
+  const list = (
+    <section className="flex min-h-0 w-full flex-col border-line border-r bg-raised lg:w-84">
+      <ListHeader clinicName={clinicName} account={account} status={!both} />
+      {!both && <OfflineLine />}
+      <ConversationList selectedId={conversationId} />
+    </section>
+  );
+  return (
+    <div className="flex min-h-0 min-w-0 flex-1">
+      {(both || !conversationId) && list}
+      {(both || conversationId) && (
+        <main id="thread" className="flex min-h-0 min-w-0 flex-1 flex-col">
+          {conversationId ? (
+            <OpenConversation key={conversationId} id={conversationId} back={!both} />
+          ) : (
+            <>
+              <Header>
+                <span className="flex-1" />
+                <Status />
+              </Header>
+              <OfflineLine />
+              <NoThread />
+            </>
+          )}
+        </main>
+      )}
+    </div>
+  );
+}
+
+function Header({ children }: { children: ReactNode }) {
+  return (
+    <header className="flex h-14 shrink-0 items-center gap-3 border-line border-b bg-raised px-3.5">
+      {children}
+    </header>
+  );
+}
+
+function ListHeader(props: { clinicName: string; account: ReactNode; status: boolean }) {
+  const { t } = useI18n();
+  return (
+    <Header>
+      <div className="min-w-0 flex-1">
+        <h1 className="font-semibold leading-5">{t.nav.conversations}</h1>
+        <p className="truncate text-ink-soft text-mini">{props.clinicName}</p>
+      </div>
+      {props.status && <Status />}
+      {props.account}
+    </Header>
+  );
+}
+
+function OpenConversation({ id, back }: { id: string; back: boolean }) {
+  const { t } = useI18n();
+  useOpenThread(id);
+  const conversation = useInboxState(({ state }) => state.conversations.get(id));
+  const patient = useInboxState(
+    ({ state }) =>
+      state.threads.get(id)?.shown.find((message) => message.author.type === 'contact')?.author.name,
+  );
+  const missing = useInboxState(({ readings }) => readings.get(id)?.phase === 'failed');
+  const name = conversation?.contact.name ?? patient ?? t.thread.patient;
+  return (
+    <>
+      <Header>
+        {back && (
+          <Link
+            href="/conversas"
+            aria-label={t.nav.back}
+            className="-ml-1.5 grid size-9 shrink-0 place-items-center rounded-full text-ink-soft hover:bg-sunken"
+          >
+            <ArrowLeft aria-hidden="true" className="size-5" />
+          </Link>
+        )}
+        {conversation && <Avatar id={conversation.contact.id} name={name} size="small" />}
+        <div className="min-w-0 flex-1">
+          <h2 className="truncate font-semibold leading-5">{name}</h2>
+          {conversation && (
+            <p className="truncate text-ink-soft text-mini tabular-nums">
+              {conversation.contact.address} · {channelName(conversation.channel.kind)}
+            </p>
+          )}
+        </div>
+        <Status />
+      </Header>
+      <OfflineLine />
+      <div className="min-h-0 flex-1">
+        <Thread conversationId={id} contactName={name} />
+      </div>
+      {!(missing && !conversation) && <Composer conversationId={id} contactName={name} />}
+    </>
+  );
+}
+
+function channelName(kind: string) {
+  return kind === 'whatsapp' ? 'WhatsApp' : 'Webhook';
+}
+
+function Status() {
+  const trueUntil = useInboxState((inbox) => inbox.trueUntil);
+  const standIn = useInboxState((inbox) => inbox.standIn);
+  return <WebSocketStatus trueUntil={trueUntil} standIn={standIn} />;
+}
+
+/** On red: what still works. */
+function OfflineLine() {
+  const { t } = useI18n();
+  const { status } = useWebSocket();
+  const standIn = useInboxState((inbox) => inbox.standIn);
+  if (status !== 'error') return null;
+  return (
+    <p className="shrink-0 border-line border-b bg-broken-tint px-4 py-1 text-broken text-meta">
+      {standIn === 'working' ? t.status.standIn : t.status.offline}
+    </p>
+  );
+}

@@ -1,0 +1,233 @@
+/**
+ * What this browser knows of one clinic, and the only way to tell it more: `ingest`. Pure, no React, no clock.
+ *
+ * Law: old state + anything that arrived, in any order and with repeats = what a fresh read would show.
+ * Rules (web/README.md explains them): a row's higher version wins; tombstones are remembered; only clinic-room
+ * packets and clinic answers move the cursor, and only without a gap.
+ */
+import type { ConversationListPacket, MessagePacket } from '@/realtime/events';
+import type { Conversation, Delta, Message, Page } from '@/shared/api/types';
+import { type Cursor, formatCursor, parseCursor } from './cursor';
+import { CLOSED, mergeRows, type Rows, shown, type Window, widen } from './rows';
+
+export interface Thread extends Window {
+  readonly rows: Rows<Message>;
+  readonly shown: readonly Message[];
+  /** The seq up to which nothing of this thread is missing (see `completeTo`). */
+  readonly complete: number;
+  /** The seq at which the room was joined, while every later message comes by itself; null when it does not. */
+  readonly liveSince: number | null;
+}
+
+export interface ConversationList extends Window {
+  readonly shown: readonly Conversation[];
+}
+
+export interface InboxState {
+  /** Counts the times everything was dropped; an answer to a question of an earlier life is no longer one. */
+  readonly life: number;
+  /** Up to here nothing of the clinic is missing; null before the first answer. */
+  readonly cursor: Cursor | null;
+  /** The highest seq seen in the clinic's room. Above the cursor's it means: something is missing in between. */
+  readonly head: number;
+  readonly conversations: Rows<Conversation>;
+  readonly list: ConversationList;
+  readonly threads: ReadonlyMap<string, Thread>;
+}
+
+/** What a delta was asked with. */
+export interface Asked {
+  readonly after?: string;
+  readonly conversationIds: readonly string[];
+}
+
+type MaybeDelta = { cursor: string } & Partial<Delta>;
+
+/** Everything that can arrive. */
+export type Arrival =
+  | { kind: 'conversationPage'; page: Page<Conversation>; before: string | null; life: number }
+  | { kind: 'messagePage'; conversationId: string; page: Page<Message>; before: string | null; life: number }
+  | { kind: 'clinicPacket'; packet: ConversationListPacket }
+  | { kind: 'conversationPacket'; packet: MessagePacket }
+  | { kind: 'clinicAnswer'; asked: Asked; answer: MaybeDelta }
+  | { kind: 'conversationAnswer'; conversationId: string; after?: string; answer: MaybeDelta }
+  | { kind: 'message'; message: Message };
+
+export function emptyInbox(life = 0): InboxState {
+  const list = { ...CLOSED, shown: [] };
+  return { life, cursor: null, head: 0, conversations: new Map(), list, threads: new Map() };
+}
+
+const UNREAD_THREAD: Thread = { ...CLOSED, rows: new Map(), shown: [], complete: 0, liveSince: null };
+
+export function ingest(state: InboxState, arrival: Arrival): InboxState {
+  switch (arrival.kind) {
+    case 'conversationPage':
+      return arrival.life === state.life ? conversationPage(state, arrival) : state;
+    case 'messagePage':
+      return arrival.life === state.life ? messagePage(state, arrival) : state;
+    case 'clinicPacket':
+      return clinicPacket(state, arrival.packet);
+    case 'conversationPacket':
+      return withMessages(state, [arrival.packet.message]);
+    case 'message':
+      return withMessages(state, [arrival.message]);
+    case 'clinicAnswer':
+      return clinicAnswer(state, arrival.asked, arrival.answer);
+    case 'conversationAnswer':
+      return conversationAnswer(state, arrival);
+  }
+}
+
+/** True when packets went missing: the clinic must be asked for what came after the cursor. */
+export const hasHole = (state: InboxState) => state.cursor !== null && state.head > state.cursor.seq;
+
+/** The seq up to which nothing of the thread is missing: a live thread is as complete as the clinic is. */
+export function completeTo(state: InboxState, thread: Thread): number {
+  if (thread.liveSince === null) return thread.complete;
+  return Math.max(thread.complete, state.cursor?.seq ?? 0);
+}
+
+/**
+ * What to ask the clinic with: from the cursor (from further back, if an open thread misses more), and the threads
+ * that the answer can keep complete.
+ */
+export function clinicQuestion(state: InboxState, max: number, open: readonly string[] = []): Asked {
+  const { cursor, threads } = state;
+  if (!cursor) return { conversationIds: [] };
+  const opened = open.flatMap((id) => threads.get(id) ?? []).filter((thread) => thread.loaded);
+  const seq = Math.min(cursor.seq, ...opened.map((thread) => completeTo(state, thread)));
+  const kept = [...threads].filter(([, thread]) => thread.loaded && completeTo(state, thread) >= seq);
+  const openFirst = kept
+    .map(([id]) => id)
+    .sort((a, b) => Number(open.includes(b)) - Number(open.includes(a)));
+  return { after: formatCursor({ ...cursor, seq }), conversationIds: openFirst.slice(0, max) };
+}
+
+/** Messages of these threads (of all, without a list) no longer come by themselves: left, or the connection ended. */
+export function noLongerLive(state: InboxState, conversationIds = [...state.threads.keys()]): InboxState {
+  let next = state;
+  for (const id of conversationIds) {
+    const thread = state.threads.get(id);
+    if (thread?.liveSince == null) continue;
+    next = withThread(next, id, { ...thread, complete: completeTo(state, thread), liveSince: null });
+  }
+  return next;
+}
+
+function conversationPage(
+  state: InboxState,
+  { page, before }: Arrival & { kind: 'conversationPage' },
+): InboxState {
+  return withConversations(
+    state,
+    page.items,
+    widen(state.list, page, before, (row) => row.lastSeq),
+  );
+}
+
+function messagePage(state: InboxState, arrival: Arrival & { kind: 'messagePage' }): InboxState {
+  const { conversationId, page, before } = arrival;
+  const thread = state.threads.get(conversationId) ?? UNREAD_THREAD;
+  const window = widen(thread, page, before, (row) => row.seq);
+  const next = withMessages(state, page.items, conversationId, window);
+  const opened = next.threads.get(conversationId);
+  if (thread.loaded || !opened?.loaded) return next;
+  // The first page is a snapshot: complete up to its seq. If the room was joined after that, what lies between is missing.
+  const live = thread.liveSince !== null && page.seq >= thread.liveSince;
+  const liveSince = live ? thread.liveSince : null;
+  return withThread(next, conversationId, { ...opened, complete: page.seq, liveSince });
+}
+
+function clinicPacket(state: InboxState, packet: ConversationListPacket): InboxState {
+  const next = withConversations(state, [packet.conversation]);
+  const { cursor } = next;
+  const head = Math.max(next.head, packet.seq);
+  const follows = cursor !== null && packet.seq === cursor.seq + 1;
+  if (!follows) return head === next.head ? next : { ...next, head };
+  return { ...next, head, cursor: { ...cursor, seq: packet.seq } };
+}
+
+function clinicAnswer(state: InboxState, asked: Asked, answer: MaybeDelta): InboxState {
+  const cursor = parseCursor(answer.cursor);
+  if (answer.reset || isOtherEpoch(state, cursor)) {
+    return { ...emptyInbox(state.life + 1), cursor, head: cursor.seq };
+  }
+  let next = withDelta(state, answer);
+  if (asked.after === undefined) {
+    if (next.cursor) return next; // the answer to a cold question says nothing about what lies in between
+  } else {
+    const from = parseCursor(asked.after).seq;
+    for (const id of asked.conversationIds) {
+      const thread = next.threads.get(id);
+      if (!thread?.loaded || completeTo(next, thread) < from) continue;
+      next = withThread(next, id, { ...thread, complete: Math.max(thread.complete, cursor.seq) });
+    }
+    if (next.cursor && next.cursor.seq < from) return next; // an answer about a stretch we have not reached
+  }
+  const seq = Math.max(next.cursor?.seq ?? 0, cursor.seq);
+  return { ...next, cursor: { epoch: cursor.epoch, seq } };
+}
+
+function conversationAnswer(
+  state: InboxState,
+  arrival: Arrival & { kind: 'conversationAnswer' },
+): InboxState {
+  const { conversationId, after, answer } = arrival;
+  const cursor = parseCursor(answer.cursor);
+  if (answer.reset || isOtherEpoch(state, cursor)) return emptyInbox(state.life + 1);
+  const next = withDelta(state, answer);
+  const thread = next.threads.get(conversationId) ?? UNREAD_THREAD;
+  const joinsOn = after !== undefined && parseCursor(after).seq <= completeTo(next, thread);
+  const complete = joinsOn ? Math.max(thread.complete, cursor.seq) : thread.complete;
+  const live = !answer.more && (!thread.loaded || complete >= cursor.seq);
+  return withThread(next, conversationId, { ...thread, complete, liveSince: live ? cursor.seq : null });
+}
+
+const isOtherEpoch = (state: InboxState, cursor: Cursor) =>
+  state.cursor !== null && state.cursor.epoch !== cursor.epoch;
+
+function withDelta(state: InboxState, answer: MaybeDelta): InboxState {
+  return withMessages(withConversations(state, answer.conversations ?? []), answer.messages ?? []);
+}
+
+function withConversations(
+  state: InboxState,
+  incoming: readonly Conversation[],
+  window: Window = state.list,
+): InboxState {
+  const conversations = mergeRows(state.conversations, incoming);
+  if (conversations === state.conversations && window === state.list) return state;
+  const list = { ...window, shown: shown(conversations, window, (row) => row.lastSeq, 'descending') };
+  return { ...state, conversations, list };
+}
+
+/** Messages go to their threads. One that no thread is held for opens an unread thread, so that nothing is lost to a page in flight. */
+function withMessages(
+  state: InboxState,
+  incoming: readonly Message[],
+  pageOf?: string,
+  window?: Window,
+): InboxState {
+  let next = state;
+  const byThread = new Map<string, Message[]>(pageOf === undefined ? [] : [[pageOf, []]]);
+  for (const message of incoming) {
+    const others = byThread.get(message.conversationId);
+    if (others) others.push(message);
+    else byThread.set(message.conversationId, [message]);
+  }
+  for (const [id, messages] of byThread) {
+    const thread = next.threads.get(id) ?? UNREAD_THREAD;
+    const opened = (id === pageOf ? window : undefined) ?? thread;
+    const rows = mergeRows(thread.rows, messages);
+    if (rows === thread.rows && opened === thread) continue;
+    const { loaded, before, floor } = opened;
+    const visible = shown(rows, opened, (row) => row.seq, 'ascending');
+    next = withThread(next, id, { ...thread, loaded, before, floor, rows, shown: visible });
+  }
+  return next;
+}
+
+function withThread(state: InboxState, id: string, thread: Thread): InboxState {
+  return { ...state, threads: new Map(state.threads).set(id, thread) };
+}

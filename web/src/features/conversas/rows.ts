@@ -1,0 +1,65 @@
+/** Versioned rows, and the windows of them that pages open. Pure. */
+import type { Page } from '@/shared/api/types';
+
+export interface Row {
+  id: string;
+  version: number;
+  deleted?: boolean;
+}
+
+export type Rows<R extends Row> = ReadonlyMap<string, R>;
+
+/** The higher version wins, whichever comes first. Nothing new gives back the same map, so nothing is drawn again. */
+export function mergeRows<R extends Row>(held: Rows<R>, incoming: readonly R[]): Rows<R> {
+  let merged: Map<string, R> | undefined;
+  for (const row of incoming) {
+    const known = (merged ?? held).get(row.id);
+    if (known && known.version >= row.version) continue;
+    merged ??= new Map(held);
+    merged.set(row.id, row);
+  }
+  return merged ?? held;
+}
+
+/**
+ * The part of an ordered table that pages have read without a gap: every row whose place is `floor` or above.
+ * Changes may bring rows from below it; they are held, but shown only when a page has reached them.
+ */
+export interface Window {
+  readonly loaded: boolean;
+  /** What to ask the next page with; null when the window reaches the beginning. */
+  readonly before: string | null;
+  readonly floor: number;
+}
+
+export const CLOSED: Window = { loaded: false, before: null, floor: Number.POSITIVE_INFINITY };
+
+/** A page widens the window only where it joins on; any other page (repeated, or late) brings its rows and no more. */
+export function widen<R extends Row>(
+  window: Window,
+  page: Page<R>,
+  askedBefore: string | null,
+  placeOf: (row: R) => number,
+): Window {
+  const joinsOn = window.loaded
+    ? askedBefore !== null && askedBefore === window.before
+    : askedBefore === null;
+  if (!joinsOn) return window;
+  const places = page.items.map(placeOf);
+  const floor = page.before === null ? 0 : Math.min(window.floor, ...places);
+  return { loaded: true, before: page.before, floor };
+}
+
+/** What the screen shows: rows in the window that are not deleted, in order. */
+export function shown<R extends Row>(
+  rows: Rows<R>,
+  window: Window,
+  placeOf: (row: R) => number,
+  order: 'ascending' | 'descending',
+): readonly R[] {
+  if (!window.loaded) return [];
+  const sign = order === 'ascending' ? 1 : -1;
+  return [...rows.values()]
+    .filter((row) => !row.deleted && placeOf(row) >= window.floor)
+    .sort((a, b) => sign * (placeOf(a) - placeOf(b)) || (a.id < b.id ? -1 : 1));
+}

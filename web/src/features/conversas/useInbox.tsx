@@ -1,0 +1,28 @@
+import { createContext, useContext, useEffect, useSyncExternalStore } from 'react';
+import type { Inbox, InboxSnapshot } from './inbox';
+import type { Pending } from './outbox';
+
+export const InboxContext = createContext<Inbox | null>(null);
+
+export function useInbox(): Inbox {
+  const inbox = useContext(InboxContext);
+  if (!inbox) throw new Error('an <InboxContext> must stand above');
+  return inbox;
+}
+
+/** A part of the inbox. `select` must give back the same object for the same state. */
+export function useInboxState<Part>(select: (snapshot: InboxSnapshot) => Part): Part {
+  const inbox = useInbox();
+  return useSyncExternalStore(inbox.subscribe, () => select(inbox.getSnapshot()));
+}
+
+export function useOutbox(): readonly Pending[] {
+  const { outbox } = useInbox();
+  return useSyncExternalStore(outbox.subscribe, outbox.getSnapshot);
+}
+
+/** Keeps a thread read and live while mounted. */
+export function useOpenThread(conversationId: string) {
+  const inbox = useInbox();
+  useEffect(() => inbox.openThread(conversationId), [inbox, conversationId]);
+}

@@ -1,0 +1,56 @@
+/** Who is signed in, as the server's cookie says. The token in login's answer is not for us: the cookie is. */
+import { type ApiError, asApiError } from '@/shared/api/errors';
+import { request } from '@/shared/api/http';
+import type { Me } from '@/shared/api/types';
+import { Listeners } from '@/shared/lib/listeners';
+
+export type SessionState =
+  | { phase: 'starting' }
+  | { phase: 'unreachable'; error: ApiError }
+  | { phase: 'signedOut'; ended: boolean }
+  | { phase: 'signedIn'; me: Me };
+
+export class Session {
+  readonly #listeners = new Listeners();
+  #state: SessionState = { phase: 'starting' };
+
+  getSnapshot = () => this.#state;
+  subscribe = this.#listeners.add;
+
+  /** Asks the server who we are. */
+  async begin() {
+    try {
+      this.#set({ phase: 'signedIn', me: await request<Me>('/api/v1/me') });
+    } catch (thrown) {
+      const error = asApiError(thrown);
+      if (error.code === 'unauthenticated') this.#set({ phase: 'signedOut', ended: false });
+      else this.#set({ phase: 'unreachable', error });
+    }
+  }
+
+  /** Throws ApiError: `invalid_credentials`, `rate_limited`, … */
+  async signIn(email: string, password: string) {
+    const me = await request<Me>('/api/v1/auth/login', { method: 'POST', body: { email, password } });
+    this.#set({ phase: 'signedIn', me });
+  }
+
+  /** Leaves this screen even if the server does not answer; the session then ends by its own expiry. */
+  async signOut() {
+    try {
+      await request('/api/v1/auth/logout', { method: 'POST' });
+    } catch {
+      // nothing the member could do about it
+    }
+    this.#set({ phase: 'signedOut', ended: false });
+  }
+
+  /** The server refused this session: revoked or expired. */
+  ended = () => {
+    if (this.#state.phase === 'signedIn') this.#set({ phase: 'signedOut', ended: true });
+  };
+
+  #set(state: SessionState) {
+    this.#state = state;
+    this.#listeners.tell();
+  }
+}

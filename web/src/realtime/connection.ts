@@ -1,0 +1,214 @@
+/**
+ * The one connection of this tab: when to connect, when to try again, and what to say about it.
+ * It knows the socket and the clock, no feature and no React. States and schedule: web/README.md.
+ */
+import { ApiError } from '@/shared/api/errors';
+import { Listeners } from '@/shared/lib/listeners';
+import type { Acknowledgement, ClientEvents, ServerEvents } from './events';
+import { createSocket, type SocketLike } from './socket';
+
+export type ConnectionStatus = 'disconnected' | 'connecting' | 'connected' | 'error';
+
+export interface ConnectionSnapshot {
+  status: ConnectionStatus;
+  /** What the last failure said, in the words of whoever said it. */
+  error: string | null;
+  /** Fast attempts used up; given back to a connection that held. */
+  attempt: number;
+  /** When the next attempt starts (ms since 1970), null while one runs or none is planned. */
+  retryAt: number | null;
+  /** How many sockets the clinic has open, this one included. */
+  clinicConnections: number | null;
+}
+
+export const RETRY_DELAYS_MS = [1000, 2000, 4000, 8000, 16_000] as const;
+export const OFFLINE_RETRY_MS = 30_000;
+export const HELD_AFTER_MS = 5000;
+const ATTEMPT_TIMEOUT_MS = 12_000;
+const ACK_TIMEOUT_MS = 8000;
+const JITTER = 0.2; // many screens of one clinic return after a restart; never earlier than the schedule says
+
+const AT_REST: ConnectionSnapshot = {
+  status: 'disconnected',
+  error: null,
+  attempt: 0,
+  retryAt: null,
+  clinicConnections: null,
+};
+
+export interface ConnectionOptions {
+  clinicId: number;
+  /** The server says that this session is over: no attempt can help. */
+  onUnauthenticated?: () => void;
+  createSocket?: (clinicId: number) => SocketLike;
+  random?: () => number;
+}
+
+type Timer = ReturnType<typeof setTimeout> | undefined;
+
+export class RealtimeConnection {
+  readonly #socket: SocketLike;
+  readonly #options: ConnectionOptions;
+  readonly #listeners = new Listeners();
+  #snapshot = AT_REST;
+  #wanted = false;
+  #attemptRuns = false;
+  #drainDelayMs: number | null = null;
+  #retryTimer: Timer;
+  #heldTimer: Timer;
+  #attemptTimer: Timer;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#socket = (options.createSocket ?? createSocket)(options.clinicId);
+  }
+
+  getSnapshot = () => this.#snapshot;
+  subscribe = this.#listeners.add;
+
+  get connected() {
+    return this.#snapshot.status === 'connected';
+  }
+
+  start() {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    this.#listen('on');
+    window.addEventListener('online', this.wake);
+    document.addEventListener('visibilitychange', this.#onVisibility);
+    this.#set({ status: 'connecting', error: null, attempt: 0, retryAt: null });
+    this.#attempt();
+  }
+
+  stop() {
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    this.#clearTimers();
+    window.removeEventListener('online', this.wake);
+    document.removeEventListener('visibilitychange', this.#onVisibility);
+    this.#listen('off');
+    this.#socket.disconnect();
+    this.#attemptRuns = false;
+    this.#set(AT_REST);
+  }
+
+  /** Try now, with five new fast attempts: the button, the network's return, the tab shown again. */
+  wake = () => {
+    if (!this.#wanted || this.#attemptRuns || this.connected) return;
+    this.#clearTimers();
+    this.#set({ status: 'connecting', attempt: 0, retryAt: null });
+    this.#attempt();
+  };
+
+  on<Name extends keyof ServerEvents>(name: Name, handler: (payload: ServerEvents[Name]) => void) {
+    this.#socket.on(name, handler as never);
+    return () => void this.#socket.off(name, handler as never);
+  }
+
+  /** Sends an event and waits for its acknowledgement. Never buffered: without a connection it fails at once. */
+  request<Name extends keyof ClientEvents>(
+    name: Name,
+    payload: ClientEvents[Name]['payload'],
+    timeoutMs = ACK_TIMEOUT_MS,
+  ): Promise<ClientEvents[Name]['answer']> {
+    if (!this.connected) return Promise.reject(new ApiError('disconnected', { retryable: true }));
+    return new Promise((resolve, reject) => {
+      const answered = (lost: Error | null, ack: Acknowledgement<ClientEvents[Name]['answer']>) => {
+        if (lost) reject(new ApiError(this.connected ? 'timeout' : 'disconnected', { retryable: true }));
+        else if (ack.ok) resolve(ack);
+        else reject(new ApiError(ack.error.code, ack.error));
+      };
+      this.#socket.timeout(timeoutMs).emit(name, payload, answered);
+    });
+  }
+
+  setClinicConnections = (count: number) => {
+    if (count !== this.#snapshot.clinicConnections) this.#set({ clinicConnections: count });
+  };
+
+  #attempt() {
+    this.#attemptRuns = true;
+    // The client's own timeout ends at the opened WebSocket; a server that then says nothing must not hold us for ever.
+    this.#attemptTimer = setTimeout(() => {
+      this.#socket.disconnect();
+      this.#failed('timeout');
+    }, ATTEMPT_TIMEOUT_MS);
+    this.#socket.connect();
+  }
+
+  #onConnect = () => {
+    this.#clearTimers();
+    this.#attemptRuns = false;
+    this.#drainDelayMs = null;
+    this.#heldTimer = setTimeout(() => this.#set({ attempt: 0 }), HELD_AFTER_MS);
+    this.#set({ status: 'connected', error: null, retryAt: null });
+  };
+
+  #onDisconnect = (reason: string) => this.#failed(reason);
+
+  #onConnectError = (error: Error & { data?: { code?: string } }) => {
+    if (error.data?.code === 'unauthenticated') {
+      this.stop();
+      this.#options.onUnauthenticated?.();
+    } else this.#failed(error.message);
+  };
+
+  /** One connection or attempt ended. Also called twice for one end (the engine's and ours): the second finds nothing. */
+  #failed(error: string) {
+    if (!this.#wanted || (!this.#attemptRuns && !this.connected)) return;
+    this.#attemptRuns = false;
+    this.#clearTimers();
+    const { attempt, status } = this.#snapshot;
+    const fastDelay = RETRY_DELAYS_MS[attempt];
+    if (this.#drainDelayMs !== null) {
+      // The server told everyone its own moment, so the spread is in there and the attempt costs nothing.
+      this.#planRetry(this.#drainDelayMs, { status: 'connecting', error });
+      this.#drainDelayMs = null;
+    } else if (status !== 'error' && fastDelay !== undefined) {
+      this.#planRetry(this.#spread(fastDelay), { status: 'connecting', error, attempt: attempt + 1 });
+    } else {
+      this.#planRetry(this.#spread(OFFLINE_RETRY_MS), { status: 'error', error });
+    }
+  }
+
+  #planRetry(delayMs: number, patch: Partial<ConnectionSnapshot>) {
+    this.#retryTimer = setTimeout(() => {
+      this.#set({ retryAt: null });
+      this.#attempt();
+    }, delayMs);
+    this.#set({ ...patch, retryAt: Date.now() + delayMs, clinicConnections: null });
+  }
+
+  #spread(delayMs: number) {
+    return delayMs * (1 + JITTER * (this.#options.random ?? Math.random)());
+  }
+
+  #onVisibility = () => {
+    if (document.visibilityState === 'visible') this.wake();
+  };
+
+  #onDraining = ({ reconnectInMs }: ServerEvents['server:draining']) => {
+    this.#drainDelayMs = Math.max(0, reconnectInMs);
+  };
+
+  #onConnections = ({ count }: ServerEvents['clinic:connections']) => this.setClinicConnections(count);
+
+  #listen(onOrOff: 'on' | 'off') {
+    this.#socket[onOrOff]('connect', this.#onConnect);
+    this.#socket[onOrOff]('disconnect', this.#onDisconnect);
+    this.#socket[onOrOff]('connect_error', this.#onConnectError);
+    this.#socket[onOrOff]('server:draining', this.#onDraining);
+    this.#socket[onOrOff]('clinic:connections', this.#onConnections);
+  }
+
+  #clearTimers() {
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#heldTimer);
+    clearTimeout(this.#attemptTimer);
+  }
+
+  #set(patch: Partial<ConnectionSnapshot>) {
+    this.#snapshot = { ...this.#snapshot, ...patch };
+    this.#listeners.tell();
+  }
+}

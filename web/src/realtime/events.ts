@@ -1,0 +1,46 @@
+/** The names and payloads of the socket's events (docs/events.md). */
+import type { Conversation, Delta, Message, NewMessage } from '@/shared/api/types';
+
+export interface MessagePacket {
+  conversationId: string;
+  message: Message;
+  timestamp: string;
+  seq: number;
+  clientKey?: string;
+}
+
+export interface ConversationListPacket {
+  conversationId: string;
+  clinicId: number;
+  eventType: 'new' | 'updated' | 'deleted';
+  timestamp: string;
+  seq: number;
+  clientKey?: string;
+  conversation: Conversation;
+}
+
+export interface ServerEvents {
+  'message:new': MessagePacket;
+  'message:updated': MessagePacket;
+  'conversation:list:updated': ConversationListPacket;
+  'clinic:connections': { count: number };
+  'server:draining': { reconnectInMs: number };
+  'session:expiring': { expiresAt: string };
+}
+
+type MaybeDelta = { cursor: string } & Partial<Delta>;
+
+/** Event → what it carries and what its acknowledgement adds to `{ok: true}`. */
+export interface ClientEvents {
+  'clinic:join': {
+    payload: { clinicId: number; after?: string; conversationIds?: string[] };
+    answer: MaybeDelta & { connections: number; server: { version: string } };
+  };
+  'conversation:join': { payload: { conversationId: string; after?: string }; answer: MaybeDelta };
+  'conversation:leave': { payload: { conversationId: string }; answer: object };
+  'message:send': { payload: NewMessage & { conversationId: string }; answer: { message: Message } };
+}
+
+export type Acknowledgement<Answer> =
+  | ({ ok: true } & Answer)
+  | { ok: false; error: { code: string; message: string; retryable: boolean } };

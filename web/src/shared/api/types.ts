@@ -1,0 +1,102 @@
+/** The rows and answers of the wire, as docs/events.md and the OpenAPI document describe them. */
+
+export type ConversationStatus = 'open' | 'pending' | 'snoozed' | 'resolved';
+export type MessageKind = 'message' | 'note';
+export type Direction = 'inbound' | 'outbound';
+export type MessageStatus = 'received' | 'queued' | 'sent' | 'delivered' | 'read' | 'failed';
+
+export interface LastMessage {
+  id: string;
+  kind: MessageKind;
+  direction: Direction;
+  preview: string;
+  authorName: string;
+  at: string;
+}
+
+export interface Conversation {
+  id: string;
+  clinicId: number;
+  contact: { id: string; name: string; address: string };
+  channel: { id: string; kind: string };
+  status: ConversationStatus;
+  snoozedUntil?: string;
+  assigneeId?: string;
+  labels: string[];
+  lastMessage?: LastMessage;
+  lastSeq: number;
+  inboundCount: number;
+  waitingSince?: string;
+  createdAt: string;
+  version: number;
+  deleted?: boolean;
+}
+
+export interface Attachment {
+  id: string;
+  kind: string;
+  mimeType: string;
+  size?: number;
+  name?: string;
+  status: string;
+}
+
+export interface Message {
+  id: string;
+  conversationId: string;
+  kind: MessageKind;
+  direction: Direction;
+  author: { type: 'contact' | 'member' | 'system'; id: string; name: string };
+  body: string;
+  attachments: Attachment[];
+  replyTo?: string;
+  clientKey?: string;
+  status: MessageStatus;
+  failure?: { code: string; message: string };
+  ordinal?: number;
+  seq: number;
+  version: number;
+  createdAt: string;
+  editedAt?: string;
+  deleted?: boolean;
+}
+
+/** Newest first; `before` asks for the page that follows, null when this was the last. */
+export interface Page<Row> {
+  items: Row[];
+  before: string | null;
+  seq: number;
+}
+
+/** Everything that changed since a cursor, as current rows. */
+export interface Delta {
+  cursor: string;
+  reset?: boolean;
+  more?: boolean;
+  conversations: Conversation[];
+  messages: Message[];
+}
+
+export interface Member {
+  id: string;
+  name: string;
+  email: string;
+}
+
+export interface Clinic {
+  id: number;
+  name: string;
+  role: 'admin' | 'agent';
+}
+
+export interface Me {
+  member: Member;
+  clinics: Clinic[];
+  expiresAt: string;
+}
+
+export interface NewMessage {
+  clientKey: string;
+  body: string;
+  kind: MessageKind;
+}

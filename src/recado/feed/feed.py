@@ -41,6 +41,7 @@ class Feed:
         self._tell = tell
         self._clinics: dict[ClinicId, _Followed] = {}
         self._pulls: set[asyncio.Task[None]] = set()
+        self._released = False
 
     async def follow(self, clinic_id: ClinicId) -> None:
         """From the moment this returns, every later record is told. Pair with `unfollow`."""
@@ -74,7 +75,7 @@ class Feed:
     async def wait_past(self, clinic_id: ClinicId, seq: Seq, timeout_s: float) -> None:
         """Return when the followed clinic's log is past `seq`, or after `timeout_s`."""
         clinic = self._clinics[clinic_id]
-        if clinic.seq is not None and clinic.seq > seq:
+        if self._released or (clinic.seq is not None and clinic.seq > seq):
             return
         moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         clinic.waiting.append(moved)
@@ -88,7 +89,8 @@ class Feed:
                 clinic.waiting.remove(moved)
 
     def release_waiting(self) -> None:
-        """Let everybody who waits go on; for the end of the process."""
+        """Let everybody go on who waits, or is about to; for the end of the process."""
+        self._released = True
         for clinic in self._clinics.values():
             _wake(clinic)
 

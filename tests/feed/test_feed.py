@@ -1,0 +1,133 @@
+"""The feed: every record once, in order, without holes, whoever wrote it and however it arrives."""
+
+import asyncio
+import itertools
+import random
+
+import pytest
+
+from recado.feed import feed as feed_module
+from recado.feed.feed import Feed
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+async def feed(stock, told, monkeypatch):
+    """A running feed that polls fast enough to be waited for."""
+    monkeypatch.setattr(feed_module, "POLL_S", 0.01)
+    feed = Feed(stock.database, told.append)
+    task = asyncio.create_task(feed.run())
+    yield feed
+    task.cancel()
+    await asyncio.gather(task, *feed._pulls, return_exceptions=True)
+
+
+def seqs(told):
+    return [each.record.seq for each in told]
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_own_commits_are_told_at_once(writing, feed, told):
+    await feed.follow(writing.clinic_id)
+    await writing.writer.execute(writing.inbound())
+    feed.advance(writing.told)
+    assert seqs(told) == [1]
+
+
+async def test_what_was_before_is_not_told(writing, feed, told):
+    await writing.writer.execute(writing.inbound())
+    await feed.follow(writing.clinic_id)
+    await writing.writer.execute(writing.inbound())
+    await until(lambda: told)
+    assert seqs(told) == [2]
+
+
+async def test_another_process_is_heard(writing, feed, told):
+    await feed.follow(writing.clinic_id)
+    for _ in range(5):
+        await writing.writer.execute(writing.inbound())
+    await until(lambda: len(told) == 5)
+    assert seqs(told) == [1, 2, 3, 4, 5]
+
+
+async def test_commits_that_arrive_out_of_turn_are_told_in_order(writing, feed, told):
+    await feed.follow(writing.clinic_id)
+    for _ in range(3):
+        await writing.writer.execute(writing.inbound())
+    feed.advance([writing.told[2]])
+    feed.advance([writing.told[0]])
+    feed.advance([writing.told[1]])
+    await until(lambda: len(told) >= 3)
+    feed.advance(writing.told)
+    assert seqs(told) == [1, 2, 3]
+
+
+async def test_nobody_is_told_of_a_clinic_nobody_follows(writing, feed, told):
+    await feed.follow(writing.clinic_id)
+    feed.unfollow(writing.clinic_id)
+    await writing.writer.execute(writing.inbound())
+    feed.advance(writing.told)
+    assert told == []
+
+
+async def test_two_followers_count_as_one_telling(writing, feed, told):
+    await feed.follow(writing.clinic_id)
+    await feed.follow(writing.clinic_id)
+    feed.unfollow(writing.clinic_id)
+    await writing.writer.execute(writing.inbound())
+    feed.advance(writing.told)
+    assert seqs(told) == [1]
+
+
+async def test_a_clinic_that_does_not_exist_cannot_be_followed_and_leaves_no_trace(stock, feed):
+    with pytest.raises(KeyError):
+        await feed.follow(stock.clinic_id + 1)
+    assert feed._clinics == {}
+
+
+async def test_waiting_ends_with_the_next_record_and_after_the_time(writing, feed):
+    await feed.follow(writing.clinic_id)
+    waiting = asyncio.create_task(feed.wait_past(writing.clinic_id, 0, 30))
+    await feed.wait_past(writing.clinic_id, 0, 0.01)
+    assert not waiting.done()
+    await writing.writer.execute(writing.inbound())
+    feed.advance(writing.told)
+    await waiting
+    await feed.wait_past(writing.clinic_id, 0, 30)
+
+
+async def test_the_end_lets_everybody_go_who_waits_or_is_about_to(stock, feed):
+    await feed.follow(stock.clinic_id)
+    waiting = asyncio.create_task(feed.wait_past(stock.clinic_id, 0, 30))
+    await asyncio.sleep(0)
+    feed.release_waiting()
+    await waiting
+    await feed.wait_past(stock.clinic_id, 0, 30)
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_any_mixture_of_own_late_and_lost_news_is_told_once_in_order(writing, feed, told, seed):
+    rng = random.Random(seed)
+    await feed.follow(writing.clinic_id)
+    late = []
+    for _ in range(30):
+        before = len(writing.told)
+        await asyncio.gather(*(writing.writer.execute(writing.inbound()) for _ in range(rng.randrange(1, 4))))
+        fate, news = rng.random(), writing.told[before:]
+        if fate < 0.5:
+            feed.advance(news)
+        elif fate < 0.8:
+            late.append(news)
+        if late and rng.random() < 0.3:
+            feed.advance(late.pop(rng.randrange(len(late))))
+    await until(lambda: len(told) == len(writing.told))
+    assert seqs(told) == list(itertools.islice(itertools.count(1), len(writing.told)))

@@ -1,0 +1,255 @@
+"""The command line: `recado serve`, `migrate`, `demo`, `clinic add`, `member add`, `simulate`, `standin`.
+
+Every failure is one line on standard error and exit code 1. docs/operations.md.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import shlex
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import uvicorn
+
+from recado import __version__, config, observe, server
+from recado.app import administration
+from recado.app.demo import Demo, DemoMaker
+from recado.app.passwords import Passwords
+from recado.channels.standin import create_standin
+from recado.config import Config
+from recado.domain.values import ClinicId, Role
+from recado.errors import RecadoError
+from recado.store.database import Database
+from recado.store.migrate import upgrade
+
+
+class OneLine(click.Group):
+    """Commands whose refusals are one line, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RecadoError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=OneLine)
+@click.version_option(__version__, prog_name="recado")
+def main() -> None:
+    """Recado: a real-time conversation inbox for clinics. Settings are RECADO_* variables."""
+
+
+@main.command()
+@click.option(
+    "--demo", is_flag=True, help="Make the demo's clinics first, with a stand-in for the providers."
+)
+def serve(*, demo: bool) -> None:
+    """Serve the inbox until SIGTERM or Ctrl-C."""
+    settings = _load(generate_secret=demo)
+    listening = server.listen(settings)
+    if not demo:
+        server.run(settings, listening)
+        return
+    with _standin(settings) as standin_url:
+        made = _make_demo(settings, standin_url)
+        click.echo(_welcome(made, _demo_curl(made)))
+        server.run(settings, listening)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    with _database(_load()):
+        click.echo("The database has this version's schema.")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON, for programs.")
+def demo(*, as_json: bool) -> None:
+    """Make the demo's clinics, once, and print how to get in."""
+    settings = _load(generate_secret=True)
+    made = _make_demo(settings, settings.standin_url)
+    click.echo(msgspec.json.format(msgspec.json.encode(made)).decode() if as_json else _welcome(made))
+
+
+@main.group()
+def clinic() -> None:
+    """Clinics."""
+
+
+@clinic.command("add")
+@click.argument("name")
+def clinic_add(name: str) -> None:
+    """Add a clinic and print its id."""
+    with _database(_load()) as database:
+        click.echo(administration.add_clinic(database, name, server.now()))
+
+
+@main.group()
+def member() -> None:
+    """Members of clinics."""
+
+
+@member.command("add")
+@click.option("--clinic", "clinic_id", type=int, required=True, help="The clinic's id.")
+@click.option("--email", required=True)
+@click.option("--name", required=True)
+@click.option("--role", type=click.Choice(["admin", "agent"]), default="agent", show_default=True)
+@click.password_option(help="Asked for when left out. A member of another clinic keeps theirs.")
+def member_add(clinic_id: int, email: str, name: str, role: Role, password: str) -> None:
+    """Add a member to a clinic and print their id."""
+    new = administration.NewMember(
+        clinic_id=ClinicId(clinic_id), email=email, name=name, role=role, password=password
+    )
+    with _database(_load()) as database, _passwords() as passwords:
+        click.echo(administration.add_member(database, passwords, new, server.now(), server.new_id))
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65_535), required=True)
+def standin(port: int) -> None:
+    """Run a stand-in for the patients' providers: it takes what replies send, and tells what it took."""
+    observe.configure("info", "console")
+    try:
+        listening = socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise click.ClickException(f"--port: cannot listen there ({error.strerror})") from None
+    _standin_server().run(sockets=[listening])
+
+
+def _load(*, generate_secret: bool = False) -> Config:
+    """The settings; the demo may write the secret they lack, once, into RECADO_SECRET_FILE."""
+    if generate_secret and not os.environ.get("RECADO_SECRET"):
+        _generate_secret(config.secret_file(os.environ))
+    settings = config.load(os.environ)
+    observe.configure(settings.log_level, settings.log_format)
+    return settings
+
+
+def _generate_secret(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(file, "w") as secret:
+        secret.write(secrets.token_urlsafe(48) + "\n")
+
+
+@contextmanager
+def _database(settings: Config) -> Iterator[Database]:
+    database = Database(settings.database_url)
+    try:
+        upgrade(database)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def _passwords() -> Iterator[Passwords]:
+    passwords = Passwords()
+    try:
+        yield passwords
+    finally:
+        passwords.close()
+
+
+def _make_demo(settings: Config, standin_url: str | None) -> Demo:
+    with _database(settings) as database, _passwords() as passwords:
+        maker = DemoMaker(database, passwords, settings.secret, server.SOURCES)
+        return maker.make(settings.base_url, standin_url)
+
+
+@contextmanager
+def _standin(settings: Config) -> Iterator[str]:
+    """The stand-in's address: the one that is set, or that of one in a thread of this process."""
+    if settings.standin_url:
+        yield settings.standin_url
+        return
+    listening = socket.create_server(("127.0.0.1", 0))
+    standin = _standin_server()
+    thread = threading.Thread(target=standin.run, kwargs={"sockets": [listening]}, name="recado-standin")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        standin.should_exit = True
+        thread.join()
+
+
+def _standin_server() -> uvicorn.Server:
+    return uvicorn.Server(uvicorn.Config(create_standin(), log_config=None, access_log=False, lifespan="off"))
+
+
+def _demo_curl(made: Demo) -> str:
+    """A line for a shell that makes a patient of the first clinic write, once."""
+    channel = next(channel for channel in made.channels if channel.kind == "whatsapp")
+    body = json.dumps(
+        {
+            "object": "whatsapp_business_account",
+            "entry": [
+                {
+                    "changes": [
+                        {
+                            "field": "messages",
+                            "value": {
+                                "messaging_product": "whatsapp",
+                                "metadata": {"phone_number_id": channel.phone_number_id},
+                                "contacts": [{"profile": {"name": "Helena Prado"}, "wa_id": "5511988887777"}],
+                                "messages": [
+                                    {
+                                        "from": "5511988887777",
+                                        "id": f"wamid.{server.new_id()}",
+                                        "timestamp": "1763802000",
+                                        "type": "text",
+                                        "text": {"body": "Olá! Vocês têm horário amanhã de manhã?"},
+                                    }
+                                ],
+                            },
+                        }
+                    ]
+                }
+            ],
+        },
+        separators=(",", ":"),
+        ensure_ascii=True,
+    )
+    digest = hmac.new(channel.secret.encode(), body.encode(), hashlib.sha256).hexdigest()
+    words = [
+        "curl",
+        f"{made.url}/api/v1/channels/{channel.id}/whatsapp",
+        "-H",
+        "Content-Type: application/json",
+        "-H",
+        f"X-Hub-Signature-256: sha256={digest}",
+        "-d",
+        body,
+    ]
+    return shlex.join(words)
+
+
+def _welcome(made: Demo, curl: str | None = None) -> str:
+    lines = ["", f"  Recado {__version__}  {made.url}", ""]
+    lines += [
+        f"  {each.email:<24}{each.password:<28}{each.role:<8}clinic {each.clinic_id}" for each in made.members
+    ]
+    if curl:
+        lines += [
+            "",
+            "  A patient writes (the same line again changes nothing: a provider may repeat itself):",
+            "",
+            curl,
+            "",
+            "  Many patients: recado simulate --patients 8 --rate 2 --seconds 60",
+        ]
+    return "\n".join([*lines, ""])

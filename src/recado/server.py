@@ -1,0 +1,215 @@
+"""The composition root: builds every part, starts, drains, stops. The only file that knows them all.
+
+Order of the end (design section 8): refuse new work, let clients go, answer what waits, then senders, writer, database.
+"""
+
+import asyncio
+import contextlib
+import gc
+import random
+import resource
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+
+import uuid_utils
+import uvloop
+
+from recado import __version__, observe
+from recado.app.access import Access
+from recado.app.channels import Channels
+from recado.app.inbox import Inbox
+from recado.app.origins import own_origins
+from recado.app.outbox import Outbox
+from recado.app.passwords import Passwords
+from recado.app.queries import Queries
+from recado.app.sessions import Sessions, SessionSettings
+from recado.channels.inbound import channel_routes
+from recado.channels.sender import Sender, SenderSettings, http_client
+from recado.config import Config
+from recado.domain.instants import from_epoch_ms
+from recado.domain.packets import Told
+from recado.domain.values import Instant
+from recado.errors import ConfigError
+from recado.feed.feed import Feed
+from recado.realtime.engine import Engine
+from recado.realtime.gateway import Gateway
+from recado.realtime.hub import Settings
+from recado.realtime.picows_transport import make_websocket_protocol
+from recado.realtime.serving import make_server
+from recado.rest.application import create_application
+from recado.store.batch import Committed, Sources
+from recado.store.database import Database, ServeLock
+from recado.store.migrate import upgrade
+from recado.store.writer import Writer
+
+SWITCH_INTERVAL_S = 0.0005
+"""A store thread that computes holds the interpreter this long at most; the default of 5 ms shows in the loop's p99."""
+
+SOCKET_PATH = "/socket.io/"
+SWEEP_S = 1.0
+
+log = observe.get_logger("server")
+
+
+def now() -> Instant:
+    return from_epoch_ms(time.time_ns() // 1_000_000)
+
+
+def new_id() -> str:
+    return str(uuid_utils.uuid7())
+
+
+SOURCES = Sources(now, new_id, lambda: secrets.randbits(62))
+
+
+class Server:
+    """One `recado serve`: its parts, built in the order of the layers."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.draining = False
+        self.database = Database(config.database_url)
+        self.passwords = Passwords()
+        self.writer = Writer(self.database, SOURCES, self._committed)
+        self.feed = Feed(self.database, self._tell)
+        access = Access(self.database)
+        self.sessions = Sessions(
+            self.database, self.passwords, _session_settings(config), now, new_id, secrets.token_bytes
+        )
+        self.inbox = Inbox(self.writer, access)
+        self.queries = Queries(self.database, access, self.feed)
+        self.outbox = Outbox(self.database, self.inbox, now)
+        self.sender = Sender(
+            self.outbox,
+            http_client,
+            SenderSettings(whatsapp_url=config.whatsapp_url, give_up_s=config.outbox_give_up_s),
+            now=now,
+            random=random.SystemRandom(),
+        )
+        self.engine = Engine(Settings(), log=observe.get_logger("realtime"))
+        self.gateway = Gateway(
+            rooms=self.engine.rooms(),
+            sessions=self.sessions,
+            access=access,
+            queries=self.queries,
+            inbox=self.inbox,
+            feed=self.feed,
+            origins=own_origins(config.base_url, config.allowed_origins),
+            now=now,
+        )
+        self.engine.serve("/", self.gateway)
+        self.application = create_application(
+            sessions=self.sessions,
+            queries=self.queries,
+            inbox=self.inbox,
+            readiness=self.readiness,
+            settings=config,
+            extra_routes=[channel_routes(self.inbox, Channels(self.database), now=now, new_id=new_id)],
+        )
+
+    def _committed(self, committed: Committed) -> None:
+        self.feed.advance(committed.told)
+        if committed.queued:
+            self.outbox.wake.set()
+
+    def _tell(self, told: Told) -> None:
+        self.gateway.tell(told)
+
+    async def readiness(self) -> Mapping[str, bool]:
+        """Every part a request needs, and whether it answers."""
+        await self.database.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
+        return {"database": True, "accepting": not self.draining}
+
+    async def serve(self, listening: socket.socket) -> None:
+        """Answer on `listening` until SIGTERM or SIGINT; returns when everything has ended in order."""
+        server = make_server(
+            self.application,
+            host=self.config.host,
+            port=self.config.port,
+            websocket_protocol=make_websocket_protocol(
+                {SOCKET_PATH: self.engine},
+                log=observe.get_logger("realtime"),
+                trusted_proxies=self.config.proxy_networks,
+            ),
+            drain=self._drain,
+        )
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, server.handle_exit, name, None)
+        async with asyncio.TaskGroup() as tasks:
+            writer = tasks.create_task(self.writer.run())
+            sender = tasks.create_task(self.sender.run())
+            helpers = [tasks.create_task(self.feed.run()), tasks.create_task(self._sweep())]
+            self.engine.start()
+            gc.freeze()
+            log.info("serving", version=__version__, url=self.config.base_url)
+            await server.serve(sockets=[listening])
+            self.sender.stop()
+            await sender
+            self.writer.close()
+            await writer
+            for task in helpers:
+                task.cancel()
+        await self.engine.stop()
+        log.info("stopped")
+
+    def close(self) -> None:
+        self.passwords.close()
+        self.database.close()
+
+    async def _drain(self) -> None:
+        """Refuse new work, let held requests and every client go."""
+        self.draining = True
+        self.feed.release_waiting()
+        await self.engine.drain(self.config.drain_s)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            await self.gateway.sweep()
+
+
+def listen(config: Config) -> socket.socket:
+    """Bind before anything else is done. Raises ConfigError."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server((config.host, config.port), family=family, backlog=2048)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(f"RECADO_HOST, RECADO_PORT: cannot listen there ({reason})") from None
+
+
+def run(config: Config, listening: socket.socket) -> None:
+    """Serve until a signal ends it. Raises ConfigError when something is not as a server needs it."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    _raise_open_files_limit()
+    server = Server(config)
+    lock = ServeLock(server.database.path)
+    lock.acquire()
+    try:
+        upgrade(server.database)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(server.serve(listening))
+    finally:
+        server.close()
+        lock.release()
+
+
+def _session_settings(config: Config) -> SessionSettings:
+    return SessionSettings(
+        secret=config.secret,
+        idle_s=config.session_idle_s,
+        lifetime_s=config.session_lifetime_s,
+        login_attempts=config.login_attempts,
+        login_window_s=config.login_window_s,
+    )
+
+
+def _raise_open_files_limit() -> None:
+    """A connection is an open file; the soft limit is often 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -39,6 +39,7 @@ export function WebSocketStatus({ trueUntil, standIn }: WebSocketStatusProps) {
       {status === 'error' || status === 'connecting' ? (
         <span className="hidden min-w-0 items-center gap-2 truncate sm:flex">
           {asOf && <span className="truncate">{asOf}</span>}
+          {asOf && <span aria-hidden="true">·</span>}
           <NextAttempt />
         </span>
       ) : (

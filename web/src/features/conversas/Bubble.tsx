@@ -56,18 +56,17 @@ export const Bubble = memo(function Bubble(props: BubbleProps) {
         {message?.attachments.map((attachment) => (
           <AttachmentLine key={attachment.id} attachment={attachment} />
         ))}
-        <p className="whitespace-pre-wrap wrap-anywhere">
+        <div className="flow-root whitespace-pre-wrap wrap-anywhere">
           {message?.body ?? pending?.body}
-          {/* keeps the last line clear of the time that stands over it */}
-          <span aria-hidden="true" className={`inline-block ${tone === 'patient' ? 'w-11' : 'w-16'}`} />
-        </p>
-        <p className="-mt-4 flex translate-y-0.5 items-center justify-end gap-1 text-ink-soft text-mini tabular-nums">
-          {message?.editedAt && <span>{t.thread.edited}</span>}
-          <time dateTime={at.toISOString()} title={fullTime(locale, at)}>
-            {clockTime(locale, at)}
-          </time>
-          {tone !== 'patient' && <Glyph status={status} note={tone === 'note'} />}
-        </p>
+          {/* floats: in the last line where there is room, below it where there is none */}
+          <span className="float-right mt-[5px] -mr-0.5 ml-2.5 flex items-center gap-1 whitespace-nowrap text-ink-soft text-mini tabular-nums">
+            {message?.editedAt && <span>{t.thread.edited}</span>}
+            <time dateTime={at.toISOString()} title={fullTime(locale, at)}>
+              {clockTime(locale, at)}
+            </time>
+            {tone !== 'patient' && <Glyph status={status} note={tone === 'note'} />}
+          </span>
+        </div>
       </div>
       {pending && pending.state !== 'sending' && <PendingLine {...props} pending={pending} />}
       {message && failed && <FailureLine message={message} onRepeat={props.onRepeat} />}
@@ -81,7 +80,7 @@ function toneOf({ message, pending }: Entry): Tone {
 }
 
 function shapeOf(tone: Tone, { entry, endsGroup }: BubbleProps): string {
-  const shape = 'relative rounded-2xl px-3 pt-1.5 pb-2';
+  const shape = 'rounded-2xl px-3 py-1.5';
   const width = 'max-w-[min(88%,36rem)] sm:max-w-[min(76%,36rem)]';
   const failed = (entry.message?.status ?? entry.pending?.state) === 'failed';
   if (tone === 'note') return `${shape} w-full rounded-box border border-note-line bg-note`;

@@ -39,7 +39,10 @@ export function Composer({ conversationId, contactName }: { conversationId: stri
       className={`border-t px-3 pt-2 pb-3 transition-colors sm:px-4 ${note ? 'border-note-line bg-note' : 'border-line bg-raised'}`}
     >
       <div className="mx-auto max-w-4xl">
-        <Tabs kind={draft.kind} panelId={panelId} onChange={(kind) => change({ kind })} />
+        <div className="mb-1.5 flex items-center justify-between">
+          <Tabs kind={draft.kind} panelId={panelId} onChange={(kind) => change({ kind })} />
+          <p className="hidden px-1 text-ink-soft text-mini lg:block">{t.composer.hint}</p>
+        </div>
         <div
           id={panelId}
           role="tabpanel"
@@ -67,14 +70,9 @@ export function Composer({ conversationId, contactName }: { conversationId: stri
             disabled={!sendable}
             className={`grid size-9 shrink-0 place-items-center rounded-lg transition-colors disabled:bg-transparent disabled:text-ink-soft ${note ? 'bg-note-ink text-note' : 'bg-accent text-on-accent hover:bg-accent-strong'}`}
           >
-            {note ? (
-              <Lock aria-hidden="true" className="size-4.5" />
-            ) : (
-              <SendHorizontal aria-hidden="true" className="size-4.5" />
-            )}
+            <SendHorizontal aria-hidden="true" className="size-4.5" />
           </button>
         </div>
-        <p className="mt-1.5 hidden px-1 text-ink-soft text-mini lg:block">{t.composer.hint}</p>
       </div>
     </form>
   );
@@ -95,7 +93,7 @@ function Tabs(props: { kind: MessageKind; panelId: string; onChange: (kind: Mess
     list.current?.querySelector<HTMLElement>(`[data-kind=${other}]`)?.focus();
   };
   return (
-    <div ref={list} role="tablist" aria-label={t.composer.mode} className="mb-1.5 flex gap-1">
+    <div ref={list} role="tablist" aria-label={t.composer.mode} className="flex gap-1">
       {KINDS.map((kind) => {
         const selected = kind === props.kind;
         const Icon = kind === 'note' ? Lock : Reply;

@@ -22,7 +22,7 @@ interface ConversasPageProps {
 export function ConversasPage({ clinicName, conversationId, account }: ConversasPageProps) {
   const both = useMediaQuery('(min-width: 64rem)');
   const list = (
-    <section className="flex min-h-0 w-full flex-col border-line border-r bg-raised lg:w-84">
+    <section className="flex min-h-0 w-full flex-col border-line bg-raised lg:w-84 lg:border-r">
       <ListHeader clinicName={clinicName} account={account} status={!both} />
       {!both && <OfflineLine />}
       <ConversationList selectedId={conversationId} />
@@ -100,7 +100,13 @@ function OpenConversation({ id, back }: { id: string; back: boolean }) {
           <h2 className="truncate font-semibold leading-5">{name}</h2>
           {conversation && (
             <p className="truncate text-ink-soft text-mini tabular-nums">
-              {conversation.contact.address} · {channelName(conversation.channel.kind)}
+              {conversation.contact.address}
+              <span className="hidden sm:inline">
+                {' · '}
+                {channelName(conversation.channel.kind)}
+                {' · '}
+                {t.list.status[conversation.status]}
+              </span>
             </p>
           )}
         </div>

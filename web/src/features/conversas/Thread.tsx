@@ -1,6 +1,6 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
+import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, MessageSquareDashed, MessagesSquare, TriangleAlert } from 'lucide-react';
-import { type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import type { Message } from '@/shared/api/types';
 import { errorText } from '@/shared/i18n/catalogue';
 import { useI18n } from '@/shared/i18n/useI18n';
@@ -71,6 +71,7 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
     overscan: 8,
   });
   useLayoutEffect(() => virtual.scrollToEnd(), [virtual]);
+  useBottomStays(box, virtual);
 
   const atEnd = virtual.isAtEnd(AT_END_PX);
   const unseen = useUnseen(thread.shown, atEnd, inbox.member.id);
@@ -137,6 +138,22 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
       )}
     </div>
   );
+}
+
+/** A growing composer, a line of words or a phone's keyboard takes its room from the top: the last message stays in sight. */
+function useBottomStays(box: RefObject<HTMLElement | null>, virtual: Virtualizer<HTMLDivElement, Element>) {
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    let height = element.clientHeight;
+    const observer = new ResizeObserver(() => {
+      const lost = height - element.clientHeight;
+      height = element.clientHeight;
+      if (lost !== 0) virtual.scrollToOffset((virtual.scrollOffset ?? 0) + lost);
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [box, virtual]);
 }
 
 /** How many messages of others came since the reader left the end. */
@@ -224,7 +241,7 @@ function Skeleton() {
 }
 
 /** The thread's place while no conversation is chosen. */
-export function NoThread(): ReactNode {
+export function NoThread() {
   const { t } = useI18n();
   return (
     <Notice icon={<MessagesSquare className="size-6" />} title={t.thread.choose} text={t.thread.chooseText} />

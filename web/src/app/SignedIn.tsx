@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { Link, Redirect, Route, Switch } from 'wouter';
 import { ConversasPage } from '@/features/conversas/ConversasPage';
 import { Inbox } from '@/features/conversas/inbox';
@@ -9,19 +9,18 @@ import { RealtimeProvider } from '@/realtime/useWebSocket';
 import { Announcer, AnnouncerOutlet } from '@/shared/a11y/announcer';
 import type { Clinic, Me } from '@/shared/api/types';
 import { useI18n } from '@/shared/i18n/useI18n';
+import { recall, remember } from '@/shared/lib/remembered';
 import { useMediaQuery } from '@/shared/lib/useMediaQuery';
 import { Notice } from '@/shared/ui/Notice';
 import { AccountMenu } from './AccountMenu';
 import { Rail } from './Rail';
 
-const CLINIC_STORED_AS = 'recado.clinic';
-
 export function SignedIn({ session, me }: { session: Session; me: Me }) {
   const { t } = useI18n();
-  const [clinicId, setClinicId] = useState(() => Number(localStorage.getItem(CLINIC_STORED_AS)));
+  const [clinicId, setClinicId] = useState(() => Number(recall('clinic')));
   const clinic = me.clinics.find(({ id }) => id === clinicId) ?? me.clinics[0];
   const choose = (id: number) => {
-    localStorage.setItem(CLINIC_STORED_AS, String(id));
+    remember('clinic', String(id));
     setClinicId(id);
   };
   const account = <AccountMenu session={session} me={me} clinic={clinic} onClinic={choose} />;
@@ -33,7 +32,7 @@ interface ClinicScreenProps {
   session: Session;
   me: Me;
   clinic: Clinic;
-  account: React.ReactNode;
+  account: ReactNode;
 }
 
 /** Everything that lives as long as this member looks at this clinic. */

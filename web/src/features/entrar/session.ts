@@ -30,8 +30,9 @@ export class Session {
 
   /** Throws ApiError: `invalid_credentials`, `rate_limited`, … */
   async signIn(email: string, password: string) {
-    const me = await request<Me>('/api/v1/auth/login', { method: 'POST', body: { email, password } });
-    this.#set({ phase: 'signedIn', me });
+    const answer = await request<Me>('/api/v1/auth/login', { method: 'POST', body: { email, password } });
+    const { member, clinics, expiresAt } = answer; // without the token
+    this.#set({ phase: 'signedIn', me: { member, clinics, expiresAt } });
   }
 
   /** Leaves this screen even if the server does not answer; the session then ends by its own expiry. */

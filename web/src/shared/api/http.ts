@@ -56,6 +56,8 @@ async function refusal(response: Response): Promise<ApiError> {
   } catch {
     // not JSON: judged by its status below
   }
-  const code = response.status === 401 ? 'unauthenticated' : `http_${response.status}`;
+  const code = CODES[response.status] ?? (response.status >= 500 ? 'unavailable' : 'unknown');
   return new ApiError(code, { retryable: response.status >= 500, ...retryAfter });
 }
+
+const CODES: Record<number, string> = { 401: 'unauthenticated', 403: 'forbidden', 404: 'not_found' };

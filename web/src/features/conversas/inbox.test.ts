@@ -1,0 +1,375 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RealtimeConnection } from '@/realtime/connection';
+import { FakeSocket } from '@/realtime/fakeSocket';
+import { ApiError } from '@/shared/api/errors';
+import type { Conversation, Delta, Message, Page } from '@/shared/api/types';
+import type { Asked } from './cache';
+import { ANA, conversation, listPacket, message, messagePacket, ownMessage, page } from './fixtures';
+import { Inbox } from './inbox';
+
+const NETWORK = new ApiError('network', { retryable: true });
+
+/** A server's REST half: answers from its rows at once, or not at all when it is down. */
+class Rest {
+  readonly calls: string[] = [];
+  readonly posted: { clientKey: string; body: string }[] = [];
+  conversations: Conversation[] = [];
+  messages: Message[] = [];
+  seq = 0;
+  down = false;
+  changes: ((delta: Delta) => void)[] = [];
+
+  getConversations = async (_clinic: number, before: string | null): Promise<Page<Conversation>> => {
+    this.#note(`conversations ${before ?? 'first'}`);
+    return page(this.conversations, this.seq);
+  };
+  getMessages = async (id: string, before: string | null): Promise<Page<Message>> => {
+    this.#note(`messages ${id} ${before ?? 'first'}`);
+    return page(this.messages, this.seq);
+  };
+  postMessage = async (id: string, sent: { clientKey: string; body: string }): Promise<Message> => {
+    this.#note(`post ${id}`);
+    this.posted.push(sent);
+    return ownMessage(id, ++this.seq, sent.clientKey, { body: sent.body });
+  };
+  getChanges = (_clinic: number, asked: Asked, signal: AbortSignal): Promise<Delta> => {
+    this.#note(`changes ${asked.after ?? 'cold'} [${asked.conversationIds}]`);
+    return new Promise((resolve, reject) => {
+      this.changes.push(resolve);
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+  };
+
+  #note(call: string) {
+    this.calls.push(call);
+    if (this.down) throw NETWORK;
+  }
+}
+
+let socket: FakeSocket;
+let rest: Rest;
+let connection: RealtimeConnection;
+let inbox: Inbox;
+const onUnauthenticated = vi.fn();
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  onUnauthenticated.mockClear();
+  socket = new FakeSocket();
+  rest = new Rest();
+  connection = new RealtimeConnection({ clinicId: 1, createSocket: socket.asSocket, random: () => 0 });
+  inbox = new Inbox({ clinicId: 1, member: ANA, connection, onUnauthenticated, api: rest });
+  inbox.start();
+  connection.start();
+});
+afterEach(() => {
+  inbox.stop();
+  connection.stop();
+  vi.useRealTimers();
+});
+
+const settle = () => vi.advanceTimersByTimeAsync(0);
+const connect = () => {
+  socket.comes('connect');
+  return settle();
+};
+const drop = () => {
+  socket.comes('disconnect', 'transport close');
+  return settle();
+};
+const sent = (name: string) =>
+  socket.sent.filter((packet) => packet.name === name).map((packet) => packet.payload);
+
+/** Acknowledges the oldest unanswered packet of that name. */
+const answered = new WeakSet<object>();
+async function answer(name: string, ack: object | Error) {
+  const packet = socket.sent.find((candidate) => candidate.name === name && !answered.has(candidate));
+  if (!packet) throw new Error(`nothing unanswered: ${name}`);
+  answered.add(packet);
+  if (ack instanceof Error) packet.ack(ack);
+  else packet.ack(null, ack);
+  await settle();
+}
+const joined = (cursor: string, delta: object = {}) => ({
+  ok: true,
+  cursor,
+  connections: 1,
+  server: { version: '0.1.0' },
+  ...delta,
+});
+const rows = { conversations: [] as Conversation[], messages: [] as Message[], reads: [] };
+
+const bodies = (id: string) => inbox.state.threads.get(id)?.shown.map((row) => row.body);
+
+/** Connected, with conversation `a` open, at seq 5. */
+async function opened() {
+  rest.conversations = [conversation('a', 5)];
+  rest.messages = [message('a', 5)];
+  rest.seq = 5;
+  const close = inbox.openThread('a');
+  await connect();
+  await answer('clinic:join', joined('e:5'));
+  await answer('conversation:join', { ok: true, cursor: 'e:5' });
+  return close;
+}
+
+describe('cold start', () => {
+  it('joins, then reads: the list after the clinic’s cursor, the thread after its room', async () => {
+    inbox.openThread('a');
+    await connect();
+    expect(sent('clinic:join')).toEqual([{ clinicId: 1 }]);
+    expect(rest.calls).toEqual([]);
+    await answer('clinic:join', joined('e:5'));
+    expect(rest.calls).toEqual(['conversations first']);
+    expect(sent('conversation:join')).toEqual([{ conversationId: 'a' }]);
+    await answer('conversation:join', { ok: true, cursor: 'e:5' });
+    expect(rest.calls).toEqual(['conversations first', 'messages a first']);
+  });
+
+  it('what arrives while a page is on its way is not lost', async () => {
+    let give: (page: Page<Message>) => void = () => undefined;
+    rest.getMessages = () => new Promise((resolve) => (give = resolve));
+    await opened();
+    socket.comes('message:new', messagePacket(message('a', 6)));
+    give(page([message('a', 5)], 5));
+    await settle();
+    expect(bodies('a')).toEqual(['texto 5', 'texto 6']);
+  });
+});
+
+describe('holes', () => {
+  it('a packet too far ahead asks once for what is missing, however many follow', async () => {
+    await opened();
+    for (const seq of [8, 9, 10])
+      socket.comes('conversation:list:updated', listPacket(conversation('b', seq)));
+    await settle();
+    expect(sent('clinic:join')).toEqual([
+      { clinicId: 1 },
+      { clinicId: 1, after: 'e:5', conversationIds: ['a'] },
+    ]);
+    await answer('clinic:join', joined('e:10', { ...rows, messages: [message('a', 6)] }));
+    expect(inbox.state.cursor?.seq).toBe(10);
+    expect(bodies('a')).toEqual(['texto 5', 'texto 6']);
+    expect(sent('clinic:join')).toHaveLength(2);
+  });
+
+  it('with `more` it asks on from where the answer ended', async () => {
+    await opened();
+    socket.comes('conversation:list:updated', listPacket(conversation('b', 20)));
+    await settle();
+    await answer('clinic:join', joined('e:12', { ...rows, more: true }));
+    expect(sent('clinic:join').at(-1)).toMatchObject({ after: 'e:12' });
+    await answer('clinic:join', joined('e:20', rows));
+    expect(inbox.state.cursor?.seq).toBe(20);
+  });
+
+  it('asks again after silence, while the connection stands', async () => {
+    await connect();
+    await answer('clinic:join', new Error('operation has timed out'));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(sent('clinic:join')).toHaveLength(2);
+  });
+});
+
+describe('reconnecting', () => {
+  it('states its cursor and its complete threads, and joins the open room from there', async () => {
+    await opened();
+    await drop();
+    await vi.advanceTimersByTimeAsync(1000);
+    await connect();
+    expect(sent('clinic:join').at(-1)).toEqual({ clinicId: 1, after: 'e:5', conversationIds: ['a'] });
+    expect(sent('conversation:join').at(-1)).toEqual({ conversationId: 'a', after: 'e:5' });
+    await answer('clinic:join', joined('e:7', { ...rows, conversations: [conversation('a', 7)] }));
+    await answer('conversation:join', { ok: true, cursor: 'e:7', ...rows, messages: [message('a', 7)] });
+    expect(bodies('a')).toEqual(['texto 5', 'texto 7']);
+    expect(rest.calls.filter((call) => call.startsWith('messages'))).toHaveLength(1);
+  });
+
+  it('a thread closed for a while is brought up to date from where it was complete', async () => {
+    const close = await opened();
+    close();
+    await settle();
+    expect(sent('conversation:leave')).toEqual([{ conversationId: 'a' }]);
+    socket.comes('conversation:list:updated', listPacket(conversation('a', 6)));
+    inbox.openThread('a');
+    await settle();
+    expect(sent('conversation:join').at(-1)).toEqual({ conversationId: 'a', after: 'e:5' });
+  });
+
+  it('another epoch: everything is dropped and read afresh', async () => {
+    await opened();
+    await drop();
+    await vi.advanceTimersByTimeAsync(1000);
+    await connect();
+    rest.conversations = [conversation('z', 2)];
+    await answer('clinic:join', joined('other:2', { ...rows, reset: true }));
+    expect(rest.calls.filter((call) => call === 'conversations first')).toHaveLength(2);
+    expect(inbox.state.list.shown.map((row) => row.id)).toEqual(['z']);
+    await answer('conversation:join', { ok: true, cursor: 'other:2', ...rows }); // asked in the former life
+    expect(sent('conversation:join').at(-1)).toEqual({ conversationId: 'a' });
+  });
+});
+
+describe('a thread that cannot be read', () => {
+  it('says so, and reads again when asked', async () => {
+    rest.getMessages = async () => {
+      throw NETWORK;
+    };
+    await opened();
+    expect(inbox.getSnapshot().readings.get('a')).toEqual({ phase: 'failed', code: 'network' });
+    rest.getMessages = async () => page([message('a', 5)], 5);
+    inbox.readAgain('a');
+    await settle();
+    expect(bodies('a')).toEqual(['texto 5']);
+    expect(inbox.getSnapshot().readings.has('a')).toBe(false);
+  });
+
+  it('not found is final', async () => {
+    inbox.openThread('x');
+    await connect();
+    await answer('clinic:join', joined('e:5'));
+    await answer('conversation:join', {
+      ok: false,
+      error: { code: 'not_found', message: '', retryable: false },
+    });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sent('conversation:join')).toHaveLength(1);
+    expect(inbox.getSnapshot().readings.get('x')).toEqual({ phase: 'failed', code: 'not_found' });
+  });
+});
+
+describe('sending', () => {
+  const keyOf = (payload: unknown) => (payload as { clientKey: string }).clientKey;
+
+  it('goes over the socket and is confirmed by the packet before the acknowledgement', async () => {
+    await opened();
+    const key = inbox.outbox.send('a', 'oi', 'message');
+    await settle();
+    expect(sent('message:send')).toEqual([
+      { conversationId: 'a', clientKey: key, body: 'oi', kind: 'message' },
+    ]);
+    const row = ownMessage('a', 6, key, { body: 'oi' });
+    socket.comes('message:new', messagePacket(row));
+    expect(inbox.outbox.getSnapshot()).toEqual([]);
+    await answer('message:send', { ok: true, message: row });
+    expect(bodies('a')).toEqual(['texto 5', 'oi']);
+  });
+
+  it('when the socket stays silent, the same clientKey goes over REST', async () => {
+    await opened();
+    inbox.outbox.send('a', 'oi', 'message');
+    await settle();
+    await answer('message:send', new Error('operation has timed out'));
+    expect(rest.posted.map(({ clientKey }) => clientKey)).toEqual([keyOf(sent('message:send')[0])]);
+    expect(bodies('a')).toEqual(['texto 5', 'oi']);
+  });
+
+  it('without anything it waits, and goes out in order when the connection is back', async () => {
+    await opened();
+    await drop();
+    rest.down = true;
+    inbox.outbox.send('a', 'um', 'message');
+    inbox.outbox.send('a', 'dois', 'message');
+    await settle();
+    expect(inbox.outbox.getSnapshot().map((entry) => entry.state)).toEqual(['waiting', 'sending']);
+    await connect();
+    expect(sent('message:send')).toMatchObject([{ body: 'um' }]);
+    await answer('message:send', { ok: true, message: ownMessage('a', 6, keyOf(sent('message:send')[0])) });
+    expect(sent('message:send')).toMatchObject([{ body: 'um' }, { body: 'dois' }]);
+  });
+
+  it('another member’s message with an equal key confirms nothing of ours', async () => {
+    await opened();
+    const key = inbox.outbox.send('a', 'oi', 'message');
+    const other = ownMessage('a', 6, key, { author: { type: 'member', id: 'bia', name: 'Bia' } });
+    socket.comes('message:new', messagePacket(other));
+    expect(inbox.outbox.getSnapshot()).toHaveLength(1);
+  });
+});
+
+describe('without a socket', () => {
+  it('the long-poll stands in with the same cursor, and ends when the socket is back', async () => {
+    await opened();
+    await drop();
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(rest.calls.at(-1)).toBe('changes e:5 [a]');
+    rest.changes.at(-1)?.({
+      cursor: 'e:6',
+      ...rows,
+      conversations: [conversation('a', 6)],
+      messages: [message('a', 6)],
+    });
+    await settle();
+    expect(bodies('a')).toEqual(['texto 5', 'texto 6']);
+    expect(inbox.getSnapshot().standIn).toBe('working');
+    await vi.advanceTimersByTimeAsync(500);
+    expect(rest.calls.at(-1)).toBe('changes e:6 [a]');
+    await connect();
+    expect(inbox.getSnapshot().standIn).toBe('off');
+    expect(sent('clinic:join').at(-1)).toMatchObject({ after: 'e:6' });
+  });
+
+  it('a cold start works as well: cursor, then pages', async () => {
+    rest.conversations = [conversation('a', 5)];
+    rest.messages = [message('a', 5)];
+    rest.seq = 5;
+    inbox.openThread('a');
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(rest.calls).toEqual(['changes cold []']);
+    rest.changes.at(-1)?.({ cursor: 'e:5', ...rows });
+    await settle();
+    expect(rest.calls.slice(1)).toEqual(['conversations first', 'messages a first']);
+    expect(bodies('a')).toEqual(['texto 5']);
+  });
+
+  it('says so when nothing answers at all', async () => {
+    rest.down = true;
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(inbox.getSnapshot().standIn).toBe('failing');
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(rest.calls).toHaveLength(2);
+  });
+});
+
+it('unauthenticated on any path ends the session', async () => {
+  rest.getConversations = async () => {
+    throw new ApiError('unauthenticated');
+  };
+  await connect();
+  await answer('clinic:join', joined('e:5'));
+  expect(onUnauthenticated).toHaveBeenCalled();
+});
+
+it('knows until when it was true', async () => {
+  await opened();
+  expect(inbox.getSnapshot().trueUntil).toBeNull();
+  const now = Date.now();
+  await drop();
+  expect(inbox.getSnapshot().trueUntil).toBe(now);
+});
+
+it('announces patients’ messages that come live, and no others', async () => {
+  await opened();
+  const heard: string[] = [];
+  inbox.onNews((name) => heard.push(name));
+  const last = (id: string, direction: 'inbound' | 'outbound') => ({
+    lastMessage: { id, kind: 'message' as const, direction, preview: '', authorName: 'Maria', at: '' },
+  });
+  socket.comes('conversation:list:updated', listPacket(conversation('a', 6, last('m6', 'inbound'))));
+  socket.comes('conversation:list:updated', listPacket(conversation('a', 7, last('m6', 'inbound'))));
+  socket.comes('conversation:list:updated', listPacket(conversation('a', 8, last('m8', 'outbound'))));
+  expect(heard).toEqual(['Maria']);
+});
+
+it('stopped and started again (StrictMode) it works as before, and stopped nothing is left', async () => {
+  inbox.stop();
+  connection.stop();
+  inbox.start();
+  connection.start();
+  await opened();
+  expect(sent('clinic:join')).toHaveLength(1);
+  inbox.stop();
+  connection.stop();
+  expect(socket.listenerCount).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -1,0 +1,86 @@
+import { act, render, screen } from '@testing-library/react';
+import { StrictMode } from 'react';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { RealtimeConnection } from './connection';
+import { FakeSocket } from './fakeSocket';
+import { RealtimeProvider } from './useWebSocket';
+import { WebSocketStatus } from './WebSocketStatus';
+
+let socket: FakeSocket;
+let connection: RealtimeConnection;
+const listeners = vi.spyOn(window, 'addEventListener');
+const removals = vi.spyOn(window, 'removeEventListener');
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  socket = new FakeSocket();
+  connection = new RealtimeConnection({ clinicId: 1, createSocket: socket.asSocket, random: () => 0 });
+});
+afterEach(() => vi.useRealTimers());
+
+const show = () =>
+  render(
+    <StrictMode>
+      <RealtimeProvider connection={connection}>
+        <WebSocketStatus trueUntil={null} standIn="off" />
+      </RealtimeProvider>
+    </StrictMode>,
+  );
+const badge = () => screen.getByRole('status');
+const pass = (ms: number) => act(() => vi.advanceTimersByTime(ms));
+const comes = (name: string, payload?: unknown) => act(() => socket.comes(name, payload));
+
+it('says each state in words', () => {
+  show();
+  comes('connect');
+  expect(badge()).toHaveTextContent('Tempo Real');
+  expect(badge()).toHaveAttribute('data-status', 'connected');
+  comes('disconnect', 'transport close');
+  pass(1500);
+  expect(badge()).toHaveTextContent('Conectando…');
+  for (let attempt = 0; attempt < 6; attempt++) {
+    pass(20_000);
+    comes('connect_error', new Error('recusada'));
+  }
+  expect(badge()).toHaveTextContent('Modo Offline');
+  expect(badge()).toHaveAttribute('data-status', 'error');
+  expect(screen.getByRole('button', { name: 'Tentar agora' })).toBeInTheDocument();
+  act(() => connection.stop());
+  expect(badge()).toHaveTextContent('Desconectado');
+});
+
+it('a blip shows no yellow', () => {
+  show();
+  comes('connect');
+  comes('disconnect', 'transport close');
+  pass(1499);
+  expect(badge()).toHaveTextContent('Tempo Real');
+  comes('connect');
+  pass(5000);
+  expect(badge()).toHaveTextContent('Tempo Real');
+});
+
+it('says nothing in the first moment, when nothing is known', () => {
+  show();
+  expect(badge()).toHaveTextContent('');
+  pass(1500);
+  expect(badge()).toHaveTextContent('Conectando…');
+});
+
+it('counts the clinic’s connections', () => {
+  show();
+  comes('connect');
+  comes('clinic:connections', { count: 3 });
+  expect(screen.getByText('3 conexões')).toBeInTheDocument();
+});
+
+it('under StrictMode one socket is open, and after unmounting nothing is left', () => {
+  const { unmount } = show();
+  comes('connect');
+  unmount();
+  expect(socket.listenerCount).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+  expect(socket.connected).toBe(false);
+  const online = (calls: unknown[][]) => calls.filter(([name]) => name === 'online').length;
+  expect(online(removals.mock.calls)).toBe(online(listeners.mock.calls));
+});

@@ -1,0 +1,226 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { HELD_AFTER_MS, OFFLINE_RETRY_MS, RETRY_DELAYS_MS, RealtimeConnection } from './connection';
+import { FakeSocket } from './fakeSocket';
+
+let socket: FakeSocket;
+let connection: RealtimeConnection;
+let random: number;
+const onUnauthenticated = vi.fn();
+
+const refused = (code = 'unavailable') =>
+  Object.assign(new Error('recusada'), { data: { code, retryable: true } });
+const status = () => connection.getSnapshot().status;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  onUnauthenticated.mockClear();
+  random = 0;
+  socket = new FakeSocket();
+  connection = new RealtimeConnection({
+    clinicId: 1,
+    onUnauthenticated,
+    createSocket: socket.asSocket,
+    random: () => random,
+  });
+});
+afterEach(() => {
+  connection.stop();
+  vi.useRealTimers();
+});
+
+/** Expects the next attempt after exactly `ms`. */
+function nextAttemptAfter(ms: number) {
+  const { connects } = socket;
+  vi.advanceTimersByTime(ms - 1);
+  expect(socket.connects).toBe(connects);
+  vi.advanceTimersByTime(1);
+  expect(socket.connects).toBe(connects + 1);
+}
+
+function exhaust() {
+  for (const delay of RETRY_DELAYS_MS) {
+    socket.comes('connect_error', refused());
+    nextAttemptAfter(delay);
+  }
+  socket.comes('connect_error', refused());
+}
+
+describe('the schedule', () => {
+  it('retries after 1, 2, 4, 8 and 16 s, then goes offline and tries every 30 s for ever', () => {
+    connection.start();
+    expect(socket.connects).toBe(1);
+    exhaust();
+    expect(connection.getSnapshot()).toMatchObject({ status: 'error', error: 'recusada' });
+    for (let round = 0; round < 20; round++) {
+      nextAttemptAfter(OFFLINE_RETRY_MS);
+      expect(status()).toBe('error');
+      socket.comes('connect_error', refused());
+    }
+  });
+
+  it('spreads by up to 20 %, never earlier', () => {
+    random = 1;
+    connection.start();
+    socket.comes('connect_error', refused());
+    nextAttemptAfter(1200);
+  });
+
+  it('says when the next attempt comes', () => {
+    connection.start();
+    socket.comes('connect_error', refused());
+    expect(connection.getSnapshot()).toMatchObject({ retryAt: Date.now() + 1000, attempt: 1 });
+    vi.advanceTimersByTime(1000);
+    expect(connection.getSnapshot().retryAt).toBeNull();
+  });
+
+  it('covers a kick by the server', () => {
+    connection.start();
+    socket.comes('connect');
+    socket.comes('disconnect', 'io server disconnect');
+    expect(status()).toBe('connecting');
+    nextAttemptAfter(1000);
+  });
+
+  it('a connection that flaps does not get its attempts back', () => {
+    connection.start();
+    for (const delay of RETRY_DELAYS_MS) {
+      socket.comes('connect');
+      vi.advanceTimersByTime(HELD_AFTER_MS - 1);
+      socket.comes('disconnect', 'transport close');
+      nextAttemptAfter(delay);
+    }
+    socket.comes('connect');
+    socket.comes('disconnect', 'transport close');
+    expect(status()).toBe('error');
+  });
+
+  it('a connection that held 5 s does', () => {
+    connection.start();
+    socket.comes('connect_error', refused());
+    nextAttemptAfter(1000);
+    socket.comes('connect');
+    vi.advanceTimersByTime(HELD_AFTER_MS);
+    expect(connection.getSnapshot().attempt).toBe(0);
+    socket.comes('disconnect', 'transport close');
+    nextAttemptAfter(1000);
+  });
+
+  it('an attempt that hears nothing is given up', () => {
+    connection.start();
+    vi.advanceTimersByTime(12_000);
+    expect(socket.disconnects).toBe(1);
+    expect(connection.getSnapshot()).toMatchObject({ status: 'connecting', error: 'timeout' });
+    nextAttemptAfter(1000);
+  });
+
+  it('one end that is reported twice counts once', () => {
+    connection.start();
+    socket.comes('connect');
+    socket.comes('disconnect', 'transport error');
+    socket.comes('connect_error', refused());
+    expect(connection.getSnapshot().attempt).toBe(1);
+  });
+
+  it('server:draining names the moment, and costs no attempt', () => {
+    connection.start();
+    socket.comes('connect');
+    socket.comes('server:draining', { reconnectInMs: 3456 });
+    expect(status()).toBe('connected');
+    socket.comes('disconnect', 'io server disconnect');
+    expect(connection.getSnapshot()).toMatchObject({ status: 'connecting', attempt: 0 });
+    nextAttemptAfter(3456);
+    socket.comes('connect_error', refused());
+    nextAttemptAfter(1000);
+  });
+});
+
+describe('waking', () => {
+  const wakes: [string, () => void][] = [
+    ['the button', () => connection.wake()],
+    ['the network', () => window.dispatchEvent(new Event('online'))],
+    ['the tab', () => document.dispatchEvent(new Event('visibilitychange'))],
+  ];
+
+  it.each(wakes)('%s tries at once, with five new attempts', (_, wake) => {
+    connection.start();
+    exhaust();
+    const { connects } = socket;
+    wake();
+    expect(socket.connects).toBe(connects + 1);
+    expect(connection.getSnapshot()).toMatchObject({ status: 'connecting', attempt: 0, retryAt: null });
+    socket.comes('connect_error', refused());
+    nextAttemptAfter(1000);
+  });
+
+  it.each(wakes)('%s disturbs neither a connection nor an attempt', (_, wake) => {
+    connection.start();
+    wake();
+    socket.comes('connect');
+    wake();
+    expect(socket.connects).toBe(1);
+    expect(status()).toBe('connected');
+  });
+});
+
+describe('the end', () => {
+  it('unauthenticated ends the session, not in retries', () => {
+    connection.start();
+    socket.comes('connect_error', refused('unauthenticated'));
+    expect(onUnauthenticated).toHaveBeenCalledOnce();
+    expect(status()).toBe('disconnected');
+    vi.advanceTimersByTime(120_000);
+    expect(socket.connects).toBe(1);
+  });
+
+  it('no listener and no timer survives stop, in any state', () => {
+    const states: (() => void)[] = [
+      () => undefined,
+      () => socket.comes('connect'),
+      () => socket.comes('connect_error', refused()),
+      exhaust,
+    ];
+    for (const reach of states) {
+      connection.start();
+      reach();
+      connection.stop();
+      expect(vi.getTimerCount()).toBe(0);
+      expect(socket.listenerCount).toBe(0);
+    }
+    const { connects } = socket;
+    window.dispatchEvent(new Event('online'));
+    document.dispatchEvent(new Event('visibilitychange'));
+    expect(socket.connects).toBe(connects);
+  });
+});
+
+describe('requests', () => {
+  beforeEach(() => {
+    connection.start();
+    socket.comes('connect');
+  });
+  const ask = () => connection.request('conversation:leave', { conversationId: 'a' });
+
+  it('resolves with what the acknowledgement adds', async () => {
+    const asked = connection.request('conversation:join', { conversationId: 'a' });
+    socket.sent[0]?.ack(null, { ok: true, cursor: 'e:1' });
+    await expect(asked).resolves.toMatchObject({ cursor: 'e:1' });
+  });
+
+  it('rejects with the refusal', async () => {
+    const asked = ask();
+    socket.sent[0]?.ack(null, { ok: false, error: { code: 'forbidden', message: 'não', retryable: false } });
+    await expect(asked).rejects.toMatchObject({ code: 'forbidden', retryable: false });
+  });
+
+  it('tells silence from a lost connection, and sends nothing without one', async () => {
+    const silent = ask();
+    socket.sent[0]?.ack(new Error('operation has timed out'));
+    await expect(silent).rejects.toMatchObject({ code: 'timeout', retryable: true });
+    const lost = ask();
+    socket.comes('disconnect', 'transport close');
+    socket.sent[1]?.ack(new Error('socket has been disconnected'));
+    await expect(lost).rejects.toMatchObject({ code: 'disconnected' });
+    await expect(ask()).rejects.toMatchObject({ code: 'disconnected' });
+    expect(socket.sent).toHaveLength(2);
+  });
+});

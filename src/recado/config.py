@@ -18,7 +18,7 @@ from recado.errors import ConfigError
 MIN_SECRET_CHARS = 32
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=10 * 365 * 86_400)]
 Address = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -118,7 +118,7 @@ def _check(config: Config) -> None:
     """Rules that go beyond one field's type."""
     if len(config.secret) < MIN_SECRET_CHARS:
         raise ConfigError(f"RECADO_SECRET: too short; give at least {MIN_SECRET_CHARS} random characters")
-    if not config.database_url.startswith("sqlite:///"):
+    if not config.database_url.startswith("sqlite:///") or config.database_url.endswith("/:memory:"):
         raise ConfigError("RECADO_DATABASE_URL: must be sqlite:///path/to/file.db in this version")
     if config.redis_url is not None and urlsplit(config.redis_url).scheme not in {"redis", "rediss", "unix"}:
         raise ConfigError("RECADO_REDIS_URL: must start with redis://, rediss:// or unix://")

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 import socketio
+from socketio.exceptions import ConnectionError as Refused
+
 from e2e.patients import deliver
 from e2e.processes import Server, StandIn
-from socketio.exceptions import ConnectionError as Refused
 
 NOBODYS = "01900000-0000-7000-8000-000000000000"
 

@@ -1,0 +1,125 @@
+"""docs/events.md says exactly what the code's types say: every shape, field, event and code."""
+
+import re
+import types
+from pathlib import Path
+from typing import Annotated, Literal, NewType, Union, get_args, get_origin, get_type_hints
+
+import pytest
+from msgspec.structs import fields
+
+from recado import errors
+from recado.app.inbox import SendOrder
+from recado.domain import packets, values, views
+from recado.realtime import gateway
+
+PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text("utf-8")
+
+SHAPES = [
+    values.Conversation,
+    values.ContactRef,
+    values.ChannelRef,
+    values.LastMessage,
+    values.Message,
+    values.Author,
+    values.Attachment,
+    values.Failure,
+    values.ReadMark,
+    views.ConversationPage,
+    views.MessagePage,
+    views.Delta,
+    gateway.Hello,
+    gateway.JoinClinic,
+    gateway.JoinConversation,
+    gateway.LeaveConversation,
+    SendOrder,
+    gateway.Joined,
+    gateway.Server,
+    gateway.Sent,
+    gateway.Left,
+    packets.MessagePacket,
+    packets.ConversationPacket,
+    gateway.Connections,
+]
+
+PLAIN = {int: "integer", str: "string", bool: "boolean"}
+
+
+def type_text(hint) -> str:  # noqa: PLR0911 - a line per kind of type
+    """A Python type as the page writes it."""
+    if hint is values.Instant:
+        return "time"
+    if isinstance(hint, NewType):
+        return type_text(hint.__supertype__)
+    if hint in PLAIN:
+        return PLAIN[hint]
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return type_text(arguments[0])
+    if origin in {Union, types.UnionType}:
+        [kind] = [each for each in arguments if each is not type(None)]
+        return type_text(kind)
+    if origin is Literal:
+        return " \\| ".join(f"`{each}`" for each in arguments)
+    if origin in {list, tuple}:
+        return f"list of {type_text(arguments[0])}"
+    return f"[{hint.__name__}](#{hint.__name__.lower()})"
+
+
+def rows_of(shape) -> list[tuple[str, str]]:
+    hints = get_type_hints(shape, include_extras=True)
+    return [
+        (f"`{each.encode_name}`" + ("" if each.required else "?"), type_text(hints[each.name]))
+        for each in fields(shape)
+    ]
+
+
+def table_under(heading: str) -> list[tuple[str, ...]]:
+    section = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert section, f"docs/events.md has no section {heading}"
+    cells = [
+        tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1])
+        for line in section[1].splitlines()
+        if line.startswith("|")
+    ]
+    return cells[2:]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
+def test_every_shape_is_told_field_by_field(shape):
+    assert [row[:2] for row in table_under(shape.__name__)] == rows_of(shape)
+
+
+def test_every_client_event_is_told():
+    made = gateway.Gateway(
+        rooms=None,
+        sessions=type("Sessions", (), {"on_end": lambda self, listener: None})(),
+        access=None,
+        queries=None,
+        inbox=None,
+        feed=None,
+        origins=None,
+        now=None,
+    )
+    assert [row[0].strip("`") for row in table_under("Client → server")] == list(made._handlers)
+
+
+def test_every_packet_of_a_record_is_told():
+    told = [row[0].strip("`") for row in table_under("Server → client")]
+    assert set(packets.MESSAGE_EVENTS.values()) | {"conversation:list:updated"} <= set(told)
+
+
+def test_every_error_code_is_told_with_its_status():
+    def tree(kind):
+        return [kind, *(each for child in kind.__subclasses__() for each in tree(child))]
+
+    ours = {each for each in tree(errors.RecadoError) if each.__module__ == "recado.errors"}
+    known = {
+        (f"`{each.code}`", str(each.status), "yes" if each.retryable else "no")
+        for each in ours - {errors.RefusedError, errors.ConfigError}
+    }
+    assert {row[:3] for row in table_under("Codes")} == known
+
+
+def test_every_type_of_record_is_told():
+    assert {row[0].strip("`") for row in table_under("Records")} == set(packets.MESSAGE_EVENTS)

@@ -139,6 +139,7 @@ class Server:
         )
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, server.handle_exit, name, None)
+        await self.outbox.take_over()  # the serve lock says that no other sender is alive
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self.writer.run())
             sender = tasks.create_task(self.sender.run())

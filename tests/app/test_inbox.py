@@ -190,6 +190,17 @@ class TestOutbox:
         [again] = await later.lease(10)
         assert (again.message_id, again.attempts) == (replies[0].id, 2)
 
+    async def test_a_dead_senders_leases_can_be_taken_over_but_not_what_was_postponed(
+        self, outbox, inbox, ours, replies, writing
+    ):
+        [first] = await outbox.lease(10)
+        await outbox.take_over()
+        [again] = await outbox.lease(10)
+        assert (again.message_id, again.attempts) == (first.message_id, 2)
+        await outbox.postpone(again, 600)
+        await outbox.take_over()
+        assert await outbox.lease(10) == []
+
     async def test_what_is_blocked_does_not_count_as_due(self, outbox, replies):
         [first] = await outbox.lease(10)
         await outbox.postpone(first, 600)

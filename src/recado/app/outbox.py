@@ -32,6 +32,10 @@ class Outbox:
             partial(outbox.lease, now=now, until=shift(now, LEASE_S), limit=limit)
         )
 
+    async def take_over(self) -> None:
+        """Before the first lease of the only sender there is: what a dead one was posting need not wait."""
+        await self._database.write(partial(outbox.end_leases, now=self._now()))
+
     async def next_due_in_s(self) -> float | None:
         """Seconds until the next message comes due, 0 if it is; None when nothing waits."""
         due = await self._database.read(outbox.next_due)

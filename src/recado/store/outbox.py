@@ -1,7 +1,7 @@
 """What waits to leave. A lease is a due time ahead: if its holder dies, the row comes due again by itself."""
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, exists, func, select, update
+from sqlalchemy import Connection, exists, func, select, update
 
 from recado.domain.accounts import Channel
 from recado.domain.values import ClinicId, ConversationId, Instant, MessageId
@@ -65,7 +65,7 @@ def lease(connection: Connection, now: Instant, until: Instant, limit: int) -> l
     connection.execute(
         update(outbox)
         .where(outbox.c.message_id.in_([row.message_id for row in rows]))
-        .values(due_at=until, attempts=outbox.c.attempts + 1)
+        .values(due_at=until, leased=True, attempts=outbox.c.attempts + 1)
     )
     known = _channels(connection, {row.channel_id for row in rows})
     return [
@@ -86,8 +86,15 @@ def lease(connection: Connection, now: Instant, until: Instant, limit: int) -> l
 
 
 def postpone(connection: Connection, message_id: MessageId, until: Instant) -> None:
-    statement = update(outbox).where(outbox.c.message_id == bindparam("key")).values(due_at=until)
-    connection.execute(statement, {"key": message_id})
+    """Give the lease back; the message is due again at `until`."""
+    connection.execute(
+        update(outbox).where(outbox.c.message_id == message_id).values(due_at=until, leased=False)
+    )
+
+
+def end_leases(connection: Connection, now: Instant) -> None:
+    """What others had leased is due now. For who knows that no other sender is alive."""
+    connection.execute(update(outbox).where(outbox.c.leased).values(due_at=now, leased=False))
 
 
 def next_due(connection: Connection) -> Instant | None:

@@ -192,6 +192,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.Text(), nullable=False),
+        sa.Column("leased", sa.Boolean(), server_default=sa.text("0"), nullable=False),
         sa.Column("queued_at", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["channel_id"], ["channels.id"], name="fk_outbox_channel_id"),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinics.id"], name="fk_outbox_clinic_id"),

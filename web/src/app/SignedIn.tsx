@@ -1,5 +1,5 @@
 import { type ReactNode, useEffect, useState } from 'react';
-import { Link, Redirect, Route, Switch } from 'wouter';
+import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { ConversasPage } from '@/features/conversas/ConversasPage';
 import { Inbox } from '@/features/conversas/inbox';
 import { InboxContext } from '@/features/conversas/useInbox';
@@ -17,11 +17,13 @@ import { Rail } from './Rail';
 
 export function SignedIn({ session, me }: { session: Session; me: Me }) {
   const { t } = useI18n();
+  const [, navigate] = useLocation();
   const [clinicId, setClinicId] = useState(() => Number(recall('clinic')));
   const clinic = me.clinics.find(({ id }) => id === clinicId) ?? me.clinics[0];
   const choose = (id: number) => {
     remember('clinic', String(id));
     setClinicId(id);
+    navigate('/conversas');
   };
   const account = <AccountMenu session={session} me={me} clinic={clinic} onClinic={choose} />;
   if (!clinic) return <Notice title={t.signIn.noClinic} action={account} />;

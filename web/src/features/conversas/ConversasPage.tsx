@@ -4,10 +4,12 @@ import { Link } from 'wouter';
 import { useWebSocket } from '@/realtime/useWebSocket';
 import { WebSocketStatus } from '@/realtime/WebSocketStatus';
 import { useI18n } from '@/shared/i18n/useI18n';
+import { contactAddress } from '@/shared/lib/format';
 import { useMediaQuery } from '@/shared/lib/useMediaQuery';
 import { Avatar } from '@/shared/ui/Avatar';
 import { Composer } from './Composer';
 import { ConversationList } from './ConversationList';
+import type { Reading } from './inbox';
 import { NoThread, Thread } from './Thread';
 import { useInboxState, useOpenThread } from './useInbox';
 
@@ -81,7 +83,7 @@ function OpenConversation({ id, back }: { id: string; back: boolean }) {
     ({ state }) =>
       state.threads.get(id)?.shown.find((message) => message.author.type === 'contact')?.author.name,
   );
-  const missing = useInboxState(({ readings }) => readings.get(id)?.phase === 'failed');
+  const missing = useInboxState(({ readings }) => isMissing(readings.get(id))) && !conversation;
   const name = conversation?.contact.name ?? patient ?? t.thread.patient;
   return (
     <>
@@ -97,10 +99,10 @@ function OpenConversation({ id, back }: { id: string; back: boolean }) {
         )}
         {conversation && <Avatar id={conversation.contact.id} name={name} size="small" />}
         <div className="min-w-0 flex-1">
-          <h2 className="truncate font-semibold leading-5">{name}</h2>
+          {!missing && <h2 className="truncate font-semibold leading-5">{name}</h2>}
           {conversation && (
             <p className="truncate text-ink-soft text-mini tabular-nums">
-              {conversation.contact.address}
+              {contactAddress(conversation.contact.address)}
               <span className="hidden sm:inline">
                 {' · '}
                 {channelName(conversation.channel.kind)}
@@ -116,10 +118,13 @@ function OpenConversation({ id, back }: { id: string; back: boolean }) {
       <div className="min-h-0 flex-1">
         <Thread conversationId={id} contactName={name} />
       </div>
-      {!(missing && !conversation) && <Composer conversationId={id} contactName={name} />}
+      {!missing && <Composer conversationId={id} contactName={name} />}
     </>
   );
 }
+
+const isMissing = (reading: Reading | undefined) =>
+  reading?.phase === 'failed' && reading.code === 'not_found';
 
 function channelName(kind: string) {
   return kind === 'whatsapp' ? 'WhatsApp' : 'Webhook';

@@ -1,6 +1,7 @@
 import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, MessageSquareDashed, MessagesSquare, TriangleAlert } from 'lucide-react';
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { Link } from 'wouter';
 import type { Message } from '@/shared/api/types';
 import { errorText } from '@/shared/i18n/catalogue';
 import { useI18n } from '@/shared/i18n/useI18n';
@@ -33,10 +34,12 @@ export function Thread({ conversationId, contactName }: { conversationId: string
         alert
         icon={<TriangleAlert className="size-6" />}
         title={missing ? t.thread.missing : t.thread.failed}
-        {...(!missing && {
-          text: errorText(t, reading.code),
-          action: <Button onClick={() => inbox.readAgain(conversationId)}>{t.thread.retry}</Button>,
-        })}
+        {...(missing
+          ? { action: <BackLink /> }
+          : {
+              text: errorText(t, reading.code),
+              action: <Button onClick={() => inbox.readAgain(conversationId)}>{t.thread.retry}</Button>,
+            })}
       />
     );
   }
@@ -237,6 +240,15 @@ function Skeleton() {
         <span key={width} className={`h-10 rounded-2xl bg-sunken ${side} ${width}`} />
       ))}
     </div>
+  );
+}
+
+function BackLink() {
+  const { t } = useI18n();
+  return (
+    <Link href="/conversas" className="font-medium text-accent text-meta underline underline-offset-2">
+      {t.nav.back}
+    </Link>
   );
 }
 

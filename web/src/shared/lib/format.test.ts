@@ -1,5 +1,14 @@
 import { expect, it } from 'vitest';
-import { clockTime, dayName, fileSize, firstName, initials, listTime, sameDay } from './format';
+import {
+  clockTime,
+  contactAddress,
+  dayName,
+  fileSize,
+  firstName,
+  initials,
+  listTime,
+  sameDay,
+} from './format';
 
 const local = (text: string) => new Date(`${text}-03:00`);
 const NOW = local('2026-11-23T10:42:00');
@@ -46,4 +55,13 @@ it('first names and file sizes', () => {
   expect(fileSize('pt-BR', 184_320)).toBe('184 kB');
   expect(fileSize('pt-BR', 2_450_000)).toBe('2,5 MB');
   expect(fileSize('pt-BR', 1)).toBe('1 byte');
+});
+
+it.each([
+  ['5511988887777', '+55 11 98888-7777'],
+  ['+551133334444', '+55 11 3333-4444'],
+  ['15551234567', '15551234567'],
+  ['maria@example.com', 'maria@example.com'],
+])('the address %s is written %s', (address, said) => {
+  expect(contactAddress(address)).toBe(said);
 });

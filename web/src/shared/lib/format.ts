@@ -78,3 +78,9 @@ export function initials(name: string): string {
 }
 
 export const firstName = (name: string) => name.trim().split(/\s+/)[0] ?? name;
+
+/** A provider's bare digits as Brazilians write them: 5511988887777 → +55 11 98888-7777. Anything else stays. */
+export function contactAddress(address: string): string {
+  const [, area, first, last] = /^\+?55(\d{2})(\d{4,5})(\d{4})$/.exec(address) ?? [];
+  return area ? `+55 ${area} ${first}-${last}` : address;
+}

@@ -211,9 +211,8 @@ outbox = Table(
         "seq", BigInteger, nullable=False
     ),  # the message's: one conversation's messages leave in this order
     Column("attempts", Integer, nullable=False, default=0),
-    Column(
-        "due_at", Text, nullable=False
-    ),  # a lease is a due time ahead: whoever dies, the row comes due again
+    Column("due_at", Text, nullable=False),  # a lease is a due time ahead, so it ends by itself
+    Column("leased", Boolean, nullable=False, server_default=false()),  # by a sender, until due_at
     Column("queued_at", Text, nullable=False),
 )
 Index("ix_outbox_due", outbox.c.due_at)

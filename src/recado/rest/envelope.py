@@ -1,0 +1,90 @@
+"""Around every HTTP exchange: a request id, the headers every answer has, HEAD, and one log line.
+
+Litestar's middleware runs only where a route was found; this runs always. Knows no route. docs/rest.md, "Headers".
+"""
+
+import re
+import time
+from typing import Any
+
+import structlog
+from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from recado.domain.accounts import Identity
+from recado.observe import get_logger
+
+TAME_REQUEST_ID = re.compile(r"[0-9A-Za-z_-]{8,64}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+UNLESS_STATED = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+log = get_logger("rest")
+
+
+class Envelope:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, send)
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            try:
+                await self._app(exchange.scope, receive, exchange.send)
+            finally:
+                exchange.write_log_line()
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: HTTPScope, send: Send) -> None:
+        asked_for = Headers.from_scope(scope).get("x-request-id", "")
+        self.request_id = asked_for if TAME_REQUEST_ID.fullmatch(asked_for) else str(uuid7())
+        self.method = scope["method"]
+        # A HEAD request is answered as a GET whose body stays here: every GET route has its HEAD.
+        self.scope: Any = {**scope, "method": "GET"} if self.method == "HEAD" else scope
+        self.scope.setdefault("state", {})["request_id"] = self.request_id
+        self._send = send
+        self._status = 0
+        self._started_at = time.perf_counter()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            headers = MutableScopeHeaders.from_message(message)
+            headers["X-Request-Id"] = self.request_id
+            headers.update(ALWAYS)
+            for name, value in UNLESS_STATED.items():
+                headers.setdefault(name, value)
+        elif message["type"] == "http.response.body" and self.method == "HEAD":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    def write_log_line(self) -> None:
+        """Ids only: neither query, body nor header. Successful reads are for debugging, the rest is news."""
+        identity = self.scope.get("user")
+        fields = {
+            "method": self.method if self.method in METHODS else "other",
+            "route": self.scope.get("path_template"),
+            "status": self._status,
+            "duration_ms": round((time.perf_counter() - self._started_at) * 1000, 1),
+            "member_id": identity.member_id if isinstance(identity, Identity) else None,
+            "code": self.scope["state"].get("code"),
+        }
+        told = {name: value for name, value in fields.items() if value is not None}
+        quiet = self.method in {"GET", "HEAD", "OPTIONS"} and self._status < 400
+        (log.debug if quiet else log.info)("request", **told)

@@ -1,0 +1,74 @@
+"""The parameters that several routes share, with their limits and what the OpenAPI document says of them."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+
+from recado.app.inbox import Key
+from recado.app.queries import MAX_PAGE, MAX_THREADS
+from recado.domain.values import ClientKey, ConversationId
+from recado.errors import FieldError, InvalidError
+
+DEFAULT_PAGE = 50
+
+# What cannot be an id is refused like an id that nobody has: problems.py.
+ClinicPath = Annotated[int, PathParameter(name="clinicId", description="The clinic.")]
+ConversationPath = Annotated[UUID, PathParameter(name="conversationId", description="The conversation.")]
+
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_PAGE, description="How many items at most.")]
+Before = Annotated[
+    str | None,
+    QueryParameter(name="before", description="`before` of the page that came last; without it, the newest."),
+]
+After = Annotated[
+    str | None,
+    QueryParameter(
+        name="after",
+        description="The cursor of what the client holds, `<epoch>:<seq>`. Without it the answer is the cursor alone.",
+    ),
+]
+ConversationIds = Annotated[
+    str | None,
+    QueryParameter(
+        name="conversationIds",
+        description=f"Conversations whose messages are wanted too: ids joined by commas, at most {MAX_THREADS}.",
+    ),
+]
+Wait = Annotated[
+    float,
+    QueryParameter(
+        name="wait",
+        description="Seconds to wait for a change when there is none yet; less than 0 is 0, more than 25 is 25.",
+    ),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="`clientKey` for a body that has none, bare or in the double quotes of the IETF's draft.",
+    ),
+]
+
+
+def conversation_id_of(parameter: UUID) -> ConversationId:
+    return ConversationId(str(parameter))
+
+
+def conversation_ids_of(parameter: str | None) -> list[ConversationId]:
+    """Raises InvalidError unless each is a UUID; one that is not the member's is simply not answered."""
+    try:
+        return [conversation_id_of(UUID(text)) for text in (parameter or "").split(",") if text]
+    except ValueError:
+        raise InvalidError(errors=[FieldError("conversationIds", "wrong_format")]) from None
+
+
+def client_key_of(parameter: str | None) -> ClientKey | None:
+    """Raises InvalidError for what cannot be a clientKey."""
+    if parameter is None:
+        return None
+    bare = parameter[1:-1] if len(parameter) > 1 and parameter[0] == parameter[-1] == '"' else parameter
+    if not re.search(str(Key.pattern), bare):
+        raise InvalidError(errors=[FieldError("Idempotency-Key", "wrong_format")])
+    return ClientKey(bare)

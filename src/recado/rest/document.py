@@ -1,0 +1,162 @@
+"""The OpenAPI 3.1 document of the routes, and where it is read: /api/openapi.json and /api/docs. docs/rest.md."""
+
+from collections.abc import Iterator
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+from litestar import Litestar, Response, Router, get
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.routes import BaseRoute
+from litestar.types import ControllerRouterHandler
+from msgspec import Struct
+from msgspec.structs import fields
+
+from recado import __version__
+from recado.app.origins import SESSION_COOKIE
+from recado.domain.values import Instant, Value
+from recado.errors import RecadoError
+from recado.rest.problems import MEDIA_TYPE, known_errors
+from recado.rest.reference import STYLE_PATH, Node, render
+from recado.rest.shapes import LoginRequest, SendRequest
+from recado.rest.webapp import PAGE_HEADERS
+
+SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
+"""What a route of members asks for: either."""
+
+DESCRIPTION = """\
+Everything the web app does, for every other client: the same names, shapes and codes as the Socket.IO events.
+
+Log in to get a token, and send it as `Authorization: Bearer`. A browser has it as a cookie; what changes something by
+cookie must come from one of our own pages (`Origin`).
+"""
+
+
+class NoRoutes(Router):
+    """Takes Litestar's documentation routes and drops them: they load scripts from elsewhere, and their 404 is HTML."""
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        del value
+        return []
+
+
+def openapi_config() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Recado",
+        version=__version__,
+        description=DESCRIPTION,
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(
+                    type="http", scheme="bearer", description="The token that login returned."
+                ),
+                "cookie": SecurityScheme(
+                    type="apiKey",
+                    name=SESSION_COOKIE,
+                    security_scheme_in="cookie",
+                    description="Set by login.",
+                ),
+            }
+        ),
+        openapi_router=NoRoutes("/", route_handlers=[]),
+    )
+
+
+def describe(application: Litestar) -> Node:
+    """The application's routes as an OpenAPI document, made exact where Litestar's is only near."""
+    document = application.openapi_schema.to_schema()
+    for operation in _operations(document):
+        _complete(operation)
+    _forbid_null(document)
+    for kind in _wire_kinds():
+        if schema := document["components"]["schemas"].get(kind.__name__):
+            _annotate(schema, kind)
+    return document
+
+
+def document_router(document: Node) -> Router:
+    """The document as JSON and as a page, both made once."""
+    document_json = msgspec.json.encode(document)
+    page = render(document, list(known_errors()))
+    style = Path(__file__).with_name("reference.css").read_bytes()
+
+    @get("/openapi.json", sync_to_thread=False)
+    def openapi_json() -> Response[bytes]:
+        return Response(document_json, media_type="application/vnd.oai.openapi+json")
+
+    @get("/docs", sync_to_thread=False)
+    def docs() -> Response[str]:
+        return Response(page, media_type="text/html", headers=PAGE_HEADERS)
+
+    @get(STYLE_PATH.removeprefix("/api"), sync_to_thread=False)
+    def docs_style() -> Response[bytes]:
+        return Response(style, media_type="text/css", headers={"Cache-Control": "no-cache"})
+
+    return Router("/api", route_handlers=[openapi_json, docs, docs_style], include_in_schema=False)
+
+
+def _operations(document: Node) -> Iterator[Node]:
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+def _complete(operation: Node) -> None:
+    """What Litestar leaves out: that anything may fail, that 204 has no body, that a query string has no null."""
+    for parameter in operation.get("parameters", ()):
+        _drop_null(parameter["schema"])
+    responses = operation["responses"]
+    responses.get("204", {}).pop("content", None)
+    responses["500"] = {
+        "description": f"`{RecadoError.code}`: {RecadoError.title}",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+def _forbid_null(document: Node) -> None:
+    """In what we answer an optional field without a value is absent, never null; Litestar only sees `| None = None`.
+
+    A request may say null, so the schemas of request bodies stay as they are.
+    """
+    asked = {
+        name for operation in _operations(document) for name in _references(operation.get("requestBody", {}))
+    }
+    for name, schema in document["components"]["schemas"].items():
+        for field, kind in schema.get("properties", {}).items():
+            if name not in asked and field not in schema.get("required", ()):
+                kind.pop("default", None)
+                _drop_null(kind)
+
+
+def _drop_null(schema: Node) -> None:
+    choices = [choice for choice in schema.pop("oneOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        schema.update(choices[0])
+    elif choices:
+        schema["oneOf"] = choices
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"].rpartition("/")[2]
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from _references(each)
+
+
+def _wire_kinds(base: type[Struct] = Value) -> Iterator[type[Struct]]:
+    yield from (LoginRequest, SendRequest) if base is Value else (base,)
+    for kind in base.__subclasses__():
+        yield from _wire_kinds(kind)
+
+
+def _annotate(schema: Node, kind: type[Struct]) -> None:
+    """The class's own docstring, and which texts are times."""
+    schema["description"] = cleandoc(kind.__doc__ or "")
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        if Instant in (hints[field.name], *get_args(hints[field.name])):
+            schema["properties"][field.encode_name]["format"] = "date-time"

@@ -1,0 +1,86 @@
+"""The HTTP application: routes, and what stands around all of them. Only the composition root builds one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from recado.app.inbox import Inbox
+from recado.app.origins import OwnOrigins, own_origins
+from recado.app.queries import Queries
+from recado.app.sessions import Sessions
+from recado.config import Config
+from recado.rest import auth, conversations
+from recado.rest.authentication import authentication
+from recado.rest.document import SECURITY, describe, document_router, openapi_config
+from recado.rest.envelope import Envelope
+from recado.rest.health import Readiness, health_router
+from recado.rest.problems import EXCEPTION_HANDLERS
+from recado.rest.reading import MAX_BODY_BYTES, JsonRequest
+from recado.rest.webapp import WEBAPP, WebApp, webapp_file
+
+
+def create_application(
+    *,
+    sessions: Sessions,
+    queries: Queries,
+    inbox: Inbox,
+    readiness: Readiness,
+    settings: Config,
+    extra_routes: Sequence[ControllerRouterHandler] = (),
+    webapp: Path = WEBAPP,
+) -> Litestar:
+    """`extra_routes` (webhooks) get the same problem details, body limit, request id and log line."""
+    own = own_origins(settings.base_url, settings.allowed_origins)
+    application = Litestar(
+        [
+            _open_routes(sessions, settings, own),
+            _member_routes(sessions, queries, inbox, own),
+            health_router(readiness),
+            *extra_routes,
+            webapp_file,
+        ],
+        dependencies={"webapp": _given(WebApp.from_folder(webapp))},
+        exception_handlers=EXCEPTION_HANDLERS,
+        request_max_body_size=MAX_BODY_BYTES,
+        openapi_config=openapi_config(),
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+    application.register(document_router(describe(application)))
+    application.asgi_handler = Envelope(application.asgi_handler)
+    return application
+
+
+def _open_routes(sessions: Sessions, settings: Config, own: OwnOrigins) -> Router:
+    return Router(
+        "/api/v1",
+        route_handlers=[auth.login, auth.logout],
+        dependencies={"sessions": _given(sessions), "settings": _given(settings), "own_origins": _given(own)},
+        request_class=JsonRequest,
+    )
+
+
+def _member_routes(sessions: Sessions, queries: Queries, inbox: Inbox, own: OwnOrigins) -> Router:
+    return Router(
+        "/api/v1",
+        route_handlers=[
+            auth.get_me,
+            conversations.list_conversations,
+            conversations.list_messages,
+            conversations.send_message,
+            conversations.list_changes,
+        ],
+        dependencies={"queries": _given(queries), "inbox": _given(inbox)},
+        middleware=[authentication(sessions, own)],
+        security=SECURITY,
+        request_class=JsonRequest,
+    )
+
+
+def _given(part: Any) -> Provide:
+    return Provide(lambda: part, sync_to_thread=False)

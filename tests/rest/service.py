@@ -1,0 +1,256 @@
+"""The real parts under REST, served by a real uvicorn on a free port. What `server.py` builds, without sockets."""
+
+import asyncio
+import contextlib
+import functools
+import itertools
+import secrets
+import shutil
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uuid_utils
+import uvicorn
+from argon2 import PasswordHasher
+from litestar import Litestar
+from msgspec.structs import replace
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from recado.app.access import Access
+from recado.app.inbox import Inbox
+from recado.app.passwords import Passwords
+from recado.app.queries import Queries
+from recado.app.sessions import Sessions, SessionSettings
+from recado.config import Config
+from recado.domain.accounts import Channel
+from recado.domain.commands import ReceiveMessage
+from recado.domain.instants import instant
+from recado.domain.values import ChannelId, ClinicId, Instant, Message
+from recado.feed.feed import Feed
+from recado.rest import create_application
+from recado.rest.document import describe
+from recado.store import accounts
+from recado.store.batch import Sources
+from recado.store.database import Database
+from recado.store.migrate import upgrade
+from recado.store.writer import Writer
+from rest.conformance import check_answer
+
+PASSWORD = "uma senha comprida"
+ANA, BRUNO, CARLA = "ana@ipe.example", "bruno@ipe.example", "carla@aroeira.example"
+IPE, AROEIRA = ClinicId(1), ClinicId(2)
+
+
+def new_id() -> str:
+    return str(uuid_utils.uuid7())
+
+
+def now() -> Instant:
+    return instant(datetime.now(UTC))
+
+
+def cheap_passwords() -> Passwords:
+    """The real ones, with a hash that costs next to nothing: a test logs in often."""
+    passwords = Passwords()
+    passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    passwords._nobody = passwords.hash("nobody")
+    return passwords
+
+
+def make_template(path: Path, passwords: Passwords) -> None:
+    """A migrated database with two clinics, a channel in each, and three members who share PASSWORD."""
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    password_hash = passwords.hash(PASSWORD)
+
+    def fill(connection) -> None:
+        for clinic_id, name in ((IPE, "Clínica Ipê"), (AROEIRA, "Clínica Aroeira")):
+            assert accounts.add_clinic(connection, name, now()) == clinic_id
+            channel = Channel(
+                id=ChannelId(new_id()), clinic_id=clinic_id, kind="generic", name="Site", secret="s" * 32
+            )
+            accounts.put_channel(connection, channel)
+        for email, clinic_id, role in ((ANA, IPE, "admin"), (BRUNO, IPE, "agent"), (CARLA, AROEIRA, "admin")):
+            member_id = new_id()
+            accounts.add_member(connection, member_id, email, email.partition("@")[0], password_hash, now())
+            accounts.add_membership(connection, member_id, clinic_id, role)
+
+    database.write_now(fill)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+
+
+class Service:
+    """`checks` is what `/readyz` is told, once `held_up` is set."""
+
+    def __init__(self, template: Path, folder: Path, passwords: Passwords, settings: Config) -> None:
+        shutil.copy(template, folder / "recado.db")
+        self.database = Database(f"sqlite:///{folder / 'recado.db'}")
+        self.feed = Feed(self.database, tell=lambda told: None)
+        sources = Sources(now, new_id, lambda: secrets.randbits(62))
+        self.writer = Writer(self.database, sources, lambda committed: self.feed.advance(committed.told))
+        access = Access(self.database)
+        self.inbox = Inbox(self.writer, access)
+        self.queries = Queries(self.database, access, self.feed)
+        self.sessions = Sessions(
+            self.database,
+            passwords,
+            SessionSettings(
+                secret=settings.secret,
+                idle_s=settings.session_idle_s,
+                lifetime_s=settings.session_lifetime_s,
+                login_attempts=settings.login_attempts,
+                login_window_s=settings.login_window_s,
+            ),
+            now,
+            new_id,
+            secrets.token_bytes,
+        )
+        self.settings = settings
+        self.checks: Mapping[str, bool] = {"database": True}
+        self.held_up = asyncio.Event()
+        self.held_up.set()
+        self.client: httpx.AsyncClient
+        self.clients: contextlib.AsyncExitStack
+        self.document: dict[str, Any]
+        self._numbers = itertools.count(1)
+
+    async def _check(self, response: httpx.Response) -> None:
+        await response.aread()
+        check_answer(self.document, response.request.method, response.request.url.path, response)
+
+    async def readiness(self) -> Mapping[str, bool]:
+        await self.held_up.wait()
+        return self.checks
+
+    async def receive(
+        self, body: str = "Bom dia", *, clinic_id: ClinicId = IPE, address: str = "ines"
+    ) -> Message:
+        [channel] = self.database.read_now(lambda connection: accounts.channels_of(connection, clinic_id))
+        command = ReceiveMessage(
+            clinic_id=clinic_id,
+            channel=channel.ref,
+            external_id=f"external-{next(self._numbers)}",
+            contact_address=address,
+            contact_name=address.title(),
+            body=body,
+            sent_at=now(),
+        )
+        return (await self.inbox.receive(command)).message
+
+    async def token(self, email: str = ANA) -> str:
+        return (await self.sessions.login(email, PASSWORD, client_address="192.0.2.1")).token
+
+    async def member(self, email: str = ANA) -> httpx.AsyncClient:
+        """A client that sends the member's bearer token."""
+        return self.new_client(headers={"Authorization": f"Bearer {await self.token(email)}"})
+
+    def new_client(self, base_url: str = "", **options) -> httpx.AsyncClient:
+        """A client whose every answer is held to the OpenAPI document."""
+        client = httpx.AsyncClient(
+            base_url=base_url or self.client.base_url,
+            trust_env=False,
+            event_hooks={"response": [self._check]},
+            **options,
+        )
+        self.clients.push_async_callback(client.aclose)
+        return client
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    template: Path,
+    folder: Path,
+    passwords: Passwords,
+    *,
+    extra_routes: Sequence = (),
+    webapp: Path | None = None,
+    **settings,
+) -> AsyncIterator[Service]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = replace(Config(secret="x" * 32, public_url=url), **settings)
+    service = Service(template, folder, passwords, config)
+    application = create_application(
+        sessions=service.sessions,
+        queries=service.queries,
+        inbox=service.inbox,
+        readiness=service.readiness,
+        settings=config,
+        extra_routes=extra_routes,
+        webapp=webapp or folder / "no-webapp",
+    )
+    service.document = describe(application)
+    async with contextlib.AsyncExitStack() as service.clients:
+        service.client = service.new_client(url)
+        writing = asyncio.create_task(service.writer.run())
+        async with listening(application, listener):
+            try:
+                yield service
+            finally:
+                await service.clients.aclose()
+        service.writer.close()
+        await writing
+        service.database.close()
+
+
+@contextlib.asynccontextmanager
+async def listening(application: Litestar, listener: socket.socket) -> AsyncIterator[None]:
+    """Uvicorn's own protocol, without the pauses with which its Server starts and stops."""
+    config = uvicorn.Config(application, log_config=None, access_log=False, proxy_headers=False)
+    config.load()
+    state = ServerState()
+    protocol = functools.partial(HttpToolsProtocol, config=config, server_state=state, app_state={})
+    server = await asyncio.get_running_loop().create_server(protocol, sock=listener)
+    try:
+        yield
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        await until(lambda: not state.tasks and not state.connections)
+
+
+class Capture:
+    """Log lines as they come in, from the moment the fixture is asked for."""
+
+    def __init__(self, lines: list[dict[str, Any]]) -> None:
+        self.lines = lines
+
+    def events(self) -> list[str]:
+        return [line["event"] for line in self.lines]
+
+    def clear(self) -> None:
+        self.lines.clear()
+
+    async def line(self, event: str) -> dict[str, Any]:
+        """The newest line of that name. A request's line is written when its answer is already on its way."""
+        await until(lambda: event in self.events())
+        return [line for line in self.lines if line["event"] == event][-1]
+
+
+async def until(condition: Callable[[], object], deadline_s: float = 5.0) -> None:
+    async with asyncio.timeout(deadline_s):
+        while not condition():  # noqa: ASYNC110 - another part's condition, which signals to nobody
+            await asyncio.sleep(0.005)
+
+
+def problem(response: httpx.Response) -> tuple[int, str]:
+    """A problem's status and code, after checking that it is one."""
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert body["status"] == response.status_code
+    assert body["type"] == f"/api/docs#error-{body['code']}"
+    assert isinstance(body["title"], str)
+    assert isinstance(body["retryable"], bool)
+    return body["status"], body["code"]
+
+
+def fields(response: httpx.Response) -> list[tuple[str, str]]:
+    return [(error["path"], error["code"]) for error in response.json().get("errors", [])]

@@ -1,0 +1,162 @@
+"""The OpenAPI document is complete, and its page needs nobody else. That answers keep to it: conformance.py."""
+
+import re
+
+import pytest
+from litestar import post
+
+from recado.errors import RecadoError, SignatureError
+from recado.rest.problems import known_errors, refusals
+from rest.conformance import check_value
+
+OPERATIONS = {
+    "login": "POST /api/v1/auth/login",
+    "logout": "POST /api/v1/auth/logout",
+    "getMe": "GET /api/v1/me",
+    "listConversations": "GET /api/v1/clinics/{clinicId}/conversations",
+    "listMessages": "GET /api/v1/conversations/{conversationId}/messages",
+    "sendMessage": "POST /api/v1/conversations/{conversationId}/messages",
+    "listChanges": "GET /api/v1/clinics/{clinicId}/changes",
+    "getHealth": "GET /healthz",
+    "getReadiness": "GET /readyz",
+}
+
+
+@pytest.fixture
+async def document(service):
+    answer = await service.client.get("/api/openapi.json")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("application/vnd.oai.openapi+json")
+    return answer.json()
+
+
+def operations(document):
+    return {
+        operation["operationId"]: (f"{method.upper()} {path}", operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def nodes(node):
+    yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from nodes(child)
+
+
+async def test_document_is_openapi_3_1_and_lists_every_operation(document):
+    assert document["openapi"].startswith("3.1")
+    assert {name: place for name, (place, _) in operations(document).items()} == OPERATIONS
+
+
+async def test_every_reference_leads_somewhere(document):
+    schemas = document["components"]["schemas"]
+    references = {node["$ref"] for node in nodes(document) if isinstance(node, dict) and "$ref" in node}
+    assert references <= {f"#/components/schemas/{name}" for name in schemas}
+
+
+async def test_everything_is_described(document):
+    for name, (_, operation) in operations(document).items():
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert operation["tags"], name
+        for parameter in operation.get("parameters", ()):
+            assert parameter["description"], (name, parameter["name"])
+        for status, response in operation["responses"].items():
+            assert response["description"], (name, status)
+            assert not response["description"].startswith(("Request fulfilled", "Additional")), (name, status)
+    for name, schema in document["components"]["schemas"].items():
+        assert "description" in schema, name
+
+
+async def test_members_routes_take_bearer_or_cookie_and_the_others_nothing(document):
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["bearer"]["scheme"] == "bearer"
+    assert (schemes["cookie"]["in"], schemes["cookie"]["name"]) == ("cookie", "recado_session")
+    for name, (_, operation) in operations(document).items():
+        open_to_all = name in {"login", "logout", "getHealth", "getReadiness"}
+        assert operation.get("security", []) == ([] if open_to_all else [{"bearer": []}, {"cookie": []}])
+        assert ("401" in operation["responses"]) == (not open_to_all or name == "login")
+
+
+async def test_every_refusal_is_a_problem(document):
+    for name, (_, operation) in operations(document).items():
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                schema = response["content"]["application/problem+json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Problem"}, (name, status)
+        assert "500" in operation["responses"]
+        if operation.get("parameters") or "requestBody" in operation:
+            assert "400" in operation["responses"], name
+        if "requestBody" in operation:
+            assert {"413", "415"} <= operation["responses"].keys()
+
+
+async def test_answers_are_never_null_where_a_field_is_optional(document):
+    asked = {"LoginRequest", "SendRequest"}
+    for name, schema in document["components"]["schemas"].items():
+        if name not in asked:
+            for field, kind in schema["properties"].items():
+                nullable = any(choice == {"type": "null"} for choice in kind.get("oneOf", ()))
+                assert not nullable or field in schema["required"], f"{name}.{field}"
+    assert document["components"]["schemas"]["Message"]["properties"]["createdAt"]["format"] == "date-time"
+
+
+async def test_routes_from_elsewhere_are_in_the_document(serve):
+    @post(
+        "/api/v1/elsewhere", operation_id="elsewhere", tags=["Webhooks"], responses=refusals(SignatureError)
+    )
+    async def elsewhere() -> None: ...
+
+    service = await serve(extra_routes=[elsewhere])
+    document = (await service.client.get("/api/openapi.json")).json()
+    assert "signature_invalid" in operations(document)["elsewhere"][1]["responses"]["401"]["description"]
+    assert 'id="elsewhere"' in (await service.client.get("/api/docs")).text
+
+
+async def test_page_shows_every_operation_error_and_schema(service, document):
+    answer = await service.client.get("/api/docs")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    anchors = set(re.findall(r' id="([^"]+)"', answer.text))
+    assert anchors >= set(OPERATIONS)
+    assert anchors >= {f"error-{error.code}" for error in known_errors()}
+    assert anchors >= {f"schema-{name}" for name in document["components"]["schemas"]}
+    links = set(re.findall(r' href="#([^"]+)"', answer.text))
+    assert links <= anchors
+
+
+async def test_page_needs_no_script_and_nothing_from_elsewhere(service):
+    answer = await service.client.get("/api/docs")
+    assert "<script" not in answer.text
+    assert "style=" not in answer.text
+    assert "://" not in answer.text
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    [style] = re.findall(r'<link rel="stylesheet" href="([^"]+)">', answer.text)
+    sheet = await service.client.get(style)
+    assert sheet.headers["content-type"] == "text/css; charset=utf-8"
+    assert "url(" not in sheet.text
+    assert "@import" not in sheet.text
+
+
+def test_conformance_finds_what_does_not_conform():
+    document = {
+        "components": {
+            "schemas": {
+                "A": {
+                    "type": "object",
+                    "required": ["n"],
+                    "properties": {"n": {"type": "integer"}, "k": {"type": "string", "enum": ["x"]}},
+                }
+            }
+        }
+    }
+    schema = {"$ref": "#/components/schemas/A"}
+    check_value(document, schema, {"n": 1, "k": "x"}, "")
+    for wrong in ({}, {"n": True}, {"n": None}, {"n": 1, "k": "y"}, {"n": 1, "other": 1}, []):
+        with pytest.raises(AssertionError):
+            check_value(document, schema, wrong, "")
+
+
+def test_every_error_class_is_known():
+    assert {error.code for error in known_errors()} >= {RecadoError.code, SignatureError.code}

@@ -1,0 +1,102 @@
+"""The command line: every command does its work once, and every refusal is one line."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from recado.cli import main
+from recado.store.database import Database
+from recado.store.migrate import upgrade
+
+
+@pytest.fixture
+def recado(tmp_path, monkeypatch):
+    """Runs a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECADO_SECRET", "s" * 40)
+
+    def run(*arguments, **options):
+        return CliRunner().invoke(main, arguments, **options)
+
+    return run
+
+
+def test_a_clinic_and_its_first_member_can_log_in(recado):
+    clinic_id = recado("clinic", "add", "Clínica Nova").output.strip()
+    added = recado(
+        *("member", "add", "--clinic", clinic_id, "--email", "Eva@Nova.Example", "--name", "Eva"),
+        input="uma senha boa\numa senha boa\n",
+    )
+    assert added.exit_code == 0, added.output
+    database = Database("sqlite:///var/recado.db")
+    rows = database.read_now(
+        lambda c: c.execute(
+            text("SELECT email, role, password_hash FROM members JOIN memberships ON member_id = id")
+        ).all()
+    )
+    database.close()
+    assert [(row.email, row.role) for row in rows] == [("eva@nova.example", "agent")]
+    assert "uma senha boa" not in rows[0].password_hash
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--clinic", "99", "--email", "a@b.example"], "clinic"),
+        (["--clinic", "1", "--email", "nobody"], "email"),
+        (["--clinic", "1", "--email", "ana@clinica.example", "--password", "short"], "password"),
+    ],
+)
+def test_a_member_that_cannot_be_added_is_one_line(recado, options, word):
+    recado("clinic", "add", "Clínica")
+    password = [] if "--password" in options else ["--password", "uma senha boa"]
+    refused = recado("member", "add", "--name", "A", *options, *password)
+    assert refused.exit_code == 1
+    assert refused.output.startswith(f"Error: {word}")
+    assert refused.output.count("\n") == 1
+
+
+def test_a_member_is_added_to_a_clinic_once_and_may_serve_two(recado):
+    first = recado("clinic", "add", "Um").output.strip()
+    second = recado("clinic", "add", "Dois").output.strip()
+    member = ["--email", "a@b.example", "--name", "A", "--password", "uma senha boa"]
+    ids = [recado("member", "add", "--clinic", clinic, *member).output for clinic in (first, second)]
+    assert ids[0] == ids[1]
+    again = recado("member", "add", "--clinic", first, *member)
+    assert (again.exit_code, again.output) == (1, "Error: email: is a member of this clinic already\n")
+
+
+def test_without_a_secret_nothing_starts_but_the_demo_makes_its_own_once(recado, monkeypatch, tmp_path):
+    monkeypatch.delenv("RECADO_SECRET")
+    refused = recado("migrate")
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    assert "RECADO_SECRET" in refused.output
+    first = json.loads(recado("demo", "--json").output)
+    secret = tmp_path / "var/secret"
+    assert (secret.stat().st_mode & 0o777, len(secret.read_text().strip()) >= 32) == (0o600, True)
+    assert json.loads(recado("demo", "--json").output) == first
+    assert recado("migrate").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "demo"])
+def test_a_bad_setting_stops_every_command_with_one_line(recado, command):
+    refused = recado(command, env={"RECADO_PORT": "no"})
+    assert (refused.exit_code, refused.output) == (
+        1,
+        "Error: RECADO_PORT: must be a port number from 1 to 65535\n",
+    )
+
+
+def test_serve_refuses_a_database_that_another_serve_has_open(recado, tmp_path):
+    from recado.store.database import ServeLock
+
+    database = Database("sqlite:///var/recado.db")
+    upgrade(database)
+    lock = ServeLock(database.path)
+    lock.acquire()
+    refused = recado("serve", env={"RECADO_PORT": "1"})
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    lock.release()
+    database.close()

@@ -20,7 +20,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._heads_begun = 0
         self._head_is_open = False
-        self._head_bytes = 0  # of the open head, without the read in which it began
+        self._head_bytes = (
+            0  # of the open head; of a later one without the read it began in, which held others too
+        )
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -36,7 +38,7 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(400, b"Invalid HTTP request received.")
             return
-        if self._head_is_open and begun == self._heads_begun:
+        if self._head_is_open and self._heads_begun in {1, begun}:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(431, b"Request header fields too large")

@@ -1,0 +1,117 @@
+"""Heads: fields, cookies, and whose address is believed."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from recado.realtime.head import Head, accept_origins, client_address, parse_head
+
+PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
+
+
+def head(*fields, target="/socket.io/?EIO=4", peer="192.0.2.1"):
+    return Head("GET", target, fields, peer=peer)
+
+
+def test_header_names_do_not_care_about_case_and_values_are_kept():
+    asked = head(("Host", "a"), ("X-Words", "Olá: b"))
+    assert asked.header("host") == "a"
+    assert asked.header("x-words") == "Olá: b"
+    assert asked.header("words") is None
+
+
+def test_headers_of_one_name_are_joined():
+    assert head(("A", "1"), ("b", "x"), ("a", "2")).header("a") == "1, 2"
+
+
+@pytest.mark.parametrize(
+    ("cookie", "value"),
+    [
+        ("recado_session=t", "t"),
+        ("a=1; recado_session=t; b=2", "t"),
+        ("a=1;recado_session=t=", "t="),
+        ("xrecado_session=t", None),
+        ("recado_session", ""),
+        ("", None),
+    ],
+)
+def test_cookies_are_found_by_name(cookie, value):
+    assert head(("Cookie", cookie)).cookie("recado_session") == value
+
+
+def test_no_cookie_header_is_no_cookie():
+    assert head().cookie("a") is None
+
+
+def test_query_parameters_are_decoded():
+    asked = head(target="/p?a=%C3%A7&b=&a=2")
+    assert (asked.path, asked.parameter("a"), asked.parameter("b")) == ("/p", "ç", None)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"GET /",
+        b"GET / HTTP/1.0",
+        b"GET http://x/ HTTP/1.1",
+        b"GET  / HTTP/1.1",
+        b"GET / HTTP/1.1\r\nno colon",
+        b"GET / HTTP/1.1\r\n: nameless",
+        b"GET / HTTP/1.1\r\n folded: line",
+        b"GET / HTTP/1.1\r\nname : value",
+    ],
+)
+def test_what_is_no_head_is_a_value_error(raw):
+    with pytest.raises(ValueError):  # noqa: PT011 - the type is the contract, the text is not
+        parse_head(raw, peer="192.0.2.1")
+
+
+def test_a_head_prints_no_value():
+    assert repr(head(("cookie", "segredo"))) == "<Head GET /socket.io/>"
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        pytest.param("192.0.2.1", "", "192.0.2.1", id="no proxy"),
+        pytest.param("192.0.2.1", "203.0.113.9", "192.0.2.1", id="a stranger's claim"),
+        pytest.param("10.0.0.1", "203.0.113.9", "203.0.113.9", id="our proxy's word"),
+        pytest.param(
+            "10.0.0.1", "1.1.1.1, 203.0.113.9", "203.0.113.9", id="the client's own claim before it"
+        ),
+        pytest.param("10.0.0.1", "203.0.113.9, 10.0.0.2", "203.0.113.9", id="two of our proxies"),
+        pytest.param("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3", id="all are ours"),
+        pytest.param("10.0.0.1", "", "10.0.0.1", id="a proxy that says nothing"),
+        pytest.param("10.0.0.1", "unknown", "10.0.0.1", id="unreadable"),
+        pytest.param("10.0.0.1", "203.0.113.9, unknown, 10.0.0.2", "10.0.0.2", id="unreadable in between"),
+        pytest.param("::ffff:10.0.0.1", "203.0.113.9", "203.0.113.9", id="IPv4 on an IPv6 socket"),
+        pytest.param("fd00::1", "2001:db8::9", "2001:db8::9", id="IPv6"),
+        pytest.param("", "203.0.113.9", "", id="no peer"),
+    ],
+)
+def test_the_client_is_the_nearest_address_that_is_not_our_proxy(peer, forwarded, client):
+    assert client_address(peer, forwarded, PROXIES) == client
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://inbox.local:8000", True),
+        ("HTTP://INBOX.LOCAL:8000", True),
+        ("https://other.example", True),
+        ("https://other.example:444", False),
+        ("http://inbox.local", False),
+        ("http://other.example", False),
+        ("null", False),
+        ("garbage", False),
+    ],
+)
+def test_origins_of_our_own_host_and_those_allowed_pass(origin, allowed):
+    accept = accept_origins(["https://Other.example/"])
+    refusal = accept(head(("host", "inbox.local:8000"), ("origin", origin)))
+    assert (refusal is None) is allowed
+
+
+def test_a_star_allows_every_origin():
+    assert accept_origins(["*"])(head(("host", "a"), ("origin", "https://b"))) is None

@@ -41,6 +41,7 @@ class Config(Struct, frozen=True, kw_only=True):
     login_window_s: Seconds = 300.0
     whatsapp_url: str = "https://graph.facebook.com/v23.0"
     standin_url: str | None = None
+    metrics_token: str | None = None
     outbox_give_up_s: Seconds = 86_400.0
     drain_s: Seconds = 5.0
 

@@ -33,6 +33,11 @@ def client_address(peer: str | None, forwarded_for: str | None, trusted: Iterabl
     return str(address)
 
 
+def is_loopback(peer: str) -> bool:
+    address = _parse(peer)
+    return address is not None and address.is_loopback
+
+
 def _parse(text: str) -> Address | None:
     """`192.0.2.7`, `192.0.2.7:4711`, `2001:db8::7` or `[2001:db8::7]:4711`; IPv4 in IPv6 clothes becomes IPv4."""
     text = text.strip()

@@ -12,8 +12,9 @@ from recado.domain.values import ClientKey, ConversationId, MessageId, MessageKi
 from recado.store.batch import Outcome
 from recado.store.writer import Writer
 
-Uuid = Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-Key = Meta(pattern=r"^[\x21-\x7e]{1,128}$")
+# In Python `$` also stands before a last line break; in the JSON Schema made of these patterns it does not.
+Uuid = Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$(?!\n)")
+Key = Meta(pattern=r"^[\x21-\x7e]{1,128}$(?!\n)")
 
 
 class SendOrder(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -18,6 +18,7 @@ from recado.rest.authentication import authentication
 from recado.rest.document import SECURITY, describe, document_router, openapi_config
 from recado.rest.envelope import Envelope
 from recado.rest.health import Readiness, health_router
+from recado.rest.metrics import metrics
 from recado.rest.problems import EXCEPTION_HANDLERS
 from recado.rest.reading import MAX_BODY_BYTES, JsonRequest
 from recado.rest.webapp import WEBAPP, WebApp, webapp_file
@@ -37,13 +38,14 @@ def create_application(
     own = own_origins(settings.base_url, settings.allowed_origins)
     application = Litestar(
         [
-            _open_routes(sessions, settings, own),
+            _open_routes(sessions, own),
             _member_routes(sessions, queries, inbox, own),
             health_router(readiness),
             *extra_routes,
+            metrics,
             webapp_file,
         ],
-        dependencies={"webapp": _given(WebApp.from_folder(webapp))},
+        dependencies={"webapp": _given(WebApp.from_folder(webapp)), "settings": _given(settings)},
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=openapi_config(),
@@ -56,11 +58,11 @@ def create_application(
     return application
 
 
-def _open_routes(sessions: Sessions, settings: Config, own: OwnOrigins) -> Router:
+def _open_routes(sessions: Sessions, own: OwnOrigins) -> Router:
     return Router(
         "/api/v1",
         route_handlers=[auth.login, auth.logout],
-        dependencies={"sessions": _given(sessions), "settings": _given(settings), "own_origins": _given(own)},
+        dependencies={"sessions": _given(sessions), "own_origins": _given(own)},
         request_class=JsonRequest,
     )
 

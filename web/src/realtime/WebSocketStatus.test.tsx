@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { act, render, screen } from '@testing-library/react';
 import { StrictMode } from 'react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -8,8 +9,6 @@ import { WebSocketStatus } from './WebSocketStatus';
 
 let socket: FakeSocket;
 let connection: RealtimeConnection;
-const listeners = vi.spyOn(window, 'addEventListener');
-const removals = vi.spyOn(window, 'removeEventListener');
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -75,6 +74,8 @@ it('counts the clinic’s connections', () => {
 });
 
 it('under StrictMode one socket is open, and after unmounting nothing is left', () => {
+  const added = vi.spyOn(window, 'addEventListener');
+  const removed = vi.spyOn(window, 'removeEventListener');
   const { unmount } = show();
   comes('connect');
   unmount();
@@ -82,5 +83,6 @@ it('under StrictMode one socket is open, and after unmounting nothing is left', 
   expect(vi.getTimerCount()).toBe(0);
   expect(socket.connected).toBe(false);
   const online = (calls: unknown[][]) => calls.filter(([name]) => name === 'online').length;
-  expect(online(removals.mock.calls)).toBe(online(listeners.mock.calls));
+  expect(online(added.mock.calls)).toBe(2);
+  expect(online(removed.mock.calls)).toBe(2);
 });

@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HELD_AFTER_MS, OFFLINE_RETRY_MS, RETRY_DELAYS_MS, RealtimeConnection } from './connection';
 import { FakeSocket } from './fakeSocket';

@@ -158,13 +158,13 @@ export class RealtimeConnection {
     if (!this.#wanted || (!this.#attemptRuns && !this.connected)) return;
     this.#attemptRuns = false;
     this.#clearTimers();
-    const { attempt, status } = this.#snapshot;
+    const { attempt } = this.#snapshot;
     const fastDelay = RETRY_DELAYS_MS[attempt];
     if (this.#drainDelayMs !== null) {
       // The server told everyone its own moment, so the spread is in there and the attempt costs nothing.
       this.#planRetry(this.#drainDelayMs, { status: 'connecting', error });
       this.#drainDelayMs = null;
-    } else if (status !== 'error' && fastDelay !== undefined) {
+    } else if (fastDelay !== undefined) {
       this.#planRetry(this.#spread(fastDelay), { status: 'connecting', error, attempt: attempt + 1 });
     } else {
       this.#planRetry(this.#spread(OFFLINE_RETRY_MS), { status: 'error', error });

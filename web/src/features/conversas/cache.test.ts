@@ -314,12 +314,13 @@ describe('complete threads', () => {
   });
 
   it('what is no longer live stays complete only up to then', () => {
-    const left = noLongerLive(opened);
-    const later = all([clinicPacket(conversation('a', 6)), clinicPacket(conversation('b', 7))], left);
+    const left = noLongerLive(ingest(opened, clinicPacket(conversation('b', 6))));
+    expect(completeOf(left)).toBe(6);
+    const later = all([clinicPacket(conversation('a', 7))], left);
     expect(later.cursor?.seq).toBe(7);
-    expect(completeOf(later)).toBe(5);
-    const back = ingest(later, conversationAnswer('a', 'e:7', { messages: [message('a', 6)] }, 'e:5'));
-    expect(threadSeqs(back, 'a')).toEqual([5, 6]);
+    expect(completeOf(later)).toBe(6);
+    const back = ingest(later, conversationAnswer('a', 'e:7', { messages: [message('a', 7)] }, 'e:6'));
+    expect(threadSeqs(back, 'a')).toEqual([5, 7]);
     expect(completeOf(back)).toBe(7);
     expect(back.threads.get('a')?.liveSince).toBe(7);
   });

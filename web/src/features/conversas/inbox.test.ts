@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RealtimeConnection } from '@/realtime/connection';
 import { FakeSocket } from '@/realtime/fakeSocket';
@@ -307,6 +308,17 @@ describe('without a socket', () => {
     await connect();
     expect(inbox.getSnapshot().standIn).toBe('off');
     expect(sent('clinic:join').at(-1)).toMatchObject({ after: 'e:6' });
+    const { length } = rest.calls;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(rest.calls).toHaveLength(length);
+  });
+
+  it('no page is read before a cursor is there', async () => {
+    inbox.openThread('a');
+    await connect();
+    await drop();
+    await answer('clinic:join', new Error('socket has been disconnected'));
+    expect(rest.calls).toEqual([]);
   });
 
   it('a cold start works as well: cursor, then pages', async () => {

@@ -159,6 +159,14 @@ describe('failing', () => {
     expect(outbox.getSnapshot()).toEqual([]);
   });
 
+  it('what is under way is not repeated', async () => {
+    const key = outbox.send('a', 'um', 'message');
+    outbox.send('a', 'dois', 'message');
+    outbox.retry(key);
+    expect(states()).toEqual(['um sending', 'dois sending']);
+    expect(wire.bodies).toEqual(['um']);
+  });
+
   it('"Excluir" lets the next one go', async () => {
     const key = outbox.send('a', 'um', 'message');
     outbox.send('a', 'dois', 'message');

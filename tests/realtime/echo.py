@@ -229,5 +229,9 @@ async def serving(*, accept=None, trusted_proxies=(), drain_s=1.0, port=0, **set
         running.root.gate.set()
         running.custom.gate.set()
         await engine.stop()
-        running.stop()
-        await running.stopped()
+        if not task.done():
+            # What uvicorn's shutdown does, without its pauses.
+            task.cancel()
+            for listening in server.servers:
+                listening.close()
+            await server.lifespan.shutdown()

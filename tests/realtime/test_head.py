@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from recado.realtime.head import Head, accept_origins, client_address, parse_head
+from recado.realtime.head import Head, client_address, parse_head
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
@@ -92,26 +92,3 @@ def test_a_head_prints_no_value():
 )
 def test_the_client_is_the_nearest_address_that_is_not_our_proxy(peer, forwarded, client):
     assert client_address(peer, forwarded, PROXIES) == client
-
-
-@pytest.mark.parametrize(
-    ("origin", "allowed"),
-    [
-        ("http://inbox.local:8000", True),
-        ("HTTP://INBOX.LOCAL:8000", True),
-        ("https://other.example", True),
-        ("https://other.example:444", False),
-        ("http://inbox.local", False),
-        ("http://other.example", False),
-        ("null", False),
-        ("garbage", False),
-    ],
-)
-def test_origins_of_our_own_host_and_those_allowed_pass(origin, allowed):
-    accept = accept_origins(["https://Other.example/"])
-    refusal = accept(head(("host", "inbox.local:8000"), ("origin", origin)))
-    assert (refusal is None) is allowed
-
-
-def test_a_star_allows_every_origin():
-    assert accept_origins(["*"])(head(("host", "a"), ("origin", "https://b"))) is None

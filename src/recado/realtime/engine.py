@@ -3,7 +3,7 @@
 Made and served by the composition root; must not know the application. Ruled by design.md section 8 and
 docs/realtime.md.
 
-    engine = Engine(Settings(), log=get_logger("realtime"), accept=accept_origins(config.allowed_origins))
+    engine = Engine(Settings(), log=get_logger("realtime"))
     gateway = Gateway(engine.rooms(), ...)
     engine.serve("/", gateway)
     engine.start()                          # inside the loop

@@ -3,10 +3,10 @@
 It is kept for the connection's life, so it is one bytes object, searched on demand. Must not know transports.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 Network = IPv4Network | IPv6Network
 
@@ -105,20 +105,3 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
-
-
-def accept_origins(allowed: Collection[str] = ()) -> Callable[[Head], Refusal | None]:
-    """An accept hook: pages of our own host and of `allowed` origins may open sockets, others may not.
-
-    A request without Origin comes from no page and passes; whether its cookie counts is the gateway's question.
-    `https://inbox.example` is the form of an allowed origin; `*` allows all.
-    """
-    known = frozenset(origin.rstrip("/").lower() for origin in allowed)
-
-    def accept(head: Head) -> Refusal | None:
-        origin = (head.header("origin") or "").lower()
-        if not origin or "*" in known or origin in known or urlsplit(origin).netloc == head.header("host"):
-            return None
-        return Refusal(403, "Origin not allowed")
-
-    return accept

@@ -112,7 +112,9 @@ class Link:
         self._transport.abort()
 
     def pause_reading(self) -> None:
-        self._transport.pause_reading()
+        """Not of a closed link: it waits for the peer's goodbye."""
+        if not self.closed:
+            self._transport.pause_reading()
 
     def tick(self, now: float) -> None:
         if self.closed:

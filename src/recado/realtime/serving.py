@@ -26,8 +26,10 @@ class DrainingServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        await self._drain()
-        await super().shutdown(sockets)
+        try:
+            await self._drain()
+        finally:
+            await super().shutdown(sockets)
 
 
 def make_server(

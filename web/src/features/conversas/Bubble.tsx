@@ -10,7 +10,7 @@ import {
   Paperclip,
   Video,
 } from 'lucide-react';
-import { memo, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import type { Attachment, Message } from '@/shared/api/types';
 import { errorText } from '@/shared/i18n/catalogue';
 import { useI18n } from '@/shared/i18n/useI18n';
@@ -34,7 +34,7 @@ type Status = Message['status'] | PendingState;
 type Tone = 'patient' | 'clinic' | 'note';
 
 /** The patient left, the clinic right, a note across the whole width. */
-export const Bubble = memo(function Bubble(props: BubbleProps) {
+export function Bubble(props: BubbleProps) {
   const { t, locale } = useI18n();
   const { message, pending } = props.entry;
   const tone = toneOf(props.entry);
@@ -72,7 +72,7 @@ export const Bubble = memo(function Bubble(props: BubbleProps) {
       {message && failed && <FailureLine message={message} onRepeat={props.onRepeat} />}
     </article>
   );
-});
+}
 
 function toneOf({ message, pending }: Entry): Tone {
   if ((message ?? pending)?.kind === 'note') return 'note';

@@ -13,6 +13,8 @@ import type { Reading } from './inbox';
 import { NoThread, Thread } from './Thread';
 import { useInboxState, useOpenThread } from './useInbox';
 
+const THREAD = 'thread';
+
 interface ConversasPageProps {
   clinicName: string;
   conversationId: string | undefined;
@@ -31,10 +33,11 @@ export function ConversasPage({ clinicName, conversationId, account }: Conversas
     </section>
   );
   return (
-    <div className="flex min-h-0 min-w-0 flex-1">
+    <main className="flex min-h-0 min-w-0 flex-1">
+      {both && conversationId && <SkipToThread />}
       {(both || !conversationId) && list}
       {(both || conversationId) && (
-        <main id="thread" className="flex min-h-0 min-w-0 flex-1 flex-col">
+        <section id={THREAD} tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col outline-none">
           {conversationId ? (
             <OpenConversation key={conversationId} id={conversationId} back={!both} />
           ) : (
@@ -47,9 +50,22 @@ export function ConversasPage({ clinicName, conversationId, account }: Conversas
               <NoThread />
             </>
           )}
-        </main>
+        </section>
       )}
-    </div>
+    </main>
+  );
+}
+
+/** Past the list, for who works by keyboard. */
+function SkipToThread() {
+  const { t } = useI18n();
+  return (
+    <a
+      href={`#${THREAD}`}
+      className="sr-only rounded-box bg-raised px-4 py-2 font-medium text-accent shadow-float focus:not-sr-only focus:absolute focus:top-2 focus:left-16 focus:z-30"
+    >
+      {t.nav.skip}
+    </a>
   );
 }
 

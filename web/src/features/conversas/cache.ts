@@ -115,6 +115,23 @@ export function noLongerLive(state: InboxState, conversationIds = [...state.thre
   return next;
 }
 
+/** The messages that an arrival brings. */
+export function messagesIn(arrival: Arrival): readonly Message[] {
+  switch (arrival.kind) {
+    case 'message':
+      return [arrival.message];
+    case 'conversationPacket':
+      return [arrival.packet.message];
+    case 'messagePage':
+      return arrival.page.items;
+    case 'clinicAnswer':
+    case 'conversationAnswer':
+      return arrival.answer.messages ?? [];
+    default:
+      return [];
+  }
+}
+
 function conversationPage(
   state: InboxState,
   { page, before }: Arrival & { kind: 'conversationPage' },

@@ -18,6 +18,7 @@ class Rest {
   messages: Message[] = [];
   seq = 0;
   down = false;
+  held = 0;
   changes: ((delta: Delta) => void)[] = [];
 
   getConversations = async (_clinic: number, before: string | null): Promise<Page<Conversation>> => {
@@ -35,10 +36,11 @@ class Rest {
   };
   getChanges = (_clinic: number, asked: Asked, signal: AbortSignal): Promise<Delta> => {
     this.#note(`changes ${asked.after ?? 'cold'} [${asked.conversationIds}]`);
-    return new Promise((resolve, reject) => {
+    this.held++;
+    return new Promise<Delta>((resolve, reject) => {
       this.changes.push(resolve);
       signal.addEventListener('abort', () => reject(signal.reason));
-    });
+    }).finally(() => this.held--);
   };
 
   #note(call: string) {
@@ -311,6 +313,7 @@ describe('without a socket', () => {
     const { length } = rest.calls;
     await vi.advanceTimersByTimeAsync(10_000);
     expect(rest.calls).toHaveLength(length);
+    expect(rest.held).toBe(0);
   });
 
   it('no page is read before a cursor is there', async () => {

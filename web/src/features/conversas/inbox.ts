@@ -17,6 +17,7 @@ import {
   hasHole,
   type InboxState,
   ingest,
+  messagesIn,
   noLongerLive,
 } from './cache';
 import { formatCursor } from './cursor';
@@ -166,7 +167,9 @@ export class Inbox {
   /** The one door to the cache. */
   ingest(arrival: Arrival) {
     const state = ingest(this.state, arrival);
-    for (const clientKey of clientKeysIn(arrival, this.member.id)) this.outbox.confirm(clientKey);
+    for (const { author, clientKey } of messagesIn(arrival)) {
+      if (clientKey && author.id === this.member.id) this.outbox.confirm(clientKey);
+    }
     if (state === this.state) return;
     const restarted = state.life !== this.state.life;
     this.#set({ state });
@@ -388,25 +391,3 @@ export class Inbox {
 }
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-/** The keys of this member's messages among what arrived: they are on their way out no longer. */
-function clientKeysIn(arrival: Arrival, memberId: string): string[] {
-  const own = messagesIn(arrival).filter((message) => message.author.id === memberId);
-  return own.flatMap((message) => message.clientKey ?? []);
-}
-
-function messagesIn(arrival: Arrival): readonly Message[] {
-  switch (arrival.kind) {
-    case 'message':
-      return [arrival.message];
-    case 'conversationPacket':
-      return [arrival.packet.message];
-    case 'messagePage':
-      return arrival.page.items;
-    case 'clinicAnswer':
-    case 'conversationAnswer':
-      return arrival.answer.messages ?? [];
-    default:
-      return [];
-  }
-}

@@ -79,9 +79,9 @@ class Program:
         self.process.kill()
         self.process.wait()
 
-    def stop(self) -> int:
-        """As a person would, by SIGTERM; its exit code."""
-        self.process.send_signal(signal.SIGTERM)
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """As an operator would, or with SIGINT as Ctrl-C does; its exit code."""
+        self.process.send_signal(how)
         try:
             return self.process.wait(DEADLINE_S)
         except subprocess.TimeoutExpired:

@@ -1,6 +1,7 @@
 """What a newcomer does: start it, log in, paste the printed line, see a patient write, answer."""
 
 import re
+import signal
 import subprocess
 
 import pytest
@@ -37,8 +38,8 @@ def server(tmp_path):
     program = FirstRun(tmp_path)
     program.start()
     yield program
-    assert program.stop() == 0
-    assert not program.left_something_running
+    if program.process.poll() is None:
+        program.stop()
 
 
 def test_printed_curl_line_reaches_an_open_window_and_the_reply_shows_as_sent(server, open_window):
@@ -64,3 +65,11 @@ def test_second_start_keeps_what_the_first_one_made(server):
     server.start()
     assert server.login() == login
     assert server.curl_line().split()[1] == url
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_by_hand_it_leaves_nothing_running_and_complains_of_nothing(how, server):
+    assert server.stop(how) == 0
+    assert not server.left_something_running
+    assert "Traceback" not in server.printed
+    assert "error" not in server.printed

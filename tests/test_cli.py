@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from recado.cli import main
-from recado.store.database import Database
+from recado.store.database import Database, ServeLock
 from recado.store.migrate import upgrade
 
 
@@ -90,8 +90,6 @@ def test_a_bad_setting_stops_every_command_with_one_line(recado, command):
 
 
 def test_serve_refuses_a_database_that_another_serve_has_open(recado, tmp_path):
-    from recado.store.database import ServeLock
-
     database = Database("sqlite:///var/recado.db")
     upgrade(database)
     lock = ServeLock(database.path)

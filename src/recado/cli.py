@@ -3,16 +3,16 @@
 Every failure is one line on standard error and exit code 1. docs/operations.md.
 """
 
-import hashlib
-import hmac
-import json
+import asyncio
 import os
+import random
 import secrets
 import shlex
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from recado import __version__, config, observe, server
 from recado.app import administration
 from recado.app.demo import Demo, DemoMaker
 from recado.app.passwords import Passwords
+from recado.channels.patient_words import Patient, PatientChannel
+from recado.channels.patients import MAX_PATIENTS, Report, play
 from recado.channels.standin import create_standin
 from recado.config import Config
 from recado.domain.values import ClinicId, Role
@@ -55,13 +57,10 @@ def main() -> None:
 def serve(*, demo: bool) -> None:
     """Serve the inbox until SIGTERM or Ctrl-C."""
     settings = _load(generate_secret=demo)
-    listening = server.listen(settings)
-    if not demo:
-        server.run(settings, listening)
-        return
-    with _standin(settings) as standin_url:
-        made = _make_demo(settings, standin_url)
-        click.echo(_welcome(made, _demo_curl(made)))
+    with server.listen(settings) as listening, ExitStack() as stack:
+        if demo:
+            made = _make_demo(settings, stack.enter_context(_standin(settings)))
+            click.echo(_welcome(made, _curl(made)))
         server.run(settings, listening)
 
 
@@ -124,6 +123,30 @@ def standin(port: int) -> None:
     except OSError as error:
         raise click.ClickException(f"--port: cannot listen there ({error.strerror})") from None
     _standin_server().run(sockets=[listening])
+
+
+@main.command()
+@click.option("--patients", type=click.IntRange(1, MAX_PATIENTS), default=8, show_default=True)
+@click.option("--rate", type=click.FloatRange(0, 1000, min_open=True), default=2.0, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0, 3600, min_open=True), default=60.0, show_default=True)
+def simulate(patients: int, rate: float, seconds: float) -> None:
+    """Play patients of the demo's first clinic: RATE signed webhooks a second, to a server that is running."""
+    settings = _load(generate_secret=True)
+    made = _make_demo(settings, None)
+    report = asyncio.run(
+        play(
+            _patient_channels(made),
+            made.url,
+            patients=patients,
+            rate=rate,
+            seconds=seconds,
+            random=random.SystemRandom(),
+            clock=time.time,
+            on_progress=_tell,
+        )
+    )
+    if not report.accepted and report.unanswered:
+        raise click.ClickException(f"nobody answers at {made.url}; start the server with `make run`")
 
 
 def _load(*, generate_secret: bool = False) -> Config:
@@ -191,51 +214,32 @@ def _standin_server() -> uvicorn.Server:
     return uvicorn.Server(uvicorn.Config(create_standin(), log_config=None, access_log=False, lifespan="off"))
 
 
-def _demo_curl(made: Demo) -> str:
+def _curl(made: Demo) -> str:
     """A line for a shell that makes a patient of the first clinic write, once."""
-    channel = next(channel for channel in made.channels if channel.kind == "whatsapp")
-    body = json.dumps(
-        {
-            "object": "whatsapp_business_account",
-            "entry": [
-                {
-                    "changes": [
-                        {
-                            "field": "messages",
-                            "value": {
-                                "messaging_product": "whatsapp",
-                                "metadata": {"phone_number_id": channel.phone_number_id},
-                                "contacts": [{"profile": {"name": "Helena Prado"}, "wa_id": "5511988887777"}],
-                                "messages": [
-                                    {
-                                        "from": "5511988887777",
-                                        "id": f"wamid.{server.new_id()}",
-                                        "timestamp": "1763802000",
-                                        "type": "text",
-                                        "text": {"body": "Olá! Vocês têm horário amanhã de manhã?"},
-                                    }
-                                ],
-                            },
-                        }
-                    ]
-                }
-            ],
-        },
-        separators=(",", ":"),
-        ensure_ascii=True,
-    )
-    digest = hmac.new(channel.secret.encode(), body.encode(), hashlib.sha256).hexdigest()
-    words = [
-        "curl",
-        f"{made.url}/api/v1/channels/{channel.id}/whatsapp",
-        "-H",
-        "Content-Type: application/json",
-        "-H",
-        f"X-Hub-Signature-256: sha256={digest}",
-        "-d",
-        body,
+    channel = next(channel for channel in _patient_channels(made) if channel.kind == "whatsapp")
+    patient = Patient(0, channel)
+    delivery = patient.write(random.SystemRandom(), time.time(), "Olá! Vocês têm horário amanhã de manhã?")
+    headers = delivery.headers(time.time())
+    options = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+    return shlex.join(["curl", made.url + delivery.path, *options, "-d", delivery.body.decode()])
+
+
+def _patient_channels(made: Demo) -> list[PatientChannel]:
+    """The first clinic's: those whose screens a newcomer looks at."""
+    clinic_id = made.members[0].clinic_id
+    return [
+        PatientChannel(id=each.id, kind=each.kind, secret=each.secret, phone_number_id=each.phone_number_id)
+        for each in made.channels
+        if each.clinic_id == clinic_id
     ]
-    return shlex.join(words)
+
+
+def _tell(report: Report) -> None:
+    latency = "".join(f"  {name} {value} ms" for name, value in report.latency_ms.items())
+    trouble = sum(report.refused.values()) + report.unanswered
+    click.echo(
+        f"{report.seconds:6.1f} s  {report.accepted} new  {report.repeated} repeated  {trouble} not taken{latency}"
+    )
 
 
 def _welcome(made: Demo, curl: str | None = None) -> str:

@@ -137,11 +137,12 @@ async def test_a_session_ends_when_idle_for_too_long_and_lives_on_when_used(sess
 
 async def test_every_session_ends_after_its_lifetime_however_much_it_is_used(sessions, clock):
     token = (await login(sessions)).token
+    for _ in range(11):
+        clock.advance(3000)
+        await sessions.verify(token)
+    clock.advance(3000)
     with pytest.raises(UnauthenticatedError):
-        for _ in range(20):
-            clock.advance(3000)
-            await sessions.verify(token)
-    assert clock() >= shift(from_epoch_ms(MONDAY_8_AM_MS), 36_000)
+        await sessions.verify(token)
 
 
 async def test_logout_ends_the_session_at_once_and_tells_the_listeners(sessions, monkeypatch):

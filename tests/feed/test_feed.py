@@ -10,9 +10,26 @@ from recado.feed import feed as feed_module
 from recado.feed.feed import Feed
 
 
+class Told(list):
+    """What was told, and a way to wait for it."""
+
+    def __init__(self):
+        self.more = asyncio.Event()
+
+    def append(self, told):
+        super().append(told)
+        self.more.set()
+
+    async def until(self, count):
+        async with asyncio.timeout(10):
+            while len(self) < count:
+                self.more.clear()
+                await self.more.wait()
+
+
 @pytest.fixture
 def told():
-    return []
+    return Told()
 
 
 @pytest.fixture
@@ -30,12 +47,6 @@ def seqs(told):
     return [each.record.seq for each in told]
 
 
-async def until(condition):
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)
-
-
 async def test_own_commits_are_told_at_once(writing, feed, told):
     await feed.follow(writing.clinic_id)
     await writing.writer.execute(writing.inbound())
@@ -47,7 +58,7 @@ async def test_what_was_before_is_not_told(writing, feed, told):
     await writing.writer.execute(writing.inbound())
     await feed.follow(writing.clinic_id)
     await writing.writer.execute(writing.inbound())
-    await until(lambda: told)
+    await told.until(1)
     assert seqs(told) == [2]
 
 
@@ -55,7 +66,7 @@ async def test_another_process_is_heard(writing, feed, told):
     await feed.follow(writing.clinic_id)
     for _ in range(5):
         await writing.writer.execute(writing.inbound())
-    await until(lambda: len(told) == 5)
+    await told.until(5)
     assert seqs(told) == [1, 2, 3, 4, 5]
 
 
@@ -66,7 +77,7 @@ async def test_commits_that_arrive_out_of_turn_are_told_in_order(writing, feed, 
     feed.advance([writing.told[2]])
     feed.advance([writing.told[0]])
     feed.advance([writing.told[1]])
-    await until(lambda: len(told) >= 3)
+    await told.until(3)
     feed.advance(writing.told)
     assert seqs(told) == [1, 2, 3]
 
@@ -129,5 +140,5 @@ async def test_any_mixture_of_own_late_and_lost_news_is_told_once_in_order(writi
             late.append(news)
         if late and rng.random() < 0.3:
             feed.advance(late.pop(rng.randrange(len(late))))
-    await until(lambda: len(told) == len(writing.told))
+    await told.until(len(writing.told))
     assert seqs(told) == list(itertools.islice(itertools.count(1), len(writing.told)))

@@ -24,7 +24,15 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.mark.parametrize(
     "path",
-    ["/api", "/api/", "/api/v1/nothing", f"/api/v1/{WORD}?x={WORD}", "/api/docs/x", "/healthz/x", "/metrics"],
+    [
+        "/api",
+        "/api/",
+        "/api/v1/nothing",
+        f"/api/v1/{WORD}?x={WORD}",
+        "/api/docs/x",
+        "/healthz/x",
+        "/metrics/x",
+    ],
 )
 async def test_no_route_is_404(service, path):
     answer = await service.client.get(path)

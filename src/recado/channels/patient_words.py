@@ -104,25 +104,27 @@ class Patient:
         self.address = f"55119{70_000_000 + number}"
         self._last_external_id: str | None = None
 
-    def write(self, dice: random.Random, now_s: float) -> Delivery:
-        """Their next message."""
+    def write(self, dice: random.Random, now_s: float, text: str | None = None) -> Delivery:
+        """Their next message: `text`, or what they happen to say."""
         external_id = f"{dice.getrandbits(96):024x}"
         if self.channel.kind == "whatsapp":
             external_id = f"wamid.{external_id}"
-            value = self._whatsapp(external_id, dice, now_s)
+            value = self._whatsapp(external_id, dice, now_s, text)
         else:
             value = {
                 "externalId": external_id,
                 "from": {"id": self.address, "name": self.name},
-                "body": dice.choice(LINES),
+                "body": text or dice.choice(LINES),
                 "sentAt": instant(datetime.fromtimestamp(now_s, UTC)),
             }
         self._last_external_id = external_id
         return Delivery(self.channel, external_id, json.dumps(value).encode())
 
-    def _whatsapp(self, external_id: str, dice: random.Random, now_s: float) -> Mapping[str, Any]:
+    def _whatsapp(
+        self, external_id: str, dice: random.Random, now_s: float, text: str | None
+    ) -> Mapping[str, Any]:
         message: dict[str, Any] = {"from": self.address, "id": external_id, "timestamp": str(int(now_s))}
-        if dice.random() < IMAGE_SHARE:
+        if text is None and dice.random() < IMAGE_SHARE:
             media = {
                 "id": f"{dice.getrandbits(50)}",
                 "mime_type": "image/jpeg",
@@ -130,7 +132,7 @@ class Patient:
             }
             message |= {"type": "image", "image": media}
         else:
-            message |= {"type": "text", "text": {"body": dice.choice(LINES)}}
+            message |= {"type": "text", "text": {"body": text or dice.choice(LINES)}}
         if self._last_external_id and dice.random() < REPLY_SHARE:
             message["context"] = {"from": self.address, "id": self._last_external_id}
         value = {

@@ -97,7 +97,11 @@ def _sqlite_path(url: str) -> Path:
 def _sqlite_engine(url: str) -> Engine:
     _sqlite_path(url).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url, pool_size=READERS + 1, max_overflow=2, connect_args={"timeout": BUSY_TIMEOUT_S}
+        url,
+        hide_parameters=True,
+        pool_size=READERS + 1,
+        max_overflow=2,
+        connect_args={"timeout": BUSY_TIMEOUT_S},
     )
 
     @event.listens_for(engine, "connect")

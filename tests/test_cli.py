@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
+from recado import observe
 from recado.cli import main
 from recado.store.database import Database, ServeLock
 from recado.store.migrate import upgrade
@@ -20,7 +21,8 @@ def recado(tmp_path, monkeypatch):
     def run(*arguments, **options):
         return CliRunner().invoke(main, arguments, **options)
 
-    return run
+    yield run
+    observe.configure("debug", "json")  # a command has set this process's log lines its own way
 
 
 def test_a_clinic_and_its_first_member_can_log_in(recado):

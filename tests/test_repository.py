@@ -3,9 +3,11 @@
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,23 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+IGNORED = [*(ROOT / ".gitignore").read_text().split(), ".git/"]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def tracked_files() -> list[Path]:
-    listing = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    return [path for name in listing.split("\0") if name and (path := ROOT / name).is_file()]
+    """What git tracks; where there is no git, as in an unpacked archive, everything but what is made here."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        command = ["git", "ls-files", "-z"]
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+            "\0"
+        )
+        return [path for name in names if name and (path := ROOT / name).is_file()]
+    return [path for path in ROOT.rglob("*") if path.is_file() and not is_made_here(path)]
+
+
+def is_made_here(path: Path) -> bool:
+    return any(fnmatch(f"/{path.relative_to(ROOT)}", f"*/{folder}*") for folder in IGNORED)
 
 
 def lines_that_match(pattern: str) -> list[str]:

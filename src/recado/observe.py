@@ -4,6 +4,7 @@ A log line is one event name and fields. At debug level one connection (`connect
 `message_id`) can be followed through every layer. Metrics carry no label that names a clinic or a person.
 """
 
+import asyncio
 import logging
 import sys
 from typing import Any, Protocol, cast
@@ -45,16 +46,17 @@ def configure(level: str, form: str) -> None:
     structlog.configure(
         processors=[*shared, _without_text, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(sys.__stderr__),
         cache_logger_on_first_use=True,
     )
-    library = logging.StreamHandler(sys.stderr)
+    library = logging.StreamHandler(sys.__stderr__)
     library.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_text, renderer],
             foreign_pre_chain=shared,
         )
     )
+    logging.raiseExceptions = False  # a handler in trouble would print the message it failed with
     logging.basicConfig(level=logging.WARNING, handlers=[library], force=True)
 
 
@@ -74,6 +76,16 @@ class Log(Protocol):
 
 def get_logger(part: str) -> Log:
     return cast(Log, structlog.get_logger(part=part))
+
+
+def watch(loop: asyncio.AbstractEventLoop) -> None:
+    """Tell what the loop complains of in our way; asyncio's own would print exceptions with their text."""
+    log = get_logger("loop")
+
+    def complain(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        log.error("loop_error", problem=context["message"], exc_info=context.get("exception"))
+
+    loop.set_exception_handler(complain)
 
 
 def _without_text(_logger: Any, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -137,8 +137,10 @@ class Server:
             ),
             drain=self._drain,
         )
+        loop = asyncio.get_running_loop()
+        observe.watch(loop)
         for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, server.handle_exit, name, None)
+            loop.add_signal_handler(name, server.handle_exit, name, None)
         await self.outbox.take_over()  # the serve lock says that no other sender is alive
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self.writer.run())
@@ -194,6 +196,11 @@ def run(config: Config, listening: socket.socket) -> None:
         upgrade(server.database)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(listening))
+    except ConfigError:
+        raise
+    except Exception as error:  # the process's top
+        log.exception("crashed", exc_info=error)
+        raise SystemExit(1) from None
     finally:
         server.close()
         lock.release()

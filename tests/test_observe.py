@@ -1,0 +1,65 @@
+"""Log lines: one event name and fields, and never an exception's text, whoever wrote the line."""
+
+import asyncio
+import json
+import logging
+
+import pytest
+
+from recado import observe
+
+WORDS = "palavra-da-paciente"
+
+
+@pytest.fixture
+def lines(capfd):
+    observe.configure("debug", "json")
+    yield lambda: [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    observe.configure("debug", "json")
+
+
+def fail():
+    raise ValueError(WORDS)
+
+
+def test_an_exception_is_told_by_type_and_place(lines):
+    try:
+        fail()
+    except ValueError:
+        observe.get_logger("part").exception("it_failed", seq=7)
+    [line] = lines()
+    assert (line["event"], line["seq"], line["error"], line["level"]) == (
+        "it_failed",
+        7,
+        "ValueError",
+        "error",
+    )
+    assert line["trace"][-1].startswith("test_observe:fail:")
+    assert WORDS not in json.dumps(line)
+
+
+def test_a_librarys_exception_too(lines):
+    try:
+        fail()
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+    [line] = lines()
+    assert (line["event"], line["error"]) == ("Exception in ASGI application", "ValueError")
+    assert WORDS not in json.dumps(line)
+
+
+def test_a_librarys_chatter_is_left_out(lines):
+    logging.getLogger("uvicorn.error").info("Started server process")
+    assert lines() == []
+
+
+async def test_a_loops_complaint_names_the_exception_by_type_only(lines):
+    loop = asyncio.get_running_loop()
+    observe.watch(loop)
+    loop.call_exception_handler(
+        {"message": "Task exception was never retrieved", "exception": ValueError(WORDS), "future": WORDS}
+    )
+    [line] = lines()
+    assert (line["event"], line["error"]) == ("loop_error", "ValueError")
+    assert line["problem"] == "Task exception was never retrieved"
+    assert WORDS not in json.dumps(line)

@@ -133,7 +133,9 @@ def web_sources() -> list[Path]:
 
 def tool_env() -> dict[str, str]:
     """Our environment, with the tools installed in .venv before the machine's."""
-    return {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    # Playwright brings a Node of its own, which asks for a library that a bare Debian lacks; ours does not.
+    return {**os.environ, "PATH": path, "PLAYWRIGHT_NODEJS_PATH": shutil.which("node", path=path) or ""}
 
 
 def pip(*arguments: str) -> None:

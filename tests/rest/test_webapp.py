@@ -90,7 +90,7 @@ async def test_an_unchanged_file_is_not_sent_again(app, path):
         "/api/v1/x",
         "/socket.io/",
         "/socket.io",
-        "/metrics",
+        "/metrics/x",
         "/healthz/x",
     ],
 )

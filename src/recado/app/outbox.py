@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 from recado.app.inbox import Inbox
 from recado.domain.commands import RecordDelivery
@@ -43,33 +44,35 @@ class Outbox:
 
     async def sent(self, departure: Departure, external_id: str | None) -> None:
         """The provider took it; `external_id` is the provider's id for it."""
-        await self._inbox.record_delivery(
-            RecordDelivery(
-                clinic_id=departure.clinic_id,
-                conversation_id=departure.conversation_id,
-                message_id=departure.message_id,
-                channel_id=departure.channel.id,
-                outcome="sent",
-                external_id=external_id,
-            )
-        )
-        self.wake.set()
+        await self._record(departure, "sent", external_id=external_id)
 
     async def failed(self, departure: Departure, failure: Failure) -> None:
         """The provider never will."""
-        await self._inbox.record_delivery(
-            RecordDelivery(
-                clinic_id=departure.clinic_id,
-                conversation_id=departure.conversation_id,
-                message_id=departure.message_id,
-                channel_id=departure.channel.id,
-                outcome="failed",
-                failure=failure,
-            )
-        )
-        self.wake.set()
+        await self._record(departure, "failed", failure=failure)
 
     async def postpone(self, departure: Departure, delay_s: float) -> None:
         """Try again after `delay_s`; what the conversation has behind it waits too."""
         until = shift(self._now(), delay_s)
         await self._database.write(partial(outbox.postpone, message_id=departure.message_id, until=until))
+
+    async def _record(
+        self,
+        departure: Departure,
+        outcome: Literal["sent", "failed"],
+        *,
+        external_id: str | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        """Write the outcome down; then the conversation's next message may leave."""
+        await self._inbox.record_delivery(
+            RecordDelivery(
+                clinic_id=departure.clinic_id,
+                conversation_id=departure.conversation_id,
+                message_id=departure.message_id,
+                channel_id=departure.channel.id,
+                outcome=outcome,
+                external_id=external_id,
+                failure=failure,
+            )
+        )
+        self.wake.set()

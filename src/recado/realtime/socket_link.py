@@ -9,7 +9,7 @@ import re
 from collections import deque
 from typing import Any
 
-from recado.errors import RecadoError, UnavailableError, describe
+from recado.errors import RecadoError, describe
 from recado.protocol.connection import SocketConnection
 from recado.protocol.outcomes import AckReceived, ConnectRequested, EventReceived, Left, Outcome
 from recado.realtime.head import Head
@@ -117,8 +117,6 @@ class SocketLink(Link):
 
     async def _refusal(self, session: Session, auth: dict[str, Any]) -> dict[str, Any] | None:
         try:
-            if self.hub.draining:
-                return describe(UnavailableError())
             await self._handlers(session).connect(session, auth)
         except RecadoError as error:
             return describe(error)

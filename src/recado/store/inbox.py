@@ -82,32 +82,29 @@ def clinic_delta(
     connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_ids: Sequence[ConversationId]
 ) -> Delta:
     """What changed in the clinic after `after`, with the messages of `conversation_ids` (others' are not found)."""
-    head = heads(connection, [clinic_id])[clinic_id].cursor
-    if after.epoch != head.epoch or after.seq > head.seq:
-        return Delta(cursor=str(head), reset=True, conversations=[], messages=[], reads=[])
-    return _delta(
-        head,
-        _conversations_after(connection, clinic_id, after),
-        _messages_after(connection, clinic_id, after, conversation_ids),
-    )
+    return _delta(connection, clinic_id, after, conversation_ids, only=None)
 
 
 def conversation_delta(
     connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_id: ConversationId
 ) -> Delta:
     """What changed in one conversation after `after`."""
+    return _delta(connection, clinic_id, after, [conversation_id], only=conversation_id)
+
+
+def _delta(
+    connection: Connection,
+    clinic_id: ClinicId,
+    after: Cursor,
+    conversation_ids: Sequence[ConversationId],
+    only: ConversationId | None,
+) -> Delta:
+    """At most DELTA_ROWS rows; with `more` the cursor stands at the last version that is complete."""
     head = heads(connection, [clinic_id])[clinic_id].cursor
     if after.epoch != head.epoch or after.seq > head.seq:
         return Delta(cursor=str(head), reset=True, conversations=[], messages=[], reads=[])
-    return _delta(
-        head,
-        _conversations_after(connection, clinic_id, after, conversation_id),
-        _messages_after(connection, clinic_id, after, [conversation_id]),
-    )
-
-
-def _delta(head: Cursor, changed: list[Conversation], said: list[Message]) -> Delta:
-    """At most DELTA_ROWS rows; with `more` the cursor stands at the last version that is complete."""
+    changed = _conversations_after(connection, clinic_id, after, only)
+    said = _messages_after(connection, clinic_id, after, conversation_ids)
     versions = sorted([row.version for row in changed] + [row.version for row in said])
     end, more = head.seq, len(versions) > DELTA_ROWS
     if more:
@@ -122,7 +119,7 @@ def _delta(head: Cursor, changed: list[Conversation], said: list[Message]) -> De
 
 
 def _conversations_after(
-    connection: Connection, clinic_id: ClinicId, after: Cursor, only: ConversationId | None = None
+    connection: Connection, clinic_id: ClinicId, after: Cursor, only: ConversationId | None
 ) -> list[Conversation]:
     query = select_conversations().where(
         conversations.c.clinic_id == clinic_id, conversations.c.version > after.seq

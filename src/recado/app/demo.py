@@ -219,27 +219,25 @@ class DemoMaker:
                 command: Command = _from_patient(talk, line, channel, key, at)
             else:
                 command = _from_staff(line, clinic_id, begun[talk.address].id, staff[line.by], key)
-            outcome, conversation = self._carry_out(connection, command, at)
-            begun[talk.address] = conversation
-            if outcome.message.status == "queued":
+            outcome = self._carry_out(connection, command, at)
+            begun[talk.address] = conversation = outcome.conversation
+            if outcome.the_message.status == "queued":
                 sent = RecordDelivery(
                     clinic_id=clinic_id,
                     conversation_id=conversation.id,
-                    message_id=outcome.message.id,
+                    message_id=outcome.the_message.id,
                     channel_id=channel.id,
                     outcome="sent",
                     external_id=f"{key}-sent",
                 )
                 self._carry_out(connection, sent, at)
 
-    def _carry_out(
-        self, connection: Connection, command: Command, at: Instant
-    ) -> tuple[Outcome, Conversation]:
+    def _carry_out(self, connection: Connection, command: Command, at: Instant) -> Outcome:
         committed = carry_out(connection, [command], replace(self._sources, now=lambda: at))
         [outcome] = committed.outcomes
         if not isinstance(outcome, Outcome):
             raise outcome
-        return outcome, committed.told[-1].conversation
+        return outcome
 
 
 def _from_patient(talk: _Talk, line: _Line, channel: Channel, key: str, at: Instant) -> ReceiveMessage:
@@ -262,6 +260,7 @@ def _from_staff(
         clinic_id=clinic_id,
         member_id=member_id,
         member_name=name,
+        role="agent",
         conversation_id=conversation_id,
         client_key=ClientKey(key),
         body=line.text,

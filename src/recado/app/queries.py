@@ -31,7 +31,13 @@ class Queries:
         """1 to MAX_PAGE conversations, newest first. Raises `not_found`, `invalid`."""
         self._access.clinic(identity, clinic_id, "inbox.read")
         return await self._database.read(
-            partial(inbox.conversation_page, clinic_id=clinic_id, limit=_limit(limit), before=_before(before))
+            partial(
+                inbox.conversation_page,
+                clinic_id=clinic_id,
+                member_id=identity.member_id,
+                limit=_limit(limit),
+                before=_before(before),
+            )
         )
 
     async def messages(
@@ -76,7 +82,11 @@ class Queries:
         if len(conversation_ids) > MAX_THREADS:
             raise InvalidError(errors=[FieldError("conversationIds", "too_many")])
         read = partial(
-            inbox.clinic_delta, clinic_id=clinic_id, after=start, conversation_ids=conversation_ids
+            inbox.clinic_delta,
+            clinic_id=clinic_id,
+            member_id=identity.member_id,
+            after=start,
+            conversation_ids=conversation_ids,
         )
         delta = await self._database.read(read)
         if wait_s <= 0 or delta.reset or parse_cursor(delta.cursor).seq > start.seq:
@@ -100,6 +110,7 @@ class Queries:
             partial(
                 inbox.conversation_delta,
                 clinic_id=clinic_id,
+                member_id=identity.member_id,
                 after=parse_cursor(after),
                 conversation_id=conversation_id,
             )

@@ -4,9 +4,13 @@ from recado.domain.values import Conversation, Message, ReadMark, Seq, Value
 
 
 class ConversationPage(Value, frozen=True, kw_only=True):
-    """Newest first. `before` asks for the next page, null at the end; `seq` is the snapshot's."""
+    """Newest first. `before` asks for the next page, null at the end; `seq` is the snapshot's.
+
+    `reads` are the member's own marks in these conversations.
+    """
 
     items: list[Conversation]
+    reads: list[ReadMark]
     before: str | None
     seq: Seq
 

@@ -3,12 +3,22 @@
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, select
 
 from recado.domain.accounts import Channel
 from recado.domain.events import Record
 from recado.domain.evolve import preview_of
-from recado.domain.values import Attachment, Author, ChannelRef, ContactRef, Conversation, Failure, Message
+from recado.domain.values import (
+    Attachment,
+    Author,
+    ChannelRef,
+    ContactRef,
+    Conversation,
+    Failure,
+    Message,
+    ReadMark,
+)
 from recado.store.tables import attachments, channels, contacts, conversations, events, messages
 
 _newest = messages.alias("newest")
@@ -35,7 +45,11 @@ def conversation_from(row: RowMapping) -> Conversation:
     return Conversation(
         id=row["id"],
         clinic_id=row["clinic_id"],
-        contact=ContactRef(id=row["contact_id"], name=row["contact_name"], address=row["contact_address"]),
+        contact=ContactRef(
+            id=row["contact_id"],
+            name=row["contact_name"],
+            address="" if row["deleted"] else row["contact_address"],
+        ),
         channel=ChannelRef(id=row["channel_id"], kind=row["channel_kind"]),
         status=row["status"],
         snoozed_until=row["snoozed_until"],
@@ -150,6 +164,20 @@ def message_row(message: Message, clinic_id: int) -> dict[str, Any]:
         "edited_at": message.edited_at,
         "deleted": message.deleted,
     }
+
+
+def read_mark_from(row: RowMapping) -> ReadMark:
+    return ReadMark(
+        conversation_id=row["conversation_id"],
+        member_id=row["member_id"],
+        up_to=row["up_to"],
+        inbound_read=row["inbound_read"],
+        version=row["version"],
+    )
+
+
+def read_mark_row(mark: ReadMark, clinic_id: int) -> dict[str, Any]:
+    return {**structs.asdict(mark), "clinic_id": clinic_id}
 
 
 def record_from(row: RowMapping) -> Record:

@@ -126,6 +126,7 @@ conversations = Table(
 Index("ix_conversations_list", conversations.c.clinic_id, conversations.c.deleted, conversations.c.last_seq)
 Index("ix_conversations_delta", conversations.c.clinic_id, conversations.c.version)
 Index("ix_conversations_contact", conversations.c.contact_id)
+Index("ix_conversations_snoozed", conversations.c.snoozed_until)
 
 messages = Table(
     "messages",
@@ -171,6 +172,18 @@ attachments = Table(
     Column("external_id", Text, nullable=False),
 )
 
+read_marks = Table(
+    "read_marks",
+    metadata,
+    Column("conversation_id", ForeignKey("conversations.id"), primary_key=True),
+    Column("member_id", ForeignKey("members.id"), primary_key=True),
+    Column("clinic_id", ForeignKey("clinics.id"), nullable=False),
+    Column("up_to", BigInteger, nullable=False),
+    Column("inbound_read", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+Index("ix_read_marks_delta", read_marks.c.member_id, read_marks.c.clinic_id, read_marks.c.version)
+
 command_keys = Table(
     "command_keys",
     metadata,
@@ -181,7 +194,8 @@ command_keys = Table(
         "purpose", Text, nullable=False
     ),  # the command and its conversation: a key serves one purpose only
     Column("clinic_id", Integer, nullable=False),
-    Column("message_id", Text, nullable=False),
+    Column("conversation_id", Text, nullable=False),
+    Column("message_id", Text),
 )
 
 events = Table(
@@ -214,6 +228,7 @@ outbox = Table(
     Column("due_at", Text, nullable=False),  # a lease is a due time ahead, so it ends by itself
     Column("leased", Boolean, nullable=False, server_default=false()),  # by a sender, until due_at
     Column("queued_at", Text, nullable=False),
+    Column("ended_wait", Text),  # since when the patient had been waiting for this reply
 )
 Index("ix_outbox_due", outbox.c.due_at)
 Index("ix_outbox_order", outbox.c.conversation_id, outbox.c.seq)

@@ -3,7 +3,6 @@
 import itertools
 import random
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import uuid_utils
 
@@ -90,8 +89,8 @@ class Stock:
         )
 
 
-def make_stock(path: Path) -> Stock:
-    database = Database(f"sqlite:///{path}")
+def make_stock(url: str) -> Stock:
+    database = Database(url)
     upgrade(database)
     clock = itertools.count(MONDAY_8_AM_MS)
     sources = Sources(lambda: from_epoch_ms(next(clock)), new_id, lambda: random.getrandbits(62))

@@ -31,7 +31,7 @@ from recado.config import Config
 from recado.domain.values import ClinicId, Role
 from recado.errors import RecadoError
 from recado.store.database import Database
-from recado.store.migrate import upgrade
+from recado.store.migrate import is_missing, upgrade
 
 
 class OneLine(click.Group):
@@ -65,9 +65,10 @@ def serve(*, demo: bool) -> None:
 
 
 @main.command()
-def migrate() -> None:
+@click.option("--check", is_flag=True, help="Change nothing; exit code 1 when migrations are missing.")
+def migrate(*, check: bool) -> None:
     """Bring the database to this version's schema."""
-    with _database(_load()):
+    with _database(_load(), check=check):
         click.echo("The database has this version's schema.")
 
 
@@ -169,10 +170,14 @@ def _generate_secret(path: Path) -> None:
 
 
 @contextmanager
-def _database(settings: Config) -> Iterator[Database]:
+def _database(settings: Config, *, check: bool = False) -> Iterator[Database]:
+    """With this version's schema; `check` refuses one that lacks something instead of adding it."""
     database = Database(settings.database_url)
     try:
-        upgrade(database)
+        if not check:
+            upgrade(database)
+        elif is_missing(database):
+            raise click.ClickException("Migrations are missing: run `recado migrate`.")
         yield database
     finally:
         database.close()

@@ -42,7 +42,7 @@ from recado.realtime.picows_transport import make_websocket_protocol
 from recado.realtime.serving import make_server
 from recado.rest.application import create_application
 from recado.store.batch import Committed, Sources
-from recado.store.database import Database, ServeLock
+from recado.store.database import Database
 from recado.store.migrate import upgrade
 from recado.store.writer import Writer
 
@@ -141,7 +141,7 @@ class Server:
         observe.watch(loop)
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, server.handle_exit, name, None)
-        await self.outbox.take_over()  # the serve lock says that no other sender is alive
+        await self.outbox.take_over()
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self.writer.run())
             sender = tasks.create_task(self.sender.run())
@@ -190,12 +190,11 @@ def run(config: Config, listening: socket.socket) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _raise_open_files_limit()
     server = Server(config)
-    lock = ServeLock(server.database.path)
-    lock.acquire()
     try:
-        upgrade(server.database)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(server.serve(listening))
+        with server.database.served():
+            upgrade(server.database)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(server.serve(listening))
     except ConfigError:
         raise
     except Exception as error:  # the process's top
@@ -203,7 +202,6 @@ def run(config: Config, listening: socket.socket) -> None:
         raise SystemExit(1) from None
     finally:
         server.close()
-        lock.release()
 
 
 def _session_settings(config: Config) -> SessionSettings:

@@ -21,7 +21,7 @@ from recado.domain.commands import ReceiveMessage
 from recado.domain.instants import seconds_between, shift
 from recado.errors import UnavailableError
 from recado.observe import OUTBOX_POSTS
-from recado.store.database import BUSY_TIMEOUT_S
+from recado.store.sqlite import BUSY_TIMEOUT_S
 
 
 class AtOnce(random.Random):

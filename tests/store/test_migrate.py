@@ -6,8 +6,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from recado.errors import ConfigError
-from recado.store.database import Database, ServeLock
+from recado.store.database import Database
 from recado.store.migrate import upgrade
+from recado.store.sqlite import ServeLock, path_of
 from recado.store.tables import metadata
 
 
@@ -41,8 +42,9 @@ def test_a_failed_migration_leaves_nothing_behind(tmp_path, monkeypatch):
     database.close()
 
 
+@pytest.mark.only("sqlite")
 def test_a_second_serve_on_one_file_is_refused_until_the_first_ends(stock):
-    first, second = ServeLock(stock.database.path), ServeLock(stock.database.path)
+    first, second = ServeLock(path_of(stock.database.url)), ServeLock(path_of(stock.database.url))
     first.acquire()
     with pytest.raises(ConfigError):
         second.acquire()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from msgspec import Struct, field
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, select, tuple_, update
 
 from recado.domain.commands import (
     Command,
@@ -24,6 +24,7 @@ from recado.domain.events import (
 )
 from recado.domain.packets import Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, MessageId, ReadMark
+from recado.store.bulk import insert_rows, update_rows
 from recado.store.rows import conversation_row, message_row, read_mark_row, record_row
 from recado.store.tables import (
     attachments,
@@ -135,19 +136,19 @@ class Changes(Struct):
             message_row(each, self.conversations[each.conversation_id].clinic_id)
             for each in self.messages.values()
         ]
-        _insert(connection, contacts, self.contacts)
-        _update(connection, contacts, self.renamed)
-        _insert(connection, conversations, [row for row in threads if row["id"] in self.opened])
-        _update(connection, conversations, [row for row in threads if row["id"] not in self.opened])
-        _insert(
+        insert_rows(connection, contacts, self.contacts)
+        update_rows(connection, contacts, self.renamed)
+        insert_rows(connection, conversations, [row for row in threads if row["id"] in self.opened])
+        update_rows(connection, conversations, [row for row in threads if row["id"] not in self.opened])
+        insert_rows(
             connection, messages, [row | self.written[row["id"]] for row in said if row["id"] in self.written]
         )
-        _update(connection, messages, [row for row in said if row["id"] not in self.written])
-        _update(connection, messages, self.taken)
-        _insert(connection, attachments, self.attachments)
-        _insert(connection, command_keys, self.keys)
-        _insert(connection, events, [record_row(each.record) for each in self.told])
-        _insert(connection, outbox, self.outbox)
+        update_rows(connection, messages, [row for row in said if row["id"] not in self.written])
+        update_rows(connection, messages, self.taken)
+        insert_rows(connection, attachments, self.attachments)
+        insert_rows(connection, command_keys, self.keys)
+        insert_rows(connection, events, [record_row(each.record) for each in self.told])
+        insert_rows(connection, outbox, self.outbox)
         self._save_reads(connection)
         if self.left:
             connection.execute(delete(outbox).where(outbox.c.message_id.in_(self.left)))
@@ -156,7 +157,7 @@ class Changes(Struct):
         for conversation in self.erased:
             _erase(connection, conversation)
         touched = sorted({each.record.clinic_id for each in self.told})
-        _update(
+        update_rows(
             connection,
             clinics,
             [{"id": id_, "seq": found.clinics[id_].seq, "head": found.clinics[id_].head} for id_ in touched],
@@ -170,7 +171,7 @@ class Changes(Struct):
         connection.execute(delete(read_marks).where(mine))
         clinic_of = {each.id: each.clinic_id for each in self.conversations.values()}
         rows = [read_mark_row(mark, clinic_of[mark.conversation_id]) for mark in self.reads.values()]
-        _insert(connection, read_marks, rows)
+        insert_rows(connection, read_marks, rows)
 
     def _remember(
         self, found: WorkingSet, key: CommandKey, conversation: Conversation, message_id: MessageId | None
@@ -225,23 +226,3 @@ def _erase(connection: Connection, conversation: Conversation) -> None:
     )
     nobody = {"name": "", "address": f"erased:{conversation.contact.id}"}
     connection.execute(update(contacts).where(contacts.c.id == conversation.contact.id).values(nobody))
-
-
-def _insert(connection: Connection, table: Table, rows: Rows) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
-
-
-def _update(connection: Connection, table: Table, rows: Rows) -> None:
-    """Set every given column, by `id`."""
-    if not rows:
-        return
-    names = [name for name in rows[0] if name != "id"]
-    statement = (
-        update(table)
-        .where(table.c.id == bindparam("key"))
-        .values({name: bindparam(f"new_{name}") for name in names})
-    )
-    connection.execute(
-        statement, [{"key": row["id"], **{f"new_{name}": row[name] for name in names}} for row in rows]
-    )

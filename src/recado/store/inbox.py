@@ -21,6 +21,7 @@ from recado.domain.values import (
     Seq,
 )
 from recado.domain.views import ConversationPage, Delta, MessagePage
+from recado.store.history import history_of
 from recado.store.rows import (
     conversation_from,
     messages_where,
@@ -28,7 +29,7 @@ from recado.store.rows import (
     record_from,
     select_conversations,
 )
-from recado.store.tables import clinics, conversations, events, history, messages, read_marks
+from recado.store.tables import clinics, conversations, events, messages, read_marks
 
 DELTA_ROWS = 500
 
@@ -41,7 +42,7 @@ class Head(NamedTuple):
 
 
 def heads(connection: Connection, clinic_ids: Iterable[ClinicId]) -> dict[ClinicId, Head]:
-    which = select(history.c.id).scalar_subquery().label("history")
+    which = history_of(connection).label("history")
     query = select(clinics.c.id, clinics.c.epoch, clinics.c.seq, clinics.c.head, which)
     return {
         row.id: Head(Cursor(f"{row.epoch}.{row.history}", row.seq), row.head)

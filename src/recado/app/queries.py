@@ -6,12 +6,13 @@ from functools import partial
 from recado.app.access import Access
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor, parse_cursor
-from recado.domain.values import ClinicId, ConversationId, Seq
-from recado.domain.views import ConversationPage, Delta, MessagePage
-from recado.errors import FieldError, InvalidError
+from recado.domain.values import ClinicId, Conversation, ConversationId, Seq
+from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
+from recado.errors import FieldError, InvalidError, NotFoundError
 from recado.feed.feed import Feed
 from recado.store import inbox
 from recado.store.database import Database
+from recado.store.inbox import NO_FILTER
 
 MAX_PAGE = 100
 MAX_WAIT_S = 25.0
@@ -26,7 +27,13 @@ class Queries:
         self._feed = feed
 
     async def conversations(
-        self, identity: Identity, clinic_id: ClinicId, *, limit: int, before: str | None
+        self,
+        identity: Identity,
+        clinic_id: ClinicId,
+        *,
+        limit: int,
+        before: str | None,
+        fitting: ListFilter = NO_FILTER,
     ) -> ConversationPage:
         """1 to MAX_PAGE conversations, newest first. Raises `not_found`, `invalid`."""
         self._access.clinic(identity, clinic_id, "inbox.read")
@@ -37,8 +44,17 @@ class Queries:
                 member_id=identity.member_id,
                 limit=_limit(limit),
                 before=_before(before),
+                fitting=fitting,
             )
         )
+
+    async def conversation(self, identity: Identity, conversation_id: ConversationId) -> Conversation:
+        """Raises `not_found`, also for one that was deleted."""
+        await self._access.conversation(identity, conversation_id, "inbox.read")
+        found = await self._database.read(lambda connection: inbox.conversation(connection, conversation_id))
+        if found is None or found.deleted:
+            raise NotFoundError
+        return found
 
     async def messages(
         self, identity: Identity, conversation_id: ConversationId, *, limit: int, before: str | None

@@ -1,6 +1,28 @@
 """What is read of an inbox: pages and deltas, as they go over the wire. Pure shapes; docs/events.md."""
 
-from recado.domain.values import Conversation, Message, ReadMark, Seq, Value
+from msgspec import Struct
+
+from recado.domain.values import (
+    Conversation,
+    ConversationStatus,
+    MemberId,
+    Message,
+    ReadMark,
+    Seq,
+    Value,
+)
+
+
+class ListFilter(Struct, frozen=True, kw_only=True):
+    """Which conversations a list shows: all that fit everything that is given. `assignee_id` "" means nobody's.
+
+    `unread`: those with messages that the asking member has not read.
+    """
+
+    status: ConversationStatus | None = None
+    assignee_id: MemberId | None = None
+    label: str | None = None
+    unread: bool = False
 
 
 class ConversationPage(Value, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from recado.domain.commands import (
 from recado.domain.events import (
     ContactRenamed,
     ConversationDeleted,
+    ConversationUpdated,
     Event,
     MessageDeleted,
     MessageReceived,
@@ -31,6 +32,7 @@ from recado.store.tables import (
     clinics,
     command_keys,
     contacts,
+    conversation_labels,
     conversations,
     events,
     messages,
@@ -63,6 +65,7 @@ class Changes(Struct):
     """Messages that have left the outbox, or never will."""
     emptied: list[MessageId] = field(default_factory=list)
     """Messages whose attachments are erased."""
+    relabelled: set[ConversationId] = field(default_factory=set)
     erased: list[Conversation] = field(default_factory=list)
 
     def note(self, event: Event, told: Told) -> None:
@@ -86,7 +89,10 @@ class Changes(Struct):
                 self.left.append(event.message_id)
             case ContactRenamed():
                 self.renamed.append({"id": conversation.contact.id, "name": event.name})
+            case ConversationUpdated() if event.labels_before != event.labels_after:
+                self.relabelled.add(conversation.id)
             case ConversationDeleted():
+                self.relabelled.add(conversation.id)
                 self.erased.append(conversation)
 
     def _note_states(self, told: Told) -> None:
@@ -150,6 +156,7 @@ class Changes(Struct):
         insert_rows(connection, events, [record_row(each.record) for each in self.told])
         insert_rows(connection, outbox, self.outbox)
         self._save_reads(connection)
+        self._save_labels(connection)
         if self.left:
             connection.execute(delete(outbox).where(outbox.c.message_id.in_(self.left)))
         if self.emptied:
@@ -172,6 +179,19 @@ class Changes(Struct):
         clinic_of = {each.id: each.clinic_id for each in self.conversations.values()}
         rows = [read_mark_row(mark, clinic_of[mark.conversation_id]) for mark in self.reads.values()]
         insert_rows(connection, read_marks, rows)
+
+    def _save_labels(self, connection: Connection) -> None:
+        """Replace: labels are few, and change rarely."""
+        if not self.relabelled:
+            return
+        theirs = conversation_labels.c.conversation_id.in_(sorted(self.relabelled))
+        connection.execute(delete(conversation_labels).where(theirs))
+        rows = [
+            {"conversation_id": each.id, "label": label, "clinic_id": each.clinic_id}
+            for each in (self.conversations[id_] for id_ in sorted(self.relabelled))
+            for label in each.labels
+        ]
+        insert_rows(connection, conversation_labels, rows)
 
     def _remember(
         self, found: WorkingSet, key: CommandKey, conversation: Conversation, message_id: MessageId | None

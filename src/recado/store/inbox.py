@@ -1,9 +1,9 @@
 """Reading the inbox: keyset pages, deltas and the log. Each function runs in one snapshot."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, tuple_
 
 from recado.domain.commands import WakeConversation
 from recado.domain.cursor import Cursor
@@ -20,7 +20,7 @@ from recado.domain.values import (
     ReadMark,
     Seq,
 )
-from recado.domain.views import ConversationPage, Delta, MessagePage
+from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
 from recado.store.history import history_of
 from recado.store.rows import (
     conversation_from,
@@ -29,9 +29,10 @@ from recado.store.rows import (
     record_from,
     select_conversations,
 )
-from recado.store.tables import clinics, conversations, events, messages, read_marks
+from recado.store.tables import clinics, conversation_labels, conversations, events, messages, read_marks
 
 DELTA_ROWS = 500
+NO_FILTER = ListFilter()
 
 
 class Head(NamedTuple):
@@ -63,12 +64,26 @@ def clinic_of_message(connection: Connection, message_id: MessageId) -> ClinicId
     ).scalar_one_or_none()
 
 
+def conversation(connection: Connection, conversation_id: ConversationId) -> Conversation | None:
+    """The row as it is, a tombstone too."""
+    query = select_conversations().where(conversations.c.id == conversation_id)
+    row = connection.execute(query).mappings().one_or_none()
+    return conversation_from(row) if row else None
+
+
 def conversation_page(
-    connection: Connection, clinic_id: ClinicId, member_id: MemberId, limit: int, before: Seq | None
+    connection: Connection,
+    clinic_id: ClinicId,
+    member_id: MemberId,
+    limit: int,
+    before: Seq | None,
+    fitting: ListFilter = NO_FILTER,
 ) -> ConversationPage:
     """By the newest message's seq, newest first; `before` is the seq of the last row seen."""
     query = select_conversations().where(
-        conversations.c.clinic_id == clinic_id, conversations.c.deleted.is_(False)
+        conversations.c.clinic_id == clinic_id,
+        conversations.c.deleted.is_(False),
+        *_fits(fitting, clinic_id, member_id),
     )
     if before is not None:
         query = query.where(conversations.c.last_seq < before)
@@ -82,6 +97,27 @@ def conversation_page(
         before=str(items[-1].last_seq) if len(found) > limit else None,
         seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
     )
+
+
+def _fits(fitting: ListFilter, clinic_id: ClinicId, member_id: MemberId) -> Iterator[ColumnElement[bool]]:
+    """Conditions that leave the order to the list's indexes, so that a page stops where it is full."""
+    if fitting.status is not None:
+        yield conversations.c.status == fitting.status
+    if fitting.assignee_id is not None:
+        yield conversations.c.assignee_id.is_not_distinct_from(fitting.assignee_id or None)
+    if fitting.label is not None:
+        yield exists().where(
+            conversation_labels.c.clinic_id == clinic_id,
+            conversation_labels.c.label == fitting.label,
+            conversation_labels.c.conversation_id == conversations.c.id,
+        )
+    if fitting.unread:
+        read = (
+            select(read_marks.c.inbound_read)
+            .where(read_marks.c.conversation_id == conversations.c.id, read_marks.c.member_id == member_id)
+            .scalar_subquery()
+        )
+        yield conversations.c.inbound_count > func.coalesce(read, 0)
 
 
 def message_page(

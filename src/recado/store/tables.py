@@ -124,9 +124,38 @@ conversations = Table(
     Column("deleted", Boolean, nullable=False, server_default=false()),
 )
 Index("ix_conversations_list", conversations.c.clinic_id, conversations.c.deleted, conversations.c.last_seq)
+Index(
+    "ix_conversations_status",
+    conversations.c.clinic_id,
+    conversations.c.deleted,
+    conversations.c.status,
+    conversations.c.last_seq,
+)
+Index(
+    "ix_conversations_assignee",
+    conversations.c.clinic_id,
+    conversations.c.deleted,
+    conversations.c.assignee_id,
+    conversations.c.last_seq,
+)
 Index("ix_conversations_delta", conversations.c.clinic_id, conversations.c.version)
 Index("ix_conversations_contact", conversations.c.contact_id)
 Index("ix_conversations_snoozed", conversations.c.snoozed_until)
+
+conversation_labels = Table(
+    "conversation_labels",
+    metadata,
+    # What `conversations.labels` says, row by row, to be filtered by.
+    Column("conversation_id", ForeignKey("conversations.id"), primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("clinic_id", ForeignKey("clinics.id"), nullable=False),
+)
+Index(
+    "ix_conversation_labels_label",
+    conversation_labels.c.clinic_id,
+    conversation_labels.c.label,
+    conversation_labels.c.conversation_id,
+)
 
 messages = Table(
     "messages",

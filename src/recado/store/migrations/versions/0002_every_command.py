@@ -24,7 +24,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("conversation_id", "member_id", name="pk_read_marks"),
     )
     op.create_index("ix_read_marks_delta", "read_marks", ["member_id", "clinic_id", "version"])
+    op.create_table(
+        "conversation_labels",
+        sa.Column("conversation_id", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("clinic_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["clinic_id"], ["clinics.id"], name="fk_conversation_labels_clinic_id"),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"], ["conversations.id"], name="fk_conversation_labels_conversation_id"
+        ),
+        sa.PrimaryKeyConstraint("conversation_id", "label", name="pk_conversation_labels"),
+    )
+    op.create_index(
+        "ix_conversation_labels_label", "conversation_labels", ["clinic_id", "label", "conversation_id"]
+    )
     op.create_index("ix_conversations_snoozed", "conversations", ["snoozed_until"])
+    for filtered in ("status", "assignee"):
+        column = "assignee_id" if filtered == "assignee" else filtered
+        op.create_index(
+            f"ix_conversations_{filtered}", "conversations", ["clinic_id", "deleted", column, "last_seq"]
+        )
     op.add_column("outbox", sa.Column("ended_wait", sa.Text(), nullable=True))
     op.add_column("command_keys", sa.Column("conversation_id", sa.Text(), nullable=True))
     _find_conversations()

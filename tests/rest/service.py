@@ -81,9 +81,7 @@ def make_template(path: Path, passwords: Passwords) -> None:
             accounts.add_membership(connection, member_id, clinic_id, role)
 
     database.write_now(fill)
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close()
+    database.close()  # the last connection brings everything into the one file that is copied
 
 
 class Service:

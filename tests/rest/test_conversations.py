@@ -39,7 +39,7 @@ async def test_list_is_newest_first_and_pages_to_the_end(service):
         answer = await ana.get(LIST, params=params)
         assert answer.status_code == 200
         page = answer.json()
-        assert page.keys() == {"items", "before", "seq"}
+        assert page.keys() == {"items", "reads", "before", "seq"}
         assert page["seq"] == 5
         seen += [item["id"] for item in page["items"]]
         before = page["before"]

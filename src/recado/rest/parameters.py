@@ -4,7 +4,7 @@ import re
 from typing import Annotated
 from uuid import UUID
 
-from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from recado.app.inbox import Key
 from recado.app.queries import MAX_PAGE, MAX_THREADS
@@ -13,9 +13,13 @@ from recado.errors import FieldError, InvalidError
 
 DEFAULT_PAGE = 50
 
+IDEMPOTENCY_KEY = "`clientKey` for a body that has none, bare or in the double quotes of the IETF's draft."
+NAMED = {"conversationId": "The conversation.", "messageId": "The message."}
+"""What the address of a command may name, in the document's words."""
+
 # What cannot be an id is refused like an id that nobody has: problems.py.
 ClinicPath = Annotated[int, PathParameter(name="clinicId", description="The clinic.")]
-ConversationPath = Annotated[UUID, PathParameter(name="conversationId", description="The conversation.")]
+ConversationPath = Annotated[UUID, PathParameter(name="conversationId", description=NAMED["conversationId"])]
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_PAGE, description="How many items at most.")]
 Before = Annotated[
@@ -41,13 +45,6 @@ Wait = Annotated[
     QueryParameter(
         name="wait",
         description="Seconds to wait for a change when there is none yet; less than 0 is 0, more than 25 is 25.",
-    ),
-]
-IdempotencyKey = Annotated[
-    str | None,
-    HeaderParameter(
-        name="Idempotency-Key",
-        description="`clientKey` for a body that has none, bare or in the double quotes of the IETF's draft.",
     ),
 ]
 

@@ -33,7 +33,7 @@ def test_every_failure_code_has_its_row():
 def test_every_kind_of_item_is_told():
     table = PAGE.split("\n| item | becomes", 1)[1].split("\n\n", 1)[0]
     told = {code for row in table.splitlines()[2:] for code in re.findall(r"`(\w+)`", row.split("|")[3])}
-    kinds = {"text", *get_args(whatsapp.MediaKind), *get_args(whatsapp.IgnoredItem)}
+    kinds = {"text", "status", *get_args(whatsapp.MediaKind), *get_args(whatsapp.IgnoredItem)}
     assert told == kinds
 
 

@@ -80,7 +80,13 @@ class PostgresServer:
 
     def kill(self) -> None:
         """As a crash does: every process of the server at once."""
+        with self.connect() as connection:
+            others = connection.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            pids = [pid for (pid,) in others.fetchall()]
         self._end(signal.SIGKILL)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def remove(self) -> None:
         """Stop it and delete all it had."""
@@ -146,12 +152,8 @@ class PostgresServer:
             time.sleep(0.02)
 
     def _end(self, sign: signal.Signals) -> None:
-        process = self._process
-        if sign == signal.SIGKILL:
-            os.killpg(process.pid, sign)  # its children, too, are in the session it began
-        else:
-            process.send_signal(sign)
-        process.wait(START_LIMIT_S)
+        self._process.send_signal(sign)
+        self._process.wait(START_LIMIT_S)
         self._process = None
 
 

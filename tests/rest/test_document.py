@@ -6,6 +6,7 @@ import pytest
 from litestar import post
 from msgspec.structs import fields
 
+from recado.app import inbox
 from recado.app.inbox import (
     DeleteOrder,
     EditOrder,
@@ -145,6 +146,13 @@ async def test_an_order_is_its_body_its_address_and_perhaps_a_header(document):
         assert "clientKey" not in schema["required"]
         assert operation["requestBody"]["required"] == (not optional) == bool(schema["required"])
         assert "client_key_reused" in operation["responses"]["409"]["description"]
+
+
+async def test_no_order_of_the_inbox_is_without_its_route(document):
+    orders = {
+        name for name, kind in vars(inbox).items() if name.endswith("Order") and not kind.__subclasses__()
+    }
+    assert orders == {body_of(each) for _, each in operations(document).values()} - {None, "LoginRequest"}
 
 
 async def test_the_orders_limits_are_in_the_document(document):

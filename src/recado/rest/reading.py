@@ -1,7 +1,7 @@
 """JSON request bodies → typed payloads, strictly. docs/rest.md, "Bodies".
 
 Litestar would take a body of any media type and bend `"5"` into 5, so that the document and the server would
-disagree. A handler still just declares `data: Kind`.
+disagree. A handler still just declares `data: Kind`; if that is an order of the inbox, it comes complete.
 """
 
 from typing import Any
@@ -19,8 +19,6 @@ from recado.rest import parameters
 from recado.rest.problems import UnsupportedMediaTypeError
 
 MAX_BODY_BYTES = 1_048_576
-
-
 NOBODYS = str(UUID(int=0))
 
 

@@ -1,4 +1,4 @@
-"""The command line: `recado serve`, `migrate`, `demo`, `clinic add`, `member add`, `simulate`, `standin`.
+"""The command line: serve, migrate, backup, restore, demo, clinic and member, simulate, standin.
 
 Every failure is one line on standard error and exit code 1. docs/operations.md.
 """
@@ -30,6 +30,7 @@ from recado.channels.standin import create_standin
 from recado.config import Config
 from recado.domain.values import ClinicId, Role
 from recado.errors import RecadoError
+from recado.store.backup import backup, restore
 from recado.store.database import Database
 from recado.store.migrate import is_missing, upgrade
 
@@ -70,6 +71,26 @@ def migrate(*, check: bool) -> None:
     """Bring the database to this version's schema."""
     with _database(_load(), check=check):
         click.echo("The database has this version's schema.")
+
+
+@main.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup_command(file: Path) -> None:
+    """Write a copy of the database to FILE; a running server goes on."""
+    with _database(_load()) as database:
+        backup(database, file)
+
+
+@main.command("restore")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.confirmation_option(prompt="Everything in the database is replaced. Go on?")
+def restore_command(file: Path) -> None:
+    """Put the copy in FILE in place of the database, which nobody may be serving."""
+    database = Database(_load().database_url)
+    try:
+        restore(database, file, secrets.token_hex(8))
+    finally:
+        database.close()
 
 
 @main.command()

@@ -43,6 +43,7 @@ class Config(Struct, frozen=True, kw_only=True):
     standin_url: str | None = None
     metrics_token: str | None = None
     outbox_give_up_s: Seconds = 86_400.0
+    log_retention: Annotated[float, Meta(gt=0, le=36_500)] = 90.0
     drain_s: Seconds = 5.0
 
     @property

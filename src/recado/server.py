@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 
 import uuid_utils
 import uvloop
@@ -27,13 +28,14 @@ from recado.app.outbox import Outbox
 from recado.app.passwords import Passwords
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions, SessionSettings
+from recado.app.snoozed import Alarm
 from recado.channels.inbound import channel_routes
 from recado.channels.sender import Sender, SenderSettings, http_client
 from recado.config import Config
-from recado.domain.instants import from_epoch_ms
+from recado.domain.instants import from_epoch_ms, shift
 from recado.domain.packets import Told
 from recado.domain.values import Instant
-from recado.errors import ConfigError
+from recado.errors import ConfigError, RecadoError
 from recado.feed.feed import Feed
 from recado.realtime.engine import Engine
 from recado.realtime.gateway import Gateway
@@ -44,6 +46,7 @@ from recado.rest.application import create_application
 from recado.store.batch import Committed, Sources
 from recado.store.database import Database
 from recado.store.migrate import upgrade
+from recado.store.retention import trim
 from recado.store.writer import Writer
 
 SWITCH_INTERVAL_S = 0.0005
@@ -51,6 +54,7 @@ SWITCH_INTERVAL_S = 0.0005
 
 SOCKET_PATH = "/socket.io/"
 SWEEP_S = 1.0
+TRIM_EVERY_S = 3600.0
 
 log = observe.get_logger("server")
 
@@ -90,6 +94,7 @@ class Server:
             now=now,
             random=random.SystemRandom(),
         )
+        self.alarm = Alarm(self.database, self.writer, now)
         self.engine = Engine(Settings(), log=observe.get_logger("realtime"))
         self.gateway = Gateway(
             rooms=self.engine.rooms(),
@@ -145,7 +150,8 @@ class Server:
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self.writer.run())
             sender = tasks.create_task(self.sender.run())
-            helpers = [tasks.create_task(self.feed.run()), tasks.create_task(self._sweep())]
+            parts = (self.feed.run(), self.alarm.run(), self._sweep(), self._trim())
+            helpers = [tasks.create_task(part) for part in parts]
             self.engine.start()
             gc.freeze()
             log.info("serving", version=__version__, url=self.config.base_url)
@@ -168,6 +174,17 @@ class Server:
         self.draining = True
         self.feed.release_waiting()
         await self.engine.drain(self.config.drain_s)
+
+    async def _trim(self) -> None:
+        """Keep the log as long as it is wanted."""
+        while True:
+            before = shift(now(), -self.config.log_retention * 86_400)
+            try:
+                trimmed = await self.database.write(partial(trim, before=before))
+                log.debug("log_trimmed", records=trimmed)
+            except RecadoError as error:
+                log.warning("log_trim_failed", code=error.code)
+            await asyncio.sleep(TRIM_EVERY_S)
 
     async def _sweep(self) -> None:
         while True:

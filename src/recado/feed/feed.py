@@ -140,7 +140,8 @@ class Feed:
                     log.warning("feed_pull_failed", clinic_id=clinic_id, code=error.code)
                     return
                 for each in told:
-                    if clinic.seq is not None and each.record.seq == clinic.seq + 1:
+                    # Where the log was trimmed it begins later: screens see the jump, and ask for what they lack.
+                    if clinic.seq is not None and each.record.seq > clinic.seq:
                         self._apply(clinic, each)
                 if len(told) < PULL_ROWS:
                     return

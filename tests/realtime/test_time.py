@@ -87,6 +87,17 @@ async def test_a_peer_that_ignores_our_close_is_cut_off(serve):
         assert await peer.close_code() == 1000
 
 
+async def test_a_goodbye_is_heard_even_if_reading_had_paused(serve):
+    echo = await serve(max_in_flight=1, close_timeout_s=60)
+    async with connected(echo.port) as peer:
+        for number in range(3):
+            peer.emit("wait", number)
+        await echo.root.until(lambda: echo.root.started)
+        echo.root.sessions[0].close()
+        assert await peer.close_code() == 1000
+        await echo.until_empty()
+
+
 async def test_a_peer_that_does_not_even_read_is_cut_off(serve):
     echo = await serve(close_timeout_s=0.2, ping_timeout_s=0.2)
     async with connected(echo.port, receive_buffer=4_096) as peer:

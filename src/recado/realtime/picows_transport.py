@@ -22,10 +22,11 @@ from picows import (
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
+from recado.app.addresses import Network
 from recado.errors import SocketClose
 from recado.protocol.violation import ViolationError
 from recado.protocol.websocket import MessageAssembler, text_of
-from recado.realtime.head import Head, Network, Refusal, parse_head
+from recado.realtime.head import Head, Refusal, parse_head
 from recado.realtime.hub import Log
 from recado.realtime.transport import Endpoint, Receiver
 

@@ -5,12 +5,11 @@ before `super()`: pyproject pins uvicorn below 0.55. Must not know what is drain
 """
 
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvicorn
 
-from recado.realtime.head import Network
 from recado.realtime.http_protocol import HttpProtocol
 
 SHUTDOWN_TIMEOUT_S = 10
@@ -39,11 +38,11 @@ def make_server(
     port: int,
     websocket_protocol: type,
     drain: Callable[[], Awaitable[None]],
-    trusted_proxies: Collection[Network] = (),
 ) -> DrainingServer:
     """`app` is the ASGI application for everything that is no WebSocket; its lifespan is run.
 
-    uvicorn's own log configuration and access log are off: ours have ids only.
+    uvicorn's own log configuration and access log are off, for ours have ids only; so is its reading of
+    `X-Forwarded-For`, for `app.addresses` must see the real peer.
     """
     config = uvicorn.Config(
         app,
@@ -56,8 +55,7 @@ def make_server(
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=[str(network) for network in trusted_proxies],
+        proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
     return DrainingServer(config, drain)

@@ -1,7 +1,8 @@
 """Make what the other commands stand on, each part only if what it is made from has changed.
 
-    prepare.py app          .venv, Python packages, this project, Node, the web app
-    prepare.py app tools    and what lint, types and tests need, a browser among it
+    prepare.py app                  .venv, Python packages, this project, Node, the web app
+    prepare.py app tools            and what lint and types need
+    prepare.py app tools browser    and what end-to-end tests need
 
 A part's stamp in .stamps/ is a hash of its inputs' contents: a checkout changes every file's time, and must
 not cost a build. Standard library only, since nothing else is there yet; knows nothing of git.
@@ -35,7 +36,9 @@ def main(goals: list[str]) -> None:
         if "app" in goals:
             prepare_app()
         if "tools" in goals:
-            prepare_tools()
+            install("dev")
+        if "browser" in goals and not browser():
+            install_browser()
 
 
 def prepare_app() -> None:
@@ -67,12 +70,6 @@ def prepare_app() -> None:
     )
 
 
-def prepare_tools() -> None:
-    install("dev")
-    if not browser() and os.geteuid() == 0 and shutil.which("apt-get"):
-        install_browser()
-
-
 def make_venv() -> None:
     """Make .venv, anew if its Python or its place changed: its scripts name both."""
     python = getattr(sys, "_base_executable", sys.executable)  # the one outside, if the old .venv's runs this
@@ -99,11 +96,13 @@ def install(name: str) -> None:
 
 
 def install_browser() -> None:
+    """From the distribution, if it has one and we may; if not, the end-to-end stage says what is missing."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
     with progress("Chromium, from the distribution's packages"):
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         run(["apt-get", "update", "-q"], env=env)
-        # Ubuntu has only a snap; then the end-to-end stage says what is missing.
-        with contextlib.suppress(SystemExit):
+        with contextlib.suppress(SystemExit):  # Ubuntu has only a snap
             run(["apt-get", "install", "-qy", "--no-install-recommends", "chromium"], env=env)
 
 

@@ -32,6 +32,17 @@ async def test_a_silent_client_is_closed_with_ping_timeout(serve):
     assert [reason for _, reason in echo.root.gone] == ["ping timeout"]
 
 
+async def test_a_stalled_loop_does_not_take_its_own_delay_for_its_clients_silence(serve):
+    echo = await serve(**QUICK)
+    async with connected(echo.port) as peer:
+        assert await peer.text() == "2"
+        peer.send_text("3")
+        time.sleep(0.8)  # noqa: ASYNC251 - the stall: longer than interval and timeout together
+        assert await peer.text() == "2"
+        peer.emit("message", 1)
+        assert await peer.event() == ["message-back", 1]
+
+
 async def test_traffic_alone_keeps_the_session(serve):
     echo = await serve(**QUICK)
     async with connected(echo.port) as peer:

@@ -10,7 +10,7 @@ from recado.protocol.connection import ACTIONS
 from recado.realtime.hub import Settings
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "realtime.md").read_text()
+PAGE = (ROOT / "docs/realtime.md").read_text()
 
 
 def test_every_setting_stands_there_with_its_default():

@@ -2,7 +2,7 @@
 
 The protocol class subclasses picows' `WSProtocol`, whose constructor is not public: pyproject pins 2.3.x. uvicorn
 makes it with `(config, server_state, app_state)`, calls `connection_made`, then `data_received` with the rebuilt head.
-Must not know what messages mean. Ruled by design.md sections 8 and 12 and docs/realtime.md.
+Must not know what messages mean. Ruled by docs/realtime.md.
 """
 
 import base64

@@ -1,11 +1,12 @@
 """uvicorn as Recado runs it: one port, our two protocol classes, and a shutdown that lets clients go first.
 
 uvicorn waits for open connections before its lifespan ends, so the drain stands in an overridden `Server.shutdown`,
-before `super()`: pyproject pins uvicorn below 0.55. Must not know what is drained. Ruled by design.md section 8.
+before `super()`: pyproject pins uvicorn below 0.55. Must not know what is drained. Ruled by docs/realtime.md.
 """
 
+import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import uvicorn
@@ -21,6 +22,11 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
         self._drain = drain
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ours are handled by the loop. uvicorn's way raises them again after the drain, as if nothing had ended."""
+        yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:

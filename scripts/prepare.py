@@ -1,7 +1,8 @@
 """Make what the other commands stand on, each part only if what it is made from has changed.
 
-    prepare.py app          .venv, Python packages, this project, Node, the web app
-    prepare.py app tools    and what lint, types and tests need, PostgreSQL and a browser among it
+    prepare.py app                  .venv, Python packages, this project, Node, the web app
+    prepare.py app tools            and what lint and types need
+    prepare.py app tools postgres browser   and what tests need: servers and a browser
 
 A part's stamp in .stamps/ is a hash of its inputs' contents: a checkout changes every file's time, and must
 not cost a build. Standard library only, since nothing else is there yet; knows nothing of git.
@@ -48,7 +49,11 @@ def main(goals: list[str]) -> None:
         if "app" in goals:
             prepare_app()
         if "tools" in goals:
-            prepare_tools()
+            install("dev")
+        if "postgres" in goals:
+            need_postgres()
+        if "browser" in goals and not browser():
+            install_browser()
 
 
 def prepare_app() -> None:
@@ -80,15 +85,6 @@ def prepare_app() -> None:
     )
 
 
-def prepare_tools() -> None:
-    install("dev")
-    may_install = os.geteuid() == 0 and shutil.which("apt-get")
-    if not postgres_programs() and may_install:
-        install_postgres()
-    if not browser() and may_install:
-        install_browser()
-
-
 def make_venv() -> None:
     """Make .venv, anew if its Python or its place changed: its scripts name both."""
     python = getattr(sys, "_base_executable", sys.executable)  # the one outside, if the old .venv's runs this
@@ -114,15 +110,22 @@ def install(name: str) -> None:
     )
 
 
-def install_postgres() -> None:
-    with progress("PostgreSQL, from the distribution's packages"):
-        install_package("postgresql")
+def need_postgres() -> None:
+    """From the distribution, if we may; if not, the stage that needs it says what is missing."""
+    if not postgres_programs() and may_install():
+        with progress("PostgreSQL, from the distribution's packages"):
+            install_package("postgresql")
 
 
 def install_browser() -> None:
-    with progress("Chromium, from the distribution's packages"):
-        # Ubuntu has only a snap.
-        install_package("chromium")
+    """From the distribution, if it has one and we may; if not, the end-to-end stage says what is missing."""
+    if may_install():
+        with progress("Chromium, from the distribution's packages"):
+            install_package("chromium")  # Ubuntu has only a snap
+
+
+def may_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def install_package(name: str) -> None:

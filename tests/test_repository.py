@@ -146,7 +146,7 @@ def test_every_noqa_names_its_rule_and_its_reason():
 def test_every_word_of_make_is_documented():
     makefile = (ROOT / "Makefile").read_text()
     words = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
-    inner = {"python", "app", "tools"}  # what the words stand on
+    inner = {"python", "app", "tools", "browser"}  # what the words stand on
     documented = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
     assert documented == words - inner
 

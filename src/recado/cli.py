@@ -9,6 +9,7 @@ import random
 import secrets
 import shlex
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -268,6 +269,11 @@ def _tell(report: Report) -> None:
     )
 
 
+def _command() -> str:
+    """What somebody who started us types to start us again; a venv's folder is on few people's PATH."""
+    return os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else sys.argv[0]
+
+
 def _welcome(made: Demo, curl: str | None = None) -> str:
     lines = ["", f"  Recado {__version__}  {made.url}", ""]
     lines += [
@@ -280,6 +286,6 @@ def _welcome(made: Demo, curl: str | None = None) -> str:
             "",
             curl,
             "",
-            "  Many patients: recado simulate --patients 8 --rate 2 --seconds 60",
+            f"  Many patients: {_command()} simulate --patients 8 --rate 2 --seconds 60",
         ]
     return "\n".join([*lines, ""])

@@ -1,6 +1,7 @@
 """The composition root: builds every part, starts, drains, stops. The only file that knows them all.
 
-Order of the end (design section 8): refuse new work, let clients go, answer what waits, then senders, writer, database.
+Order of the end: refuse new work, let clients go, answer what waits, then senders, writer, database
+(docs/operations.md, "Stopping").
 """
 
 import asyncio

@@ -44,7 +44,7 @@ class Stack:
     ) -> None:
         self.database = Database(f"sqlite:///{folder / 'recado.db'}")
         upgrade(self.database)
-        random_62_bits = lambda: secrets.randbits(62)  # noqa: E731
+        random_62_bits = lambda: secrets.randbits(62)  # noqa: E731 - a name for one line below
         self.writer = Writer(self.database, Sources(clock, new_id, random_62_bits), self._committed)
         self.access = Access(self.database)
         self.inbox = Inbox(self.writer, self.access)

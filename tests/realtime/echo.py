@@ -180,8 +180,12 @@ class EchoServer:
         engine.serve("/custom", self.custom)
 
     async def until_empty(self):
-        """No wire is open any more."""
-        await self.engine._emptied(PATIENCE_S)
+        """No wire is open any more, of its own accord."""
+        hub = self.engine._hub
+        hub.emptied.clear()
+        if hub.links:
+            async with asyncio.timeout(PATIENCE_S):
+                await hub.emptied.wait()
 
     def stop(self):
         self._server.should_exit = True
@@ -216,7 +220,6 @@ async def serving(*, accept=None, trusted_proxies=(), drain_s=1.0, port=0, **set
         websocket_protocol=make_websocket_protocol(
             {"/socket.io/": engine}, log=log, trusted_proxies=trusted_proxies
         ),
-        trusted_proxies=trusted_proxies,
         drain=lambda: engine.drain(drain_s),
     )
     engine.start()

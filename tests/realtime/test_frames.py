@@ -141,3 +141,24 @@ async def test_a_peer_that_pings_but_does_not_read_does_not_fill_our_memory(echo
         peer.send(pings * 20 + frame(TEXT, '42["wait",1]'))
         await echo.root.until(lambda: echo.root.started == [1])
         assert link._transport.buffered_bytes() < 300_000
+
+
+async def test_a_bug_of_ours_closes_with_1011_and_its_text_is_told_to_nobody(echo):
+    async with connected(echo.port) as peer, connected(echo.port) as other:
+        unlucky = echo.root.sessions[0].link
+
+        class Broken:
+            def receive_text(self, _text, _now):
+                raise RuntimeError("segredo")
+
+            def close(self, _reason):
+                return []
+
+        unlucky._connection = Broken()
+        peer.emit("message", 1)
+        assert await peer.close_code() == 1011
+        other.emit("message", 1)
+        assert await other.event() == ["message-back", 1]
+    await echo.until_empty()
+    assert echo.log.exceptions == ["socket_callback_failed"]
+    assert "segredo" not in str(echo.log.lines)

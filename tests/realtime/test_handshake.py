@@ -146,6 +146,16 @@ async def test_a_large_body_behind_a_split_head_is_no_large_head(echo):
         assert (await peer.answer()).status == 200
 
 
+async def test_a_head_that_begins_behind_a_large_body_is_no_large_head(echo):
+    async with dialled(echo.port) as peer:
+        peer.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n" + b"x" * 100)
+        await peer.writer.drain()
+        peer.send(b"x" * 49_900 + b"GET / HTTP/1.1\r\nHo")
+        assert (await peer.answer()).status == 200
+        peer.send(b"st: x\r\n\r\n")
+        assert (await peer.answer()).status == 200
+
+
 async def test_garbage_instead_of_http_is_answered_400(echo):
     assert (await refused(echo.port, b"\x16\x03\x01 not http\r\n\r\n")).status == 400
 

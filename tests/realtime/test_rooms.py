@@ -8,6 +8,7 @@ import msgspec
 
 from realtime.peer import connected
 from recado.realtime.head import Head
+from recado.realtime.http_protocol import HttpProtocol
 from recado.realtime.link import Link
 from recado.realtime.picows_transport import PicowsTransport, WebSocketProtocol
 from recado.realtime.session import Session
@@ -127,7 +128,7 @@ async def test_a_closed_session_leaves_no_trace(echo):
             await peer.ack(1)
 
     def alive():
-        kinds = (Link, Session, PicowsTransport, WebSocketProtocol, Head, asyncio.Task)
+        kinds = (HttpProtocol, WebSocketProtocol, PicowsTransport, Link, Session, Head, asyncio.Task)
         return sum(isinstance(each, kinds) for each in gc.get_objects())
 
     await visit()

@@ -32,6 +32,17 @@ async def test_a_silent_client_is_closed_with_ping_timeout(serve):
     assert [reason for _, reason in echo.root.gone] == ["ping timeout"]
 
 
+async def test_a_stalled_loop_does_not_take_its_own_delay_for_its_clients_silence(serve):
+    echo = await serve(**QUICK)
+    async with connected(echo.port) as peer:
+        assert await peer.text() == "2"
+        peer.send_text("3")
+        time.sleep(0.8)  # noqa: ASYNC251 - the stall: longer than interval and timeout together
+        assert await peer.text() == "2"
+        peer.emit("message", 1)
+        assert await peer.event() == ["message-back", 1]
+
+
 async def test_traffic_alone_keeps_the_session(serve):
     echo = await serve(**QUICK)
     async with connected(echo.port) as peer:
@@ -85,6 +96,17 @@ async def test_a_peer_that_ignores_our_close_is_cut_off(serve):
         echo.root.sessions[0].close()
         await echo.until_empty()
         assert await peer.close_code() == 1000
+
+
+async def test_a_goodbye_is_heard_even_if_reading_had_paused(serve):
+    echo = await serve(max_in_flight=1, close_timeout_s=60)
+    async with connected(echo.port) as peer:
+        for number in range(3):
+            peer.emit("wait", number)
+        await echo.root.until(lambda: echo.root.started)
+        echo.root.sessions[0].close()
+        assert await peer.close_code() == 1000
+        await echo.until_empty()
 
 
 async def test_a_peer_that_does_not_even_read_is_cut_off(serve):

@@ -150,7 +150,7 @@ def test_a_missing_package_is_installed_once(no_postgres, monkeypatch):
     monkeypatch.setattr(prepare, "install", lambda name: None)
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setenv("CHROMIUM", "/usr/bin/env")
-    prepare.prepare_tools()
-    prepare.prepare_tools()
+    prepare.need_postgres()
+    prepare.need_postgres()
     lines = asked.read_text().splitlines()
     assert [line.split()[-1] for line in lines] == ["-q", "postgresql"]

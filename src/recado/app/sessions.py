@@ -1,4 +1,4 @@
-"""Who is asking: login, verification and logout. Design section 7.
+"""Who is asking: login, verification and logout. docs/rest.md, "Who asks".
 
 A token is 256 random bits and opens its session; the database keeps only its HMAC. A verified session is remembered
 in memory for seconds. When a session ends, the listeners hear it at once and close its sockets.

@@ -1,7 +1,7 @@
 """The orders that change an inbox. Pure. Each names its clinic; who may give it is decided before (access.py).
 
 `decide.py` answers a command with events or refuses it. A command is remembered under its key: given again, it
-answers with the first result and changes nothing (design: `clientKey`, and a provider's own message id).
+answers with the first result and changes nothing (docs/events.md, "Sending").
 """
 
 from typing import Literal, NamedTuple

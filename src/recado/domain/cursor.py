@@ -1,4 +1,4 @@
-"""Where a client stands in a clinic's log, as text: `<epoch>:<seq>`. Pure. Design section 6."""
+"""Where a client stands in a clinic's log, as text: `<epoch>:<seq>`. Pure. docs/events.md, "The cursor"."""
 
 import re
 from typing import NamedTuple

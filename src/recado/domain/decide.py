@@ -1,6 +1,6 @@
 """command + what is known → events, or a refusal. Pure; the rules of the inbox live here and in evolve.py.
 
-A refused command changes nothing and takes no number (design section 3.3).
+A refused command changes nothing and takes no number (docs/store.md).
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """JSON as it travels in packets: compact, UTF-8, and forgiving about the one fault that browsers really send.
 
-Must not know packets. Ruled by design.md section 12 and docs/realtime.md ("JSON").
+Must not know packets. Ruled by docs/realtime.md ("JSON").
 """
 
 import json

@@ -4,7 +4,7 @@
                                                   └ session (one per joined namespace: what the application holds)
     rooms → sessions' links → flusher: everything one loop tick produced leaves in one write per client
 
-Must not know the store or REST. Ruled by design.md sections 6 and 8 and docs/realtime.md.
+Must not know the store or REST. Ruled by docs/realtime.md.
 """
 
 __all__: list[str] = []

@@ -1,6 +1,6 @@
 """The real-time engine: one object that owns every link, the wheel that turns them and the way they all go home.
 
-Made and served by the composition root; must not know the application. Ruled by design.md section 8 and
+Made and served by the composition root; must not know the application. Ruled by
 docs/realtime.md.
 
     engine = Engine(Settings(), log=get_logger("realtime"))

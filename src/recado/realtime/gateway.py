@@ -1,6 +1,6 @@
 """The application behind the sockets: who may connect, what a client's events do, who hears of a log record.
 
-Ruled by docs/events.md and design section 6. Must not know transports. The tenant is taken from the session, and
+Ruled by docs/events.md. Must not know transports. The tenant is taken from the session, and
 `app` checks it at every join, command and query.
 """
 

@@ -4,11 +4,10 @@ It is kept for the connection's life, so it is one bytes object, searched on dem
 """
 
 from collections.abc import Collection, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
-Network = IPv4Network | IPv6Network
+from recado.app.addresses import Network, client_address
 
 
 class Refusal(NamedTuple):
@@ -36,7 +35,7 @@ class Head:
         self.path, _, self.query = target.partition("?")
         lines = "".join(f"\r\n{name.lower()}: {value}" for name, value in fields)
         self._fields = f"{lines}\r\n".encode("latin-1", "replace")
-        self.client = client_address(peer, self.header("x-forwarded-for") or "", trusted_proxies)
+        self.client = client_address(peer, self.header("x-forwarded-for"), trusted_proxies)
 
     def header(self, name: str) -> str | None:
         """Several headers of one name are joined with a comma, as RFC 9110 section 5.3 has it."""
@@ -77,31 +76,3 @@ def parse_head(raw: bytes, *, peer: str, trusted_proxies: Collection[Network] = 
             raise ValueError("malformed header")
         fields.append((name, value.strip()))
     return Head(method, target, fields, peer=peer, trusted_proxies=trusted_proxies)
-
-
-def client_address(peer: str, forwarded_for: str, trusted_proxies: Collection[Network]) -> str:
-    """The nearest address that is not a trusted proxy, walking `X-Forwarded-For` from the right.
-
-    Everything left of the first untrusted hop is the client's own claim, and an unreadable hop ends the walk.
-    """
-    client = _address(peer)
-    if client is None:
-        return peer
-    for hop in reversed(forwarded_for.split(",")):
-        if not any(client in network for network in trusted_proxies):
-            break
-        address = _address(hop.strip())
-        if address is None:
-            break
-        client = address
-    return str(client)
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """IPv4 addresses that arrive on an IPv6 socket count as IPv4."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address

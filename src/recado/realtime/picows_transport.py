@@ -2,7 +2,7 @@
 
 The protocol class subclasses picows' `WSProtocol`, whose constructor is not public: pyproject pins 2.3.x. uvicorn
 makes it with `(config, server_state, app_state)`, calls `connection_made`, then `data_received` with the rebuilt head.
-Must not know what messages mean. Ruled by design.md sections 8 and 12 and docs/realtime.md.
+Must not know what messages mean. Ruled by docs/realtime.md.
 """
 
 import base64
@@ -22,10 +22,11 @@ from picows import (
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
+from recado.app.addresses import Network
 from recado.errors import SocketClose
 from recado.protocol.violation import ViolationError
 from recado.protocol.websocket import MessageAssembler, text_of
-from recado.realtime.head import Head, Network, Refusal, parse_head
+from recado.realtime.head import Head, Refusal, parse_head
 from recado.realtime.hub import Log
 from recado.realtime.transport import Endpoint, Receiver
 

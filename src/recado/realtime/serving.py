@@ -1,16 +1,16 @@
 """uvicorn as Recado runs it: one port, our two protocol classes, and a shutdown that lets clients go first.
 
 uvicorn waits for open connections before its lifespan ends, so the drain stands in an overridden `Server.shutdown`,
-before `super()`: pyproject pins uvicorn below 0.55. Must not know what is drained. Ruled by design.md section 8.
+before `super()`: pyproject pins uvicorn below 0.55. Must not know what is drained. Ruled by docs/realtime.md.
 """
 
+import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import uvicorn
 
-from recado.realtime.head import Network
 from recado.realtime.http_protocol import HttpProtocol
 
 SHUTDOWN_TIMEOUT_S = 10
@@ -22,6 +22,11 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
         self._drain = drain
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ours are handled by the loop. uvicorn's way raises them again after the drain, as if nothing had ended."""
+        yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
@@ -39,11 +44,11 @@ def make_server(
     port: int,
     websocket_protocol: type,
     drain: Callable[[], Awaitable[None]],
-    trusted_proxies: Collection[Network] = (),
 ) -> DrainingServer:
     """`app` is the ASGI application for everything that is no WebSocket; its lifespan is run.
 
-    uvicorn's own log configuration and access log are off: ours have ids only.
+    uvicorn's own log configuration and access log are off, for ours have ids only; so is its reading of
+    `X-Forwarded-For`, for `app.addresses` must see the real peer.
     """
     config = uvicorn.Config(
         app,
@@ -56,8 +61,7 @@ def make_server(
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=[str(network) for network in trusted_proxies],
+        proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
     return DrainingServer(config, drain)

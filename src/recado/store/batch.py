@@ -1,4 +1,4 @@
-"""One transaction of the writer: load, decide and evolve each command in turn, save in bulk. Design section 3.3.
+"""One transaction of the writer: load, decide and evolve each command in turn, save in bulk. docs/store.md.
 
 A refused command fails alone, takes no number and is not remembered.
 """

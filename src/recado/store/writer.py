@@ -1,4 +1,4 @@
-"""The group-committing writer: what waits is carried out in one transaction. Design section 3.3.
+"""The group-committing writer: what waits is carried out in one transaction. docs/store.md.
 
 Order: commit, then `on_commit` (feed, rooms, outbox), then the callers are answered. So an answer means committed,
 and everybody has been told.

@@ -3,6 +3,7 @@
     prepare.py app                  .venv, Python packages, this project, Node, the web app
     prepare.py app tools            and what lint and types need
     prepare.py app tools postgres browser   and what tests need: servers and a browser
+    prepare.py app bench            and the servers that we are compared with
 
 A part's stamp in .stamps/ is a hash of its inputs' contents: a checkout changes every file's time, and must
 not cost a build. Standard library only, since nothing else is there yet; knows nothing of git.
@@ -50,6 +51,8 @@ def main(goals: list[str]) -> None:
             prepare_app()
         if "tools" in goals:
             install("dev")
+        if "bench" in goals:
+            install("bench")
         if "postgres" in goals:
             need_postgres()
         if "browser" in goals and not browser():

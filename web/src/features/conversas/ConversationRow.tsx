@@ -72,7 +72,7 @@ const MOST_SHOWN = 99;
 function UnreadCount({ id, count }: { id: string; count: number }) {
   const { t } = useI18n();
   return (
-    <span className="grid h-5 min-w-5 shrink-0 place-items-center rounded-full bg-accent px-1.5 font-semibold text-mini text-on-accent tabular-nums">
+    <span className="-my-px grid h-5 min-w-5 shrink-0 place-items-center rounded-full bg-accent px-1.5 font-semibold text-mini text-on-accent tabular-nums">
       <span aria-hidden="true">{count > MOST_SHOWN ? `${MOST_SHOWN}+` : count}</span>
       <span id={id} className="sr-only">
         {t.list.unread(count)}

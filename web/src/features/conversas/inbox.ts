@@ -26,7 +26,7 @@ import { LongPoll } from './longPoll';
 import { Outbox, type Pending } from './outbox';
 import { ReadMarks } from './readMarks';
 import * as rest from './rest';
-import { markDue, type Seen, unmarked } from './unread';
+import { endOf, type Seen, unmarked } from './unread';
 
 /** What the inbox needs of a connection. */
 export interface InboxConnection {
@@ -111,7 +111,7 @@ export class Inbox {
       delivered: (message) => this.ingest({ kind: 'message', message }),
     });
     this.#readMarks = new ReadMarks({
-      due: (id) => markDue(this.state, id),
+      endOf: (id) => endOf(this.state, id),
       deliver: (order) => this.#deliverRead(order),
       seenChanged: (seen) => this.#set({ seen }),
     });

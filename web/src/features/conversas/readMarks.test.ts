@@ -3,11 +3,11 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { ApiError } from '@/shared/api/errors';
 import type { ReadOrder } from '@/shared/api/types';
 import { ReadMarks } from './readMarks';
-import type { Due, Seen } from './unread';
+import type { End, Seen } from './unread';
 
 const UNANSWERED = new ApiError('disconnected', { retryable: true });
 
-let due: Due | undefined;
+let end: End | undefined;
 let seen: Seen;
 let orders: (ReadOrder & { done: () => void; fail: (error: Error) => void })[];
 let marks: ReadMarks;
@@ -15,11 +15,11 @@ let marks: ReadMarks;
 beforeEach(() => {
   vi.useFakeTimers();
   show('visible');
-  due = undefined;
+  end = undefined;
   seen = new Map();
   orders = [];
   marks = new ReadMarks({
-    due: () => due,
+    endOf: () => end,
     deliver: (order) => new Promise((done, fail) => orders.push({ ...order, done, fail })),
     seenChanged: (now) => (seen = now),
   });
@@ -38,7 +38,7 @@ function show(state: DocumentVisibilityState) {
   document.dispatchEvent(new Event('visibilitychange'));
 }
 const comes = (newest: number) => {
-  due = { upTo: newest, ordinal: newest };
+  end = { upTo: newest, ordinal: newest, marked: false };
   marks.tend();
 };
 
@@ -84,6 +84,15 @@ it('asks once per newest message: a mark that goes back by somebody’s will sta
   stop();
   marks.look('a');
   expect(upTo()).toEqual([5, 5]);
+});
+
+it('so does one that was up to date when the thread was opened', () => {
+  end = { upTo: 5, ordinal: 5, marked: true };
+  marks.look('a');
+  comes(5);
+  expect(orders).toEqual([]);
+  comes(6);
+  expect(upTo()).toEqual([6]);
 });
 
 it('unanswered, it goes again with the same clientKey, at once when the connection is back', async () => {

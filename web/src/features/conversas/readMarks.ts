@@ -7,11 +7,11 @@ import type { ReadOrder } from '@/shared/api/types';
 import { randomId } from '@/shared/lib/id';
 import { Listeners } from '@/shared/lib/listeners';
 import { pause } from '@/shared/lib/pause';
-import type { Due, Seen } from './unread';
+import type { End, Seen } from './unread';
 
 export interface ReadMarksOptions {
-  /** What is not marked yet of a thread that is being looked at. */
-  due: (conversationId: string) => Due | undefined;
+  /** What stands at the end of a thread that is being looked at. */
+  endOf: (conversationId: string) => End | undefined;
   /** Sends over whatever is there; throws ApiError. */
   deliver: (order: ReadOrder) => Promise<void>;
   seenChanged: (seen: Seen) => void;
@@ -23,8 +23,8 @@ interface Order extends ReadOrder {
 
 interface Look {
   lookers: number;
-  /** Not asked for twice: if the mark goes back by somebody's will, on another screen, it stays there. */
-  asked: number;
+  /** Dealt with once: if the mark goes back by the member's will, on another screen, it stays there. */
+  upTo: number;
 }
 
 const RETRY_DELAYS_MS = [1000, 2000, 4000, 8000, 16_000] as const;
@@ -43,7 +43,7 @@ export class ReadMarks {
 
   /** The thread's end is in view until the returned function is called. */
   look(conversationId: string): () => void {
-    const look = this.#looks.get(conversationId) ?? { lookers: 0, asked: 0 };
+    const look = this.#looks.get(conversationId) ?? { lookers: 0, upTo: 0 };
     look.lookers++;
     this.#looks.set(conversationId, look);
     this.tend();
@@ -58,10 +58,12 @@ export class ReadMarks {
   tend() {
     if (this.#stopped || document.visibilityState !== 'visible') return;
     for (const [conversationId, look] of [...this.#looks]) {
-      const due = this.#options.due(conversationId);
-      if (!due || due.upTo <= look.asked) continue;
-      look.asked = due.upTo;
-      this.#orders.set(conversationId, { clientKey: randomId(), conversationId, ...due });
+      const end = this.#options.endOf(conversationId);
+      if (!end || end.upTo <= look.upTo) continue;
+      const { upTo, ordinal } = end;
+      look.upTo = upTo;
+      if (end.marked) continue;
+      this.#orders.set(conversationId, { clientKey: randomId(), conversationId, upTo, ordinal });
       this.#tellSeen();
       void this.#pump(conversationId);
     }
@@ -75,7 +77,7 @@ export class ReadMarks {
   /** Another history: what was asked says nothing about it. */
   forget() {
     this.#orders.clear();
-    for (const look of this.#looks.values()) look.asked = 0;
+    for (const look of this.#looks.values()) look.upTo = 0;
     this.#tellSeen();
     this.#kicks.tell();
   }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type Arrival, emptyInbox, ingest } from './cache';
 import { ANA, conversation, listPacket, message, ownMessage, page, readMark } from './fixtures';
-import { markDue, newSince, unmarked, unreadConversations, unreadOf } from './unread';
+import { endOf, newSince, unmarked, unreadConversations, unreadOf } from './unread';
 
 const NONE = new Map<string, number>();
 const row = (id: string, inboundCount: number, version = 9) => conversation(id, version, { inboundCount });
@@ -51,7 +51,7 @@ it('an old conversation that a packet brings up has an unknown mark; a new one h
 
 it('the mark is due at the newest message, with the patient’s ordinal', () => {
   const state = all(list(), thread(message('a', 8, { ordinal: 5 }), ownMessage('a', 9, 'k')));
-  expect(markDue(state, 'a')).toEqual({ upTo: 9, ordinal: 5 });
+  expect(endOf(state, 'a')).toEqual({ upTo: 9, ordinal: 5, marked: false });
 });
 
 it.each([
@@ -67,11 +67,12 @@ it.each([
     ],
   ],
   ['the thread is empty', [list(), thread()]],
+  ['newer messages are still being asked for', [list([row('a', 6, 10)]), thread(message('a', 8))]],
   ['the list has not been read', [thread(message('a', 8))]],
   ['the thread has not been read', [list()]],
   ['the conversation is deleted', [list([{ ...row('a', 5), deleted: true }]), thread(message('a', 8))]],
 ] as [string, Arrival[]][])('nothing is due when %s', (_, arrivals) => {
-  expect(markDue(all(...arrivals), 'a')).toBeUndefined();
+  expect(endOf(all(...arrivals), 'a')?.marked ?? true).toBe(true);
 });
 
 it('a thread opens with what came after the mark as new', () => {
@@ -79,4 +80,7 @@ it('a thread opens with what came after the mark as new', () => {
   expect(newSince(state, 'a')).toBe(4);
   expect(newSince(all(list(), thread(message('a', 4), ownMessage('a', 5, 'k'))), 'a')).toBeNull();
   expect(newSince(all(thread(message('a', 4))), 'a')).toBeUndefined();
+  // opened again, and what came meanwhile is still being asked for
+  const behind = all(list([row('a', 6, 10)]), thread(message('a', 4)));
+  expect(newSince(behind, 'a')).toBeUndefined();
 });

@@ -5,11 +5,11 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from litestar import get
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 
 from recado.app.queries import MAX_WAIT_S, Queries
 from recado.domain.values import ClinicId, Conversation
-from recado.domain.views import ConversationPage, Delta, MessagePage
+from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
 from recado.errors import (
     ForbiddenError,
     InvalidError,
@@ -28,9 +28,10 @@ READING = refusals(InvalidError, UnauthenticatedError, ForbiddenError, NotFoundE
 
 @get(
     "/clinics/{clinicId:str}/conversations",
+    dependencies={"fitting": Provide(parameters.list_filter, sync_to_thread=False)},
     operation_id="listConversations",
     summary="List conversations",
-    description="A page of the clinic's conversations, the one with the newest message first.",
+    description="A page of the clinic's conversations, the one with the newest message first. Filters may be combined.",
     response_description="The page.",
     responses=READING,
     tags=["Inbox"],
@@ -38,11 +39,14 @@ READING = refusals(InvalidError, UnauthenticatedError, ForbiddenError, NotFoundE
 async def list_conversations(
     request: MemberRequest,
     queries: NamedDependency[Queries],
+    fitting: NamedDependency[ListFilter],
     clinic_id: parameters.ClinicPath,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
     before: parameters.Before = None,
 ) -> ConversationPage:
-    return await queries.conversations(request.user, ClinicId(clinic_id), limit=limit, before=before)
+    return await queries.conversations(
+        request.user, ClinicId(clinic_id), limit=limit, before=before, fitting=fitting
+    )
 
 
 @get(

@@ -86,7 +86,17 @@ it('asks once per newest message: a mark that goes back by somebody’s will sta
   expect(upTo()).toEqual([5, 5]);
 });
 
-it('so does one that was up to date when the thread was opened', () => {
+it('leaving the end and coming back while the order is on its way asks no second time', async () => {
+  const stop = marks.look('a');
+  comes(5);
+  stop();
+  marks.look('a');
+  orders[0]?.done();
+  await settle();
+  expect(upTo()).toEqual([5]);
+});
+
+it('a mark that was up to date at opening and goes back stays back, too', () => {
   end = { upTo: 5, ordinal: 5, marked: true };
   marks.look('a');
   comes(5);

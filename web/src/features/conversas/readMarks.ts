@@ -62,7 +62,7 @@ export class ReadMarks {
       if (!end || end.upTo <= look.upTo) continue;
       const { upTo, ordinal } = end;
       look.upTo = upTo;
-      if (end.marked) continue;
+      if (end.marked || this.#orders.get(conversationId)?.upTo === upTo) continue;
       this.#orders.set(conversationId, { clientKey: randomId(), conversationId, upTo, ordinal });
       this.#tellSeen();
       void this.#pump(conversationId);

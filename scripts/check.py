@@ -51,8 +51,8 @@ class Stage:
     name: str
     commands: list[list[str]]
     read: Reader | None = None
-    limit_s: float = STAGE_LIMIT_S
     missing: Callable[[], str | None] = lambda: None
+    limit_s: float = STAGE_LIMIT_S
 
 
 @dataclasses.dataclass

@@ -37,7 +37,9 @@ from recado.domain.instants import from_epoch_ms, shift
 from recado.domain.packets import Told
 from recado.domain.values import Instant
 from recado.errors import ConfigError, RecadoError
+from recado.feed.broker import Broker, InProcessBroker
 from recado.feed.feed import Feed
+from recado.feed.postgres_broker import PostgresBroker
 from recado.realtime.engine import Engine
 from recado.realtime.gateway import Gateway
 from recado.realtime.hub import Settings
@@ -47,6 +49,7 @@ from recado.rest.application import create_application
 from recado.store.batch import Committed, Sources
 from recado.store.database import Database
 from recado.store.migrate import upgrade
+from recado.store.postgres import arguments
 from recado.store.retention import trim
 from recado.store.writer import Writer
 
@@ -81,6 +84,8 @@ class Server:
         self.passwords = Passwords()
         self.writer = Writer(self.database, SOURCES, self._committed)
         self.feed = Feed(self.database, self._tell)
+        self.broker = _broker(self.database)
+        self.broker.subscribe(self.feed.hear, self.feed.poll_soon)
         access = Access(self.database)
         self.sessions = Sessions(
             self.database, self.passwords, _session_settings(config), now, new_id, secrets.token_bytes
@@ -119,6 +124,8 @@ class Server:
 
     def _committed(self, committed: Committed) -> None:
         self.feed.advance(committed.told)
+        for each in committed.told:
+            self.broker.hint(each.record.clinic_id, each.record.seq)
         if committed.queued:
             self.outbox.wake.set()
 
@@ -151,7 +158,7 @@ class Server:
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self.writer.run())
             sender = tasks.create_task(self.sender.run())
-            parts = (self.feed.run(), self.alarm.run(), self._sweep(), self._trim())
+            parts = (self.feed.run(), self.broker.run(), self.alarm.run(), self._sweep(), self._trim())
             helpers = [tasks.create_task(part) for part in parts]
             self.engine.start()
             gc.freeze()
@@ -220,6 +227,10 @@ def run(config: Config, listening: socket.socket) -> None:
         raise SystemExit(1) from None
     finally:
         server.close()
+
+
+def _broker(database: Database) -> Broker:
+    return PostgresBroker(arguments(database.url)) if database.shared else InProcessBroker()
 
 
 def _session_settings(config: Config) -> SessionSettings:

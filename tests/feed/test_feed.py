@@ -6,25 +6,9 @@ import random
 
 import pytest
 
+from feed.listening import Told
 from recado.feed import feed as feed_module
 from recado.feed.feed import Feed
-
-
-class Told(list):
-    """What was told, and a way to wait for it."""
-
-    def __init__(self):
-        self.more = asyncio.Event()
-
-    def append(self, told):
-        super().append(told)
-        self.more.set()
-
-    async def until(self, count):
-        async with asyncio.timeout(10):
-            while len(self) < count:
-                self.more.clear()
-                await self.more.wait()
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """Follows the logs of the clinics that somebody here looks at, and tells each record once, in order, without holes.
 
-Own commits arrive from memory; what another process wrote, or what arrived out of turn, is read from the log.
-Sockets and packets are the listeners' affair.
+Own commits arrive from memory; what another process wrote, or what arrived out of turn, is read from the log. Hints
+of other nodes say when to look, and a poll stands behind them. Sockets and packets are the listeners' affair.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -42,6 +43,7 @@ class Feed:
         self._clinics: dict[ClinicId, _Followed] = {}
         self._pulls: set[asyncio.Task[None]] = set()
         self._released = False
+        self._ask = asyncio.Event()
 
     async def follow(self, clinic_id: ClinicId) -> None:
         """From the moment this returns, every later record is told. Pair with `unfollow`."""
@@ -70,7 +72,17 @@ class Feed:
             if each.record.seq == clinic.seq + 1 and each.record.prev == clinic.head:
                 self._apply(clinic, each)
             else:
-                self._pull_soon(each.record.clinic_id, clinic)
+                self._pull_soon(each.record.clinic_id, clinic, each.record.seq)
+
+    def hear(self, clinic_id: ClinicId, seq: Seq) -> None:
+        """A node says that the clinic's log has come as far as `seq`; the log itself is asked."""
+        clinic = self._clinics.get(clinic_id)
+        if clinic is not None and clinic.seq is not None and seq > clinic.seq:
+            self._pull_soon(clinic_id, clinic, seq)
+
+    def poll_soon(self) -> None:
+        """Hints may have been lost."""
+        self._ask.set()
 
     async def wait_past(self, clinic_id: ClinicId, seq: Seq, timeout_s: float) -> None:
         """Return when the followed clinic's log is past `seq`, or after `timeout_s`."""
@@ -97,7 +109,10 @@ class Feed:
     async def run(self) -> None:
         """Ask for all followed heads once a second, so that no record of another process stays untold."""
         while True:
-            await asyncio.sleep(POLL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await self._ask.wait()
+            self._ask.clear()
             try:
                 await self._poll()
             except RecadoError as error:
@@ -111,24 +126,27 @@ class Feed:
         for clinic_id, head in heads.items():
             clinic = self._clinics.get(clinic_id)
             if clinic is not None and clinic.seq is not None and head.cursor.seq > clinic.seq:
-                self._pull_soon(clinic_id, clinic)
+                self._pull_soon(clinic_id, clinic, head.cursor.seq)
 
     async def _start(self, clinic_id: ClinicId, clinic: _Followed) -> None:
         """Begin at the log's present end. What is committed meanwhile is pulled, not lost: seq is set first."""
         found = await self._database.read(lambda connection: inbox.heads(connection, [clinic_id]))
         head = found[clinic_id]
         clinic.seq, clinic.head = head.cursor.seq, head.id
-        self._pull_soon(clinic_id, clinic)
+        self._pull_soon(clinic_id, clinic, Seq(clinic.seq + 1))
 
-    def _pull_soon(self, clinic_id: ClinicId, clinic: _Followed) -> None:
-        task = asyncio.get_running_loop().create_task(self._pull(clinic_id, clinic))
+    def _pull_soon(self, clinic_id: ClinicId, clinic: _Followed, until: Seq) -> None:
+        task = asyncio.get_running_loop().create_task(self._pull(clinic_id, clinic, until))
         self._pulls.add(task)
         task.add_done_callback(self._pulls.discard)
 
-    async def _pull(self, clinic_id: ClinicId, clinic: _Followed) -> None:
-        """Tell what the log has after `clinic.seq`. One at a time per clinic; a late one finds nothing to do."""
+    async def _pull(self, clinic_id: ClinicId, clinic: _Followed, until: Seq) -> None:
+        """Tell what the log has after `clinic.seq`. One at a time per clinic; a late one finds nothing to do.
+
+        `until` is what somebody said that the log has; if it has less, that was no truth.
+        """
         async with clinic.pulling:
-            while True:
+            while (clinic.seq or 0) < until:
                 observe.FEED_PULLS.inc()
                 try:
                     told = await self._database.read(

@@ -47,7 +47,7 @@ class Load:
         self._numbers = itertools.count(1)
         self._acknowledged = asyncio.Semaphore(0)
         self.sent: dict[str, dict] = {}
-        self.unanswered: list[tuple[str, str, str]] = []
+        self.unanswered: list[tuple[InboxClient, str, str, str]] = []
         self.received: list[str] = []
 
     async def until_cut(self, screens: list[InboxClient], acknowledgements: int, patient: str) -> None:
@@ -61,11 +61,12 @@ class Load:
                 await self._acknowledged.acquire()
             await asyncio.to_thread(self._server.kill)
 
-    async def repeat(self, screen: InboxClient) -> None:
-        """Send again what nobody answered, as clients do: with the same key."""
+    async def repeat(self) -> None:
+        """Send again what nobody answered, as clients do: the same member, with the same key."""
         while self.unanswered:
-            conversation_id, key, body = self.unanswered.pop()
-            self.sent[key] = await screen.send(conversation_id, key, body)
+            screen, *order = self.unanswered.pop()
+            _, key, _ = order
+            self.sent[key] = await screen.send(*order)
 
     async def _write(self, screen: InboxClient) -> None:
         while True:
@@ -73,7 +74,7 @@ class Load:
             order = (random.choice(self._conversation_ids), f"key-{number}", f"Nota {number}")
             message = await screen.send(*order)
             if message is None:
-                self.unanswered.append(order)
+                self.unanswered.append((screen, *order))
                 return
             self.sent[order[1]] = message
             self._acknowledged.release()
@@ -156,7 +157,7 @@ async def test_kill_9_under_load_loses_nothing_and_every_client_catches_up(serve
         await load.until_cut(screens, random.randrange(20, 150), f"Paciente {number}")
         await asyncio.to_thread(server.start)
         await asyncio.gather(*(screen.connect() for screen in screens))
-        await load.repeat(screens[0])
+        await load.repeat()
         check_rows(database, clinic_id, load)
         await check_screens(screens, server.url, tokens, clinic_id)
         await asyncio.gather(*(screen.disconnect() for screen in screens))

@@ -64,7 +64,7 @@ def snapshot(stock) -> Screen:
         page = inbox.conversation_page(connection, stock.clinic_id, stock.member_id, 100, None)
         screen.ingest(conversations=page.items, reads=page.reads)
         for row in page.items:
-            said = inbox.message_page(connection, stock.clinic_id, row.id, 1000, None)
+            said = inbox.message_page(connection, stock.clinic_id, row.id, 1000)
             screen.ingest(messages=said.items)
 
     stock.database.read_now(read)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import event
 
 from recado.domain.commands import MarkRead, UpdateConversation
-from recado.domain.views import ListFilter
+from recado.domain.views import ListFilter, ThreadPlace
 from recado.store import inbox
 from store.test_law import live_a_while
 
@@ -92,12 +92,41 @@ def test_no_list_reads_or_sorts_a_whole_table(stock, fitting, explain):
         assert word not in plan
 
 
+@pytest.mark.parametrize("limit", [1, 2, 5, 100])
+async def test_a_thread_can_be_walked_both_ways_from_any_message(writing, limit):
+    for _ in range(9):
+        await writing.writer.execute(writing.inbound())
+        await writing.writer.execute(writing.inbound("another"))
+    conversation_id = writing.told[0].conversation.id
+    whole = [told.message for told in reversed(writing.told) if told.conversation.id == conversation_id]
+
+    def page(**place):
+        return writing.database.read_now(
+            lambda c: inbox.message_page(c, writing.clinic_id, conversation_id, limit, ThreadPlace(**place))
+        )
+
+    for start in whole:
+        around = page(around=start.id)
+        assert start in around.items
+        assert len(around.items) <= limit
+        walked, before, after = around.items, around.before, around.after
+        while before is not None:
+            older = page(before=int(before))
+            walked, before = walked + older.items, older.before
+        while after is not None:
+            newer = page(after=int(after))
+            walked, after = newer.items + walked, newer.after
+        assert walked == whole
+    newest = page()
+    assert (newest.items, newest.after) == (whole[:limit], None)
+
+
 def test_no_thread_page_or_delta_reads_a_whole_table(stock, explain):
     cursor = stock.database.read_now(lambda c: inbox.heads(c, [stock.clinic_id]))[stock.clinic_id].cursor
     ids = ["01900000-0000-7000-8000-000000000000"]
 
     def read(connection):
-        inbox.message_page(connection, stock.clinic_id, ids[0], 50, 1000)
+        inbox.message_page(connection, stock.clinic_id, ids[0], 50, ThreadPlace(before=1000))
         inbox.clinic_delta(connection, stock.clinic_id, stock.member_id, cursor, ids)
         inbox.log_after(connection, stock.clinic_id, 0, 100)
         inbox.due_to_wake(connection, stock.sources.now(), 10)

@@ -71,7 +71,7 @@ async def test_the_number_of_statements_does_not_grow_with_the_batch(writing, si
             )
         )
     )
-    assert len(statements) <= 13
+    assert len(statements) <= 14
 
 
 async def test_a_providers_id_never_makes_a_second_message(writing):
@@ -202,7 +202,7 @@ async def test_attachments_come_back_in_order(writing):
     )
     outcome = await writing.writer.execute(writing.inbound(attachments=files))
     page = writing.database.read_now(
-        lambda c: inbox.message_page(c, writing.clinic_id, outcome.message.conversation_id, 10, None)
+        lambda c: inbox.message_page(c, writing.clinic_id, outcome.message.conversation_id, 10)
     )
     assert page.items == [outcome.message]
     assert [file.name for file in page.items[0].attachments] == ["0.jpg", "1.jpg", "2.jpg"]

@@ -6,8 +6,8 @@ from functools import partial
 from recado.app.access import Access
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor, parse_cursor
-from recado.domain.values import ClinicId, Conversation, ConversationId, Seq
-from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
+from recado.domain.values import ClinicId, Conversation, ConversationId, MessageId, Seq
+from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, ThreadPlace
 from recado.errors import FieldError, InvalidError, NotFoundError
 from recado.feed.feed import Feed
 from recado.store import inbox
@@ -15,6 +15,7 @@ from recado.store.database import Database
 from recado.store.inbox import NO_FILTER
 
 MAX_PAGE = 100
+MAX_SEQ_DIGITS = 18
 MAX_WAIT_S = 25.0
 MAX_THREADS = 200
 """How many conversations' messages one delta may ask for."""
@@ -57,17 +58,27 @@ class Queries:
         return found
 
     async def messages(
-        self, identity: Identity, conversation_id: ConversationId, *, limit: int, before: str | None
+        self,
+        identity: Identity,
+        conversation_id: ConversationId,
+        *,
+        limit: int,
+        before: str | None = None,
+        after: str | None = None,
+        around: MessageId | None = None,
     ) -> MessagePage:
-        """1 to MAX_PAGE messages, newest first. Raises `not_found`, `invalid`."""
+        """1 to MAX_PAGE messages, newest first, at one place of the thread. Raises `not_found`, `invalid`."""
         clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
+        if sum(place is not None for place in (before, after, around)) > 1:
+            raise InvalidError(errors=[FieldError("before", "ambiguous")])
+        place = ThreadPlace(before=_before(before), after=_before(after, "after"), around=around)
         return await self._database.read(
             partial(
                 inbox.message_page,
                 clinic_id=clinic_id,
                 conversation_id=conversation_id,
                 limit=_limit(limit),
-                before=_before(before),
+                place=place,
             )
         )
 
@@ -139,10 +150,10 @@ def _limit(limit: int) -> int:
     return limit
 
 
-def _before(before: str | None) -> Seq | None:
+def _before(before: str | None, path: str = "before") -> Seq | None:
     """Opaque to clients; to us it is the seq of the last row they saw."""
     if before is None:
         return None
-    if not before.isascii() or not before.isdigit() or len(before) > 18:
-        raise InvalidError(errors=[FieldError("before", "malformed")])
+    if not before.isascii() or not before.isdigit() or len(before) > MAX_SEQ_DIGITS:
+        raise InvalidError(errors=[FieldError(path, "malformed")])
     return Seq(int(before))

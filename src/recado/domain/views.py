@@ -5,8 +5,10 @@ from msgspec import Struct
 from recado.domain.values import (
     Conversation,
     ConversationStatus,
+    Highlight,
     MemberId,
     Message,
+    MessageId,
     ReadMark,
     Seq,
     Value,
@@ -37,11 +39,23 @@ class ConversationPage(Value, frozen=True, kw_only=True):
     seq: Seq
 
 
+class ThreadPlace(Struct, frozen=True, kw_only=True):
+    """Where in a thread a page lies; at most one is given, and none means at its newest end."""
+
+    before: Seq | None = None
+    after: Seq | None = None
+    around: MessageId | None = None
+
+
 class MessagePage(Value, frozen=True, kw_only=True):
-    """Newest first. `before` asks for older messages, null at the beginning; `seq` is the snapshot's."""
+    """Newest first. `before` asks for older messages, null at the beginning; `seq` is the snapshot's.
+
+    `after` asks for newer messages, null at the newest end.
+    """
 
     items: list[Message]
     before: str | None
+    after: str | None
     seq: Seq
 
 
@@ -58,3 +72,19 @@ class Delta(Value, frozen=True, kw_only=True):
     conversations: list[Conversation]
     messages: list[Message]
     reads: list[ReadMark]
+
+
+class SearchHit(Value, frozen=True, kw_only=True):
+    """A message with the words asked for; or, without highlights, the newest of the contact whose name has them."""
+
+    message: Message
+    conversation: Conversation
+    highlights: tuple[Highlight, ...]
+
+
+class SearchPage(Value, frozen=True, kw_only=True):
+    """Best first. `before` asks for the next page, null at the end; `seq` is the snapshot's."""
+
+    items: list[SearchHit]
+    before: str | None
+    seq: Seq

@@ -8,7 +8,7 @@ from litestar import get
 from litestar.di import NamedDependency, Provide
 
 from recado.app.queries import MAX_WAIT_S, Queries
-from recado.domain.values import ClinicId, Conversation
+from recado.domain.values import ClinicId, Conversation, MessageId
 from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
 from recado.errors import (
     ForbiddenError,
@@ -70,7 +70,7 @@ async def get_conversation(
     "/conversations/{conversationId:str}/messages",
     operation_id="listMessages",
     summary="List messages",
-    description="A page of the conversation's messages, newest first.",
+    description="A page of the conversation's messages, newest first: at its end, or `before`, `after` or `around`.",
     response_description="The page.",
     responses=READING,
     tags=["Inbox"],
@@ -81,9 +81,16 @@ async def list_messages(
     conversation_id: parameters.ConversationPath,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
     before: parameters.Before = None,
+    after: parameters.Newer = None,
+    around: parameters.Around = None,
 ) -> MessagePage:
     return await queries.messages(
-        request.user, parameters.conversation_id_of(conversation_id), limit=limit, before=before
+        request.user,
+        parameters.conversation_id_of(conversation_id),
+        limit=limit,
+        before=before,
+        after=after,
+        around=MessageId(str(around)) if around else None,
     )
 
 

@@ -28,6 +28,11 @@ Before = Annotated[
     str | None,
     QueryParameter(name="before", description="`before` of the page that came last; without it, the newest."),
 ]
+Newer = Annotated[
+    str | None,
+    QueryParameter(name="after", description="`after` of the page that came last: newer messages."),
+]
+Around = Annotated[UUID | None, QueryParameter(name="around", description="A message: the page around it.")]
 Status = Annotated[
     ConversationStatus | None, QueryParameter(name="status", description="Only those with this status.")
 ]

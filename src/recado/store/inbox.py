@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, true, tuple_
 
 from recado.domain.commands import WakeConversation
 from recado.domain.cursor import Cursor
@@ -20,7 +20,8 @@ from recado.domain.values import (
     ReadMark,
     Seq,
 )
-from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
+from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, ThreadPlace
+from recado.errors import NotFoundError
 from recado.store.history import history_of
 from recado.store.rows import (
     conversation_from,
@@ -33,6 +34,7 @@ from recado.store.tables import clinics, conversation_labels, conversations, eve
 
 DELTA_ROWS = 500
 NO_FILTER = ListFilter()
+NEWEST = ThreadPlace()
 
 
 class Head(NamedTuple):
@@ -125,19 +127,41 @@ def message_page(
     clinic_id: ClinicId,
     conversation_id: ConversationId,
     limit: int,
-    before: Seq | None,
+    place: ThreadPlace = NEWEST,
 ) -> MessagePage:
-    """By seq, newest first; `before` is the seq of the last message seen."""
-    conditions = [messages.c.conversation_id == conversation_id]
-    if before is not None:
-        conditions.append(messages.c.seq < before)
-    found = messages_where(connection, *conditions, order_by=messages.c.seq.desc(), limit=limit + 1)
-    items = found[:limit]
+    """By seq, newest first. `place.around` is a message of the conversation. Raises NotFoundError if it is none."""
+    thread = messages.c.conversation_id == conversation_id
+    newer: list[Message] = []
+    older_than = place.before
+    if place.after is not None:
+        newer = _messages_by_seq(connection, thread, messages.c.seq > place.after, limit + 1)
+        older_than = Seq(place.after + 1)
+        limit, room = 0, limit
+    elif place.around is not None:
+        seq = connection.execute(select(messages.c.seq).where(thread, messages.c.id == place.around)).scalar()
+        if seq is None:
+            raise NotFoundError
+        room = limit // 2
+        newer = _messages_by_seq(connection, thread, messages.c.seq > seq, room + 1)
+        older_than = Seq(seq + 1)
+        limit -= room
+    else:
+        room = 0
+    older = true() if older_than is None else messages.c.seq < older_than
+    found = messages_where(connection, thread, older, order_by=messages.c.seq.desc(), limit=limit + 1)
+    items = [*reversed(newer[:room]), *found[:limit]]
     return MessagePage(
         items=items,
-        before=str(items[-1].seq) if len(found) > limit else None,
+        before=str(items[-1].seq) if items and len(found) > limit else None,
+        after=str(items[0].seq) if items and (len(newer) > room or place.before is not None) else None,
         seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
     )
+
+
+def _messages_by_seq(
+    connection: Connection, thread: ColumnElement[bool], newer: ColumnElement[bool], limit: int
+) -> list[Message]:
+    return messages_where(connection, thread, newer, order_by=messages.c.seq, limit=limit)
 
 
 def clinic_delta(

@@ -16,8 +16,11 @@ from recado.store.tables import metadata
 
 
 def test_a_migrated_database_has_exactly_our_tables(stock):
-    differences = stock.database.read_now(lambda c: compare_metadata(MigrationContext.configure(c), metadata))
-    assert differences == []
+    def differences(connection):
+        ours = {"include_name": lambda name, *_: not (name or "").startswith("search_index")}
+        return compare_metadata(MigrationContext.configure(connection, opts=ours), metadata)
+
+    assert stock.database.read_now(differences) == [], "but for what only one database has"
 
 
 def test_migrating_again_changes_nothing(stock):

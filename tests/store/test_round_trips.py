@@ -48,4 +48,4 @@ async def test_a_batch_takes_the_same_number_of_round_trips_whatever_its_size(wi
             await commit_one_batch(stock, conversation_id, size, f"{size}-{number}")
             counts[size] = wire.trips - before
     assert len(set(counts.values())) == 1, counts
-    assert counts[1] == 14, "BEGIN, twelve statements, COMMIT"
+    assert counts[1] == 15, "BEGIN, thirteen statements, COMMIT"

@@ -25,6 +25,7 @@ from recado.domain.events import (
 )
 from recado.domain.packets import Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, MessageId, ReadMark
+from recado.store import search
 from recado.store.bulk import insert_rows, update_rows
 from recado.store.rows import conversation_row, message_row, read_mark_row, record_row
 from recado.store.tables import (
@@ -161,6 +162,7 @@ class Changes(Struct):
             connection.execute(delete(outbox).where(outbox.c.message_id.in_(self.left)))
         if self.emptied:
             connection.execute(delete(attachments).where(attachments.c.message_id.in_(self.emptied)))
+        search.index(connection, self.told)
         for conversation in self.erased:
             _erase(connection, conversation)
         touched = sorted({each.record.clinic_id for each in self.told})

@@ -3,7 +3,8 @@
 Migrations create them; nothing else knows their columns but `rows.py` and the queries beside it.
 
 Times are `Instant` texts, ids UUIDv7 texts, versions and seqs integers. A patient's words stand in `contacts.name`,
-`contacts.address`, `messages.body`, `messages.author_name` and `attachments.name`, and nowhere else.
+`contacts.address`, `messages.body`, `messages.author_name` and `attachments.name`, folded in `search_documents.words`,
+and nowhere else.
 """
 
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 metadata = MetaData(
     naming_convention={
@@ -261,3 +263,19 @@ outbox = Table(
 )
 Index("ix_outbox_due", outbox.c.due_at)
 Index("ix_outbox_order", outbox.c.conversation_id, outbox.c.seq)
+
+search_documents = Table(
+    "search_documents",
+    metadata,
+    # the clinic, the log number that wrote the text, and whether it is a name (search.py): newest last
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("message_id", Text),  # of a message's words
+    Column("conversation_id", Text),  # of a contact's name
+    Column("words", Text().with_variant(TSVECTOR, "postgresql"), nullable=False),
+)
+Index(
+    "ix_search_documents_name",
+    search_documents.c.conversation_id,
+    sqlite_where=search_documents.c.conversation_id.is_not(None),
+    postgresql_where=search_documents.c.conversation_id.is_not(None),
+)

@@ -26,6 +26,7 @@ OPERATIONS = {
     "getMe": "GET /api/v1/me",
     "listConversations": "GET /api/v1/clinics/{clinicId}/conversations",
     "listMessages": "GET /api/v1/conversations/{conversationId}/messages",
+    "search": "GET /api/v1/clinics/{clinicId}/search",
     "listChanges": "GET /api/v1/clinics/{clinicId}/changes",
     "getConversation": "GET /api/v1/conversations/{conversationId}",
     "sendMessage": "POST /api/v1/conversations/{conversationId}/messages",

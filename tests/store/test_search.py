@@ -13,6 +13,7 @@ from sqlalchemy import text
 from recado.domain.accounts import Channel
 from recado.domain.commands import DeleteConversation, DeleteMessage, EditMessage, RenameContact
 from recado.store import accounts, search
+from recado.store.migrate import upgrade
 from recado.store.search import Place, find, reindex
 from stock import new_id
 
@@ -292,3 +293,19 @@ async def test_no_text_whatever_raises(writing):
             assert all(0 <= each.start < each.end <= len(hit.message.body) for each in hit.highlights)
 
     ask()
+
+
+async def test_what_an_older_version_had_written_is_found_after_the_migration(writing):
+    await receive(writing, "cabeça", name="Josefa")
+
+    def forget(connection):
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("DROP TABLE search_index")
+        connection.exec_driver_sql("DROP TABLE search_documents")
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("DROP FUNCTION recado_stem, recado_add_stems")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
+
+    writing.database.write_now(forget)
+    upgrade(writing.database)
+    assert bodies(writing, "cabeca") == bodies(writing, "josefa") == ["cabeça"]

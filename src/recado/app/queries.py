@@ -7,12 +7,13 @@ from recado.app.access import Access
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor, parse_cursor
 from recado.domain.values import ClinicId, Conversation, ConversationId, MessageId, Seq
-from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, ThreadPlace
+from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, SearchPage, ThreadPlace
 from recado.errors import FieldError, InvalidError, NotFoundError
 from recado.feed.feed import Feed
 from recado.store import inbox
 from recado.store.database import Database
 from recado.store.inbox import NO_FILTER
+from recado.store.search import Place, find
 
 MAX_PAGE = 100
 MAX_SEQ_DIGITS = 18
@@ -80,6 +81,15 @@ class Queries:
                 limit=_limit(limit),
                 place=place,
             )
+        )
+
+    async def search(
+        self, identity: Identity, clinic_id: ClinicId, asked: str, *, limit: int, before: str | None
+    ) -> SearchPage:
+        """1 to MAX_PAGE hits, best first; what has no words finds nothing. Raises `not_found`, `invalid`."""
+        self._access.clinic(identity, clinic_id, "inbox.read")
+        return await self._database.read(
+            partial(find, clinic_id=clinic_id, asked=asked, limit=_limit(limit), before=_place(before))
         )
 
     async def cursor(self, identity: Identity, clinic_id: ClinicId) -> Cursor:
@@ -157,3 +167,10 @@ def _before(before: str | None, path: str = "before") -> Seq | None:
     if not before.isascii() or not before.isdigit() or len(before) > MAX_SEQ_DIGITS:
         raise InvalidError(errors=[FieldError(path, "malformed")])
     return Seq(int(before))
+
+
+def _place(before: str | None) -> Place | None:
+    try:
+        return Place.parse(before) if before is not None else None
+    except ValueError:
+        raise InvalidError(errors=[FieldError("before", "malformed")]) from None

@@ -13,7 +13,7 @@ from recado.app.origins import OwnOrigins, own_origins
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions
 from recado.config import Config
-from recado.rest import auth, commands, conversations
+from recado.rest import auth, commands, conversations, search
 from recado.rest.authentication import authentication
 from recado.rest.document import SECURITY, describe, document_router, openapi_config
 from recado.rest.envelope import Envelope
@@ -76,6 +76,7 @@ def _member_routes(sessions: Sessions, queries: Queries, inbox: Inbox, own: OwnO
             conversations.get_conversation,
             conversations.list_messages,
             conversations.list_changes,
+            search.search,
             commands.send_message,
             commands.edit_message,
             commands.delete_message,

@@ -5,7 +5,6 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import uuid_utils
 from sqlalchemy import text
@@ -40,9 +39,9 @@ class Stack:
     """One clinic with a channel of each kind and one member."""
 
     def __init__(
-        self, folder: Path, outbound_url: str | None = None, clock: Callable[[], Instant] = now
+        self, database_url: str, outbound_url: str | None = None, clock: Callable[[], Instant] = now
     ) -> None:
-        self.database = Database(f"sqlite:///{folder / 'recado.db'}")
+        self.database = Database(database_url)
         upgrade(self.database)
         random_62_bits = lambda: secrets.randbits(62)  # noqa: E731 - a name for one line below
         self.writer = Writer(self.database, Sources(clock, new_id, random_62_bits), self._committed)

@@ -108,8 +108,8 @@ def logged():
     root.setLevel(level)
 
 
-async def test_a_marked_text_is_in_no_log_line_metric_or_answer(tmp_path, logged):
-    async with serving(create_standin()) as provider, running(Stack(tmp_path, provider)) as stack:
+async def test_a_marked_text_is_in_no_log_line_metric_or_answer(database_url, logged):
+    async with serving(create_standin()) as provider, running(Stack(database_url, provider)) as stack:
         answers = []
         for inbox in (FaultyInbox(), stack.inbox):
             transport = httpx.ASGITransport(application(inbox, stack.channels))

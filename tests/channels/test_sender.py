@@ -68,8 +68,8 @@ async def provider():
 
 
 @pytest.fixture
-async def stack(tmp_path, provider, clock):
-    async with running(Stack(tmp_path, provider, clock)) as stack:
+async def stack(database_url, provider, clock):
+    async with running(Stack(database_url, provider, clock)) as stack:
         yield stack
 
 

@@ -38,15 +38,15 @@ def test_a_database_of_a_newer_version_is_refused(stock):
 
 
 @pytest.fixture
-def empty(database_url, request):
-    """A database without any table."""
+def empty(database_url, request, tmp_path):
+    """The URL of a database without any table."""
     if database_url.startswith("postgresql:"):
         server = request.getfixturevalue("postgres")
         url = server.create_database()
         yield url
         server.drop_database(url)
     else:
-        yield database_url
+        yield f"sqlite:///{tmp_path}/empty.db"
 
 
 def tables(database):

@@ -81,13 +81,14 @@ def _carry_out_one(
         if command.clinic_id not in found.clinics:
             raise NotFoundError
         thread = found.thread_of(command)
-        decided = decide(thread, command, sources.now(), sources.new_id)
+        at = sources.now()
+        decided = decide(thread, command, at, sources.new_id)
     except RefusedError as refusal:
         return refusal
     message_id = next(iter(thread.messages), None)  # what the command names, if it changes nothing
     seq = found.clinics[command.clinic_id].seq
     for event in decided:
-        record = _number(found, command, event, sources)
+        record = _number(found, command, event, sources, at)
         thread = evolve(thread, event, Stamp(record.clinic_id, record.seq, record.at))
         found.keep(thread)
         seq, message_id = record.seq, record.message_id
@@ -143,7 +144,7 @@ def _first_result(found: WorkingSet, command: Command) -> Outcome | None:
     )
 
 
-def _number(found: WorkingSet, command: Command, event: Event, sources: Sources) -> Record:
+def _number(found: WorkingSet, command: Command, event: Event, sources: Sources, at: Instant) -> Record:
     """Give the event the clinic's next number and chain it to the record before."""
     clinic = found.clinics[command.clinic_id]
     member = command if isinstance(command, MemberCommand) else None
@@ -158,7 +159,7 @@ def _number(found: WorkingSet, command: Command, event: Event, sources: Sources)
         member_id=member.member_id if member else None,
         client_key=member.client_key if member else None,
         facts=facts_of(event),
-        at=sources.now(),
+        at=at,
     )
     clinic.seq, clinic.head = record.seq, record.id
     return record

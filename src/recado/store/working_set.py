@@ -3,16 +3,20 @@
 The number of statements does not grow with the batch. Lives inside one transaction that holds the clinics' lock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 from sqlalchemy import (
     BigInteger,
+    Column,
     ColumnElement,
     Connection,
     Integer,
+    Select,
     Text,
+    bindparam,
     cast,
     column,
     func,
@@ -171,6 +175,26 @@ class WorkingSet(Struct):
                 self.outbox.pop(message.id, None)
 
 
+def _wanted(*columns: Column[Any]) -> ColumnElement[bool]:
+    """The rows whose columns have one of the values that the statement is executed with."""
+    place = columns[0] if len(columns) == 1 else tuple_(*columns)
+    return place.in_(bindparam("wanted", expanding=True))
+
+
+# What every batch asks, built once: building a statement costs more than SQLite takes to answer it.
+_CLINICS = (
+    select(clinics.c.id, clinics.c.seq, clinics.c.head)
+    .where(_wanted(clinics.c.id))
+    .order_by(clinics.c.id)
+    .with_for_update(key_share=True)
+)
+_KEYS = select(command_keys).where(_wanted(command_keys.c.scope, command_keys.c.key))
+_CONVERSATIONS_BY_ID = select_conversations().where(_wanted(conversations.c.id))
+_CONVERSATIONS_BY_ADDRESS = select_conversations().where(
+    _wanted(contacts.c.channel_id, contacts.c.address), conversations.c.deleted.is_(False)
+)
+
+
 def load(connection: Connection, commands: Sequence[Command]) -> WorkingSet:
     """Take the clinics' lock, then everything the commands name: ten statements at most, however many commands."""
     found = WorkingSet(
@@ -185,12 +209,8 @@ def load(connection: Connection, commands: Sequence[Command]) -> WorkingSet:
     by_id = {known.conversation_id for known in found.keys.values()}
     by_id |= {message.conversation_id for message in found.messages.values()}
     by_id |= {id_ for command in commands if (id_ := getattr(command, "conversation_id", None))}
-    if by_id:
-        _load_conversations(connection, found, conversations.c.id.in_(sorted(by_id)))
-    if by_address:
-        address = tuple_(contacts.c.channel_id, contacts.c.address)
-        known = address.in_(sorted(by_address)) & conversations.c.deleted.is_(False)
-        _load_conversations(connection, found, known)
+    _load_conversations(connection, found, _CONVERSATIONS_BY_ID, by_id)
+    _load_conversations(connection, found, _CONVERSATIONS_BY_ADDRESS, by_address)
     _load_outbox(connection, found, commands)
     _load_reads(connection, found, [c for c in commands if isinstance(c, MarkRead)])
     _load_members(connection, found, [c for c in commands if isinstance(c, UpdateConversation)])
@@ -199,13 +219,8 @@ def load(connection: Connection, commands: Sequence[Command]) -> WorkingSet:
 
 def _lock_clinics(connection: Connection, ids: Iterable[ClinicId]) -> dict[ClinicId, ClinicHead]:
     """The only lock there is, taken in order of id, so nobody dead-locks; `seq` is known from here on."""
-    query = (
-        select(clinics.c.id, clinics.c.seq, clinics.c.head)
-        .where(clinics.c.id.in_(sorted(ids)))
-        .order_by(clinics.c.id)
-        .with_for_update(key_share=True)
-    )
-    return {row.id: ClinicHead(row.seq, row.head) for row in connection.execute(query)}
+    rows = connection.execute(_CLINICS, {"wanted": sorted(ids)})
+    return {row.id: ClinicHead(row.seq, row.head) for row in rows}
 
 
 def _load_keys(connection: Connection, commands: Sequence[Command]) -> dict[tuple[str, str], RememberedKey]:
@@ -218,10 +233,9 @@ def _load_keys(connection: Connection, commands: Sequence[Command]) -> dict[tupl
                 wanted.add((channel_scope(command.channel_id), external_id))
     if not wanted:
         return {}
-    query = select(command_keys).where(tuple_(command_keys.c.scope, command_keys.c.key).in_(sorted(wanted)))
     return {
         (row.scope, row.key): RememberedKey(row.purpose, row.conversation_id, row.message_id)
-        for row in connection.execute(query)
+        for row in connection.execute(_KEYS, {"wanted": sorted(wanted)})
     }
 
 
@@ -236,8 +250,12 @@ def _named_messages(found: WorkingSet, commands: Sequence[Command]) -> set[Messa
     return named
 
 
-def _load_conversations(connection: Connection, found: WorkingSet, condition: ColumnElement[bool]) -> None:
-    for row in connection.execute(select_conversations().where(condition)).mappings():
+def _load_conversations(
+    connection: Connection, found: WorkingSet, query: Select[Any], wanted: Collection[Any]
+) -> None:
+    if not wanted:
+        return
+    for row in connection.execute(query, {"wanted": sorted(wanted)}).mappings():
         conversation = conversation_from(row)
         found.conversations[conversation.id] = conversation
         found.last_inbound[conversation.id] = row["last_inbound_seq"]

@@ -236,9 +236,12 @@ def _outbox_row(conversation: Conversation, told: Told, ended_wait: Instant | No
 
 
 def _erase(connection: Connection, conversation: Conversation) -> None:
-    """Take a deleted conversation's words out of every row that has some; what is left says only that it was."""
+    """Take a deleted conversation's words out of every row that has some; what is left says only that it was.
+
+    Its messages keep their versions: its own tombstone tells all, and a delta need not carry every one of them.
+    """
     ours = messages.c.conversation_id == conversation.id
-    erased = {"body": "", "deleted": True, "version": conversation.version, "has_attachments": False}
+    erased = {"body": "", "deleted": True, "has_attachments": False}
     files = select(messages.c.id).where(ours)
     connection.execute(delete(outbox).where(outbox.c.conversation_id == conversation.id))
     connection.execute(delete(attachments).where(attachments.c.message_id.in_(files)))

@@ -52,7 +52,10 @@ async def test_optional_fields_are_absent_and_never_null(service):
     ana = await service.member()
     listed = (await ana.get(LIST)).content
     written = (await ana.get(thread(message.conversation_id))).content
-    assert (listed.count(b"null"), written.count(b"null")) == (1, 2)  # `before`, and a thread's `after`, at the ends
+    assert (listed.count(b"null"), written.count(b"null")) == (
+        1,
+        2,
+    )  # `before`, and a thread's `after`, at the ends
     assert b"snoozedUntil" not in listed
     assert b"clientKey" not in written
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import event, text
 
-from recado.domain.commands import InboundAttachment
+from recado.domain.commands import DeleteConversation, InboundAttachment
 from recado.domain.values import Attachment, Failure
 from recado.errors import (
     ClientKeyReusedError,
@@ -188,6 +188,18 @@ async def test_a_patients_reply_finds_the_message_it_answers(writing):
     answer = await writing.writer.execute(writing.inbound(reply_to_external_id="wamid.ours"))
     unknown = await writing.writer.execute(writing.inbound(reply_to_external_id="wamid.nobody"))
     assert (answer.message.reply_to, unknown.message.reply_to) == (reply.id, None)
+
+
+async def test_whoever_writes_while_they_are_erased_begins_anew_in_the_same_batch(writing):
+    first = await writing.writer.execute(writing.inbound(body="um"))
+    erase = writing.order(DeleteConversation, conversation_id=first.conversation.id)
+    erased, again = await asyncio.gather(
+        writing.writer.execute(erase), writing.writer.execute(writing.inbound(body="dois"))
+    )
+    assert len(writing.committed) == 2
+    assert erased.conversation.deleted
+    assert again.conversation.id != first.conversation.id
+    assert again.conversation.contact.address == first.conversation.contact.address
 
 
 async def test_attachments_come_back_in_order(writing):

@@ -143,6 +143,8 @@ class Changes(Struct):
             message_row(each, self.conversations[each.conversation_id].clinic_id)
             for each in self.messages.values()
         ]
+        for conversation in self.erased:
+            _forget_contact(connection, conversation)  # its address may be a new contact's in this very batch
         insert_rows(connection, contacts, self.contacts)
         update_rows(connection, contacts, self.renamed)
         insert_rows(connection, conversations, [row for row in threads if row["id"] in self.opened])
@@ -249,5 +251,9 @@ def _erase(connection: Connection, conversation: Conversation) -> None:
     connection.execute(
         update(messages).where(ours, messages.c.author_type == "contact").values(author_name="")
     )
+    _forget_contact(connection, conversation)
+
+
+def _forget_contact(connection: Connection, conversation: Conversation) -> None:
     nobody = {"name": "", "address": f"erased:{conversation.contact.id}"}
     connection.execute(update(contacts).where(contacts.c.id == conversation.contact.id).values(nobody))

@@ -61,7 +61,7 @@ def lease(connection: Connection, now: Instant, until: Instant, limit: int) -> l
         .where(outbox.c.due_at <= now, _is_first)
         .order_by(outbox.c.due_at, outbox.c.seq)
         .limit(limit)
-        .with_for_update(of=outbox, skip_locked=True)
+        .with_for_update(of=(outbox, messages), skip_locked=True)
     )
     rows = connection.execute(due).all()
     if not rows:

@@ -181,6 +181,7 @@ CLOSES = {
         SocketClose(4002, "ping timeout", reconnect=True),
         SocketClose(4003, "connect timeout", reconnect=True),
         SocketClose(4008, "slow consumer", reconnect=True),
+        SocketClose(4009, "history changed", reconnect=True),
     )
 }
 """The one table of socket closes, by reason. RFC 6455 section 7.4 keeps 4000–4999 for applications."""

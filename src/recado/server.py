@@ -35,7 +35,7 @@ from recado.channels.sender import Sender, SenderSettings, http_client
 from recado.config import Config
 from recado.domain.instants import from_epoch_ms, shift
 from recado.domain.packets import Told
-from recado.domain.values import Instant
+from recado.domain.values import ClinicId, Instant
 from recado.errors import ConfigError, RecadoError
 from recado.feed.broker import Broker, InProcessBroker
 from recado.feed.feed import Feed
@@ -83,7 +83,7 @@ class Server:
         self.database = Database(config.database_url)
         self.passwords = Passwords()
         self.writer = Writer(self.database, SOURCES, self._committed)
-        self.feed = Feed(self.database, self._tell)
+        self.feed = Feed(self.database, self._tell, self._reset)
         self.broker = _broker(self.database)
         self.broker.subscribe(self.feed.hear, self.feed.poll_soon)
         access = Access(self.database)
@@ -131,6 +131,9 @@ class Server:
 
     def _tell(self, told: Told) -> None:
         self.gateway.tell(told)
+
+    def _reset(self, clinic_id: ClinicId) -> None:
+        self.gateway.reset(clinic_id)
 
     async def readiness(self) -> Mapping[str, bool]:
         """Every part a request needs, and whether it answers."""

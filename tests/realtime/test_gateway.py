@@ -1,6 +1,8 @@
 """The application over real sockets: a real server process, and the Socket.IO client that everybody has."""
 
 import asyncio
+import contextlib
+import sqlite3
 import uuid
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -394,6 +396,22 @@ async def test_logout_ends_the_sessions_sockets_at_once_and_no_others(server):
             async with asyncio.timeout(1):
                 await gone.wait()
             assert (await elsewhere.call("clinic:join", {"clinicId": server.clinic_ids()[0]}))["ok"]
+
+
+async def test_when_the_history_is_another_screens_come_back_and_read_afresh(server, tokens):
+    clinic_id = server.clinic_ids()[0]
+    async with phone(server, tokens[0][0]) as ana:
+        before = (await ana.call("clinic:join", {"clinicId": clinic_id}))["cursor"]
+        ended = asyncio.Event()
+        ana.client.on("disconnect", lambda _reason: ended.set())
+        with contextlib.closing(sqlite3.connect(server.database)) as database, database:
+            database.execute("UPDATE history SET id = id || '2'")
+        async with asyncio.timeout(10):
+            await ended.wait()
+    async with phone(server, tokens[0][0]) as ana:
+        joined = await ana.call("clinic:join", {"clinicId": clinic_id, "after": before})
+        assert joined["reset"]
+        await ana.until(is_from(await asyncio.to_thread(write, server)))
 
 
 async def test_screens_are_told_how_many_they_are(server, tokens):

@@ -17,6 +17,7 @@ from recado.domain.values import ClinicId, Seq
 from recado.errors import RecadoError
 from recado.store import inbox
 from recado.store.database import Database
+from recado.store.inbox import Head
 
 POLL_S = 1.0
 PULL_ROWS = 500
@@ -29,17 +30,28 @@ class _Followed(Struct, eq=False):
 
     seq: Seq | None = None
     head: int = 0
+    epoch: str = ""
     followers: int = 0
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
     pulling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Feed:
-    """`tell` is called on the loop, record after record, and must not block or fail."""
+    """`tell` is called on the loop, record after record, and must not block or fail.
 
-    def __init__(self, database: Database, tell: Callable[[Told], None]) -> None:
+    `reset` is called when a clinic's log is not the one that was followed: the database was restored, or a standby
+    without the last commits was promoted. Who listens must read afresh.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tell: Callable[[Told], None],
+        reset: Callable[[ClinicId], None] = lambda _clinic_id: None,
+    ) -> None:
         self._database = database
         self._tell = tell
+        self._reset = reset
         self._clinics: dict[ClinicId, _Followed] = {}
         self._pulls: set[asyncio.Task[None]] = set()
         self._released = False
@@ -121,19 +133,28 @@ class Feed:
     async def _poll(self) -> None:
         if not self._clinics:
             return
-        asked = list(self._clinics)
-        heads = await self._database.read(lambda connection: inbox.heads(connection, asked))
-        for clinic_id, head in heads.items():
-            clinic = self._clinics.get(clinic_id)
-            if clinic is not None and clinic.seq is not None and head.cursor.seq > clinic.seq:
-                self._pull_soon(clinic_id, clinic, head.cursor.seq)
+        asked = [(id_, clinic, clinic.seq) for id_, clinic in self._clinics.items() if clinic.seq is not None]
+        heads = await self._database.read(lambda c: inbox.heads(c, [clinic_id for clinic_id, *_ in asked]))
+        for clinic_id, clinic, seq_before in asked:
+            epoch, seq = heads[clinic_id].cursor
+            if (
+                epoch != clinic.epoch or seq < seq_before
+            ):  # not `clinic.seq`: it may have moved since we asked
+                self._begin_again(clinic_id, clinic, heads[clinic_id])
+            elif seq > seq_before:
+                self._pull_soon(clinic_id, clinic, seq)
 
     async def _start(self, clinic_id: ClinicId, clinic: _Followed) -> None:
         """Begin at the log's present end. What is committed meanwhile is pulled, not lost: seq is set first."""
         found = await self._database.read(lambda connection: inbox.heads(connection, [clinic_id]))
-        head = found[clinic_id]
-        clinic.seq, clinic.head = head.cursor.seq, head.id
-        self._pull_soon(clinic_id, clinic, Seq(clinic.seq + 1))
+        _stand_at(clinic, head := found[clinic_id])
+        self._pull_soon(clinic_id, clinic, Seq(head.cursor.seq + 1))
+
+    def _begin_again(self, clinic_id: ClinicId, clinic: _Followed, head: Head) -> None:
+        log.error("history_changed", clinic_id=clinic_id, seq_known=clinic.seq, seq=head.cursor.seq)
+        _stand_at(clinic, head)
+        self._reset(clinic_id)
+        _wake(clinic)
 
     def _pull_soon(self, clinic_id: ClinicId, clinic: _Followed, until: Seq) -> None:
         task = asyncio.get_running_loop().create_task(self._pull(clinic_id, clinic, until))
@@ -168,6 +189,10 @@ class Feed:
         clinic.seq, clinic.head = told.record.seq, told.record.id
         self._tell(told)
         _wake(clinic)
+
+
+def _stand_at(clinic: _Followed, head: Head) -> None:
+    (clinic.epoch, clinic.seq), clinic.head = head.cursor, head.id
 
 
 def _wake(clinic: _Followed) -> None:

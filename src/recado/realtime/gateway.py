@@ -214,6 +214,11 @@ class Gateway:
         for room, event, payload in packets(told):
             self._rooms.emit(room, event, payload)
 
+    def reset(self, clinic_id: ClinicId) -> None:
+        """The clinic's log is another than its screens believe: they come back and are told to read afresh."""
+        for session in list(self._rooms.members(clinic_room(clinic_id))):
+            session.close("history changed")
+
     async def sweep(self) -> None:
         """Close the sockets of sessions that have expired; called once a second."""
         now = self._now()

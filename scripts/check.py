@@ -121,7 +121,9 @@ LINT = Stage(
 )
 TYPES = Stage("types", [python_tool("mypy"), web_script("typecheck")])
 IMPORTS = Stage("imports", [python_tool("lint-imports")])
-PYTHON = Stage("python", [pytest("--ignore=tests/e2e")], read_junit, without_postgres)
+PYTHON = Stage(
+    "python", [pytest("--ignore=tests/e2e", "-n3", "--dist=loadfile")], read_junit, without_postgres
+)
 UNIT = Stage(
     "web",
     [web_script("test", "--reporter=default", "--reporter=json", "--outputFile.json={report}")],

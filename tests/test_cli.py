@@ -17,12 +17,12 @@ def recado(tmp_path, monkeypatch):
     """Runs a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RECADO_SECRET", "s" * 40)
+    monkeypatch.setattr(observe, "configure", lambda *_: None)  # this process's log lines stay the tests'
 
     def run(*arguments, **options):
         return CliRunner().invoke(main, arguments, **options)
 
-    yield run
-    observe.configure("debug", "json")  # a command has set this process's log lines its own way
+    return run
 
 
 def test_a_clinic_and_its_first_member_can_log_in(recado):

@@ -2,7 +2,7 @@
 # `make help` lists them. What they need is made by scripts/prepare.py, once, and again only when its inputs change.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types docs soak lock clean python app tools browser
+.PHONY: help run test lint types docs soak bench lock clean python app tools peers browser
 
 # A .venv that works goes on with its own Python. PYTHON=python3.12 chooses another.
 ifndef PYTHON
@@ -30,13 +30,16 @@ docs: tools ## Is the documentation complete? Runs the tests that compare it wit
 soak: browser ## Tests marked soak: rounds of chaos that take too long for `make test`
 	@exec .venv/bin/python scripts/check.py soak
 
+bench: peers ## Recado beside the stack people write today; writes docs/benchmarks.md
+	@exec .venv/bin/python bench/durable.py
+
 lock: tools ## Compile the lockfiles again (UPGRADE=1 takes newer versions)
 	@exec .venv/bin/python scripts/lock.py
 
 clean: ## Remove all that was made here, but not var/, which holds your data
 	rm -rf .venv .stamps web/node_modules src/recado/webapp
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src tests scripts -name __pycache__ -prune -exec rm -rf {} +
+	find src tests scripts bench -name __pycache__ -prune -exec rm -rf {} +
 
 python:
 	@sh scripts/need-python.sh "$(PYTHON)"
@@ -48,4 +51,7 @@ tools: python
 	@"$(PYTHON)" scripts/prepare.py app tools
 
 browser: python
-	@"$(PYTHON)" scripts/prepare.py app tools browser
+	@"$(PYTHON)" scripts/prepare.py app tools postgres browser
+
+peers: python
+	@"$(PYTHON)" scripts/prepare.py app bench

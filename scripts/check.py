@@ -20,9 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from prepare import BIN, BROWSERS, ROOT, WEB, browser, tool_env
+from prepare import BIN, MISSING_BROWSER, MISSING_POSTGRES, ROOT, WEB, browser, postgres_programs, tool_env
 
 STAGE_LIMIT_S = 600  # a stage that takes this long hangs
+SOAK_LIMIT_S = 3600
 
 
 @dataclasses.dataclass
@@ -42,11 +43,16 @@ Reader = Callable[[Path], Tests]
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """Commands that all must end well. `{report}` in one of them is a file that `read` finds the counts in."""
+    """Commands that all must end well. `{report}` in one of them is a file that `read` finds the counts in.
+
+    `missing` says what the machine lacks for it, if it lacks something.
+    """
 
     name: str
     commands: list[list[str]]
     read: Reader | None = None
+    missing: Callable[[], str | None] = lambda: None
+    limit_s: float = STAGE_LIMIT_S
 
 
 @dataclasses.dataclass
@@ -101,22 +107,32 @@ def web_script(name: str, *arguments: str) -> list[str]:
     return [npm, "--silent", "--prefix", str(WEB), "run", name, "--", *arguments]
 
 
+def without_postgres() -> str | None:
+    return None if postgres_programs() else MISSING_POSTGRES
+
+
+def without_browser() -> str | None:
+    return None if browser() else MISSING_BROWSER
+
+
 LINT = Stage(
     "lint",
     [python_tool("ruff", "check"), python_tool("ruff", "format", "--check"), web_script("lint")],
 )
 TYPES = Stage("types", [python_tool("mypy"), web_script("typecheck")])
 IMPORTS = Stage("imports", [python_tool("lint-imports")])
-PYTHON = Stage("python", [pytest("--ignore=tests/e2e")], read_junit)
+PYTHON = Stage(
+    "python", [pytest("--ignore=tests/e2e", "-n3", "--dist=loadfile")], read_junit, without_postgres
+)
 UNIT = Stage(
     "web",
     [web_script("test", "--reporter=default", "--reporter=json", "--outputFile.json={report}")],
     read_vitest,
 )
-E2E = Stage("e2e", [pytest("tests/e2e")], read_junit)
+E2E = Stage("e2e", [pytest("tests/e2e")], read_junit, without_browser)
 # Tests that compare the documentation with the code carry one of these words in their name or file.
 DOCS = Stage("docs", [pytest("-k", "docs or documented or documentation")], read_junit)
-SOAK = Stage("soak", [pytest("-m", "soak")], read_junit)
+SOAK = Stage("soak", [pytest("-m", "soak")], read_junit, without_postgres, limit_s=SOAK_LIMIT_S)
 
 ALL = [LINT, TYPES, IMPORTS, PYTHON, UNIT, E2E]
 BY_NAME = {stage.name: stage for stage in [*ALL, DOCS, SOAK]}
@@ -150,22 +166,18 @@ def perform(stage: Stage) -> Outcome:
 
 def run_all(stage: Stage, report: Path) -> tuple[bool, str]:
     """Run every command, since one tool's complaint must not hide another's."""
-    if stage is E2E and not browser():
-        return False, (
-            f"The end-to-end tests need Chromium, and none of {', '.join(BROWSERS)} is on the PATH.\n"
-            "On Debian: apt-get install chromium. Elsewhere install Chrome or Chromium, then name it:\n"
-            "make test CHROMIUM=/path/to/chromium"
-        )
+    if message := stage.missing():
+        return False, message
     ok, outputs = True, []
     for command in stage.commands:
         filled = [part.replace("{report}", str(report)) for part in command]
-        code, output = run(filled)
+        code, output = run(filled, stage.limit_s)
         ok = ok and code == 0
         outputs.append(f"$ {' '.join(filled)}\n{output}")
     return ok, "\n".join(outputs)
 
 
-def run(command: list[str]) -> tuple[int, str]:
+def run(command: list[str], limit_s: float) -> tuple[int, str]:
     """Run it in a process group of its own, so that nothing it started outlives it: servers, browsers."""
     with tempfile.TemporaryFile("w+", errors="replace") as output:
         process = subprocess.Popen(
@@ -178,10 +190,10 @@ def run(command: list[str]) -> tuple[int, str]:
             start_new_session=True,
         )
         try:
-            code = process.wait(STAGE_LIMIT_S)
+            code = process.wait(limit_s)
         except subprocess.TimeoutExpired:
             code = -1
-            output.write(f"\nstill running after {STAGE_LIMIT_S} s: ended\n")
+            output.write(f"\nstill running after {limit_s} s: ended\n")
         finally:
             end_group(process)
         output.seek(0)

@@ -30,6 +30,9 @@ if __name__ == "__main__":
     compile_requirements(
         "dev", "pyproject.toml", "--extra=build", "--extra=dev", "--constraint=requirements/run.txt"
     )
+    compile_requirements(
+        "bench", "pyproject.toml", "--extra=build", "--extra=bench", "--constraint=requirements/dev.txt"
+    )
     compile_requirements("node", "requirements/node.in")
     npm("install", "--package-lock-only", "--ignore-scripts", "--omit-lockfile-registry-resolved")
     subprocess.run(["node", "scripts/complete-lock.mjs"], cwd=WEB, check=True)

@@ -2,7 +2,8 @@
 
     prepare.py app                  .venv, Python packages, this project, Node, the web app
     prepare.py app tools            and what lint and types need
-    prepare.py app tools browser    and what end-to-end tests need
+    prepare.py app tools postgres browser   and what tests need: servers and a browser
+    prepare.py app bench            and the servers that we are compared with
 
 A part's stamp in .stamps/ is a hash of its inputs' contents: a checkout changes every file's time, and must
 not cost a build. Standard library only, since nothing else is there yet; knows nothing of git.
@@ -12,6 +13,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +27,19 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 WEB = ROOT / "web"
 STAMPS = ROOT / ".stamps"
+POSTGRES_VERSION = 15
+POSTGRES_HOMES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/opt/postgresql@*/bin")
+MISSING_POSTGRES = (
+    "The tests start a PostgreSQL of their own, 15 or newer, and found no initdb and postgres on the PATH, where\n"
+    "pg_config points, or in a distribution's usual place. On Debian: apt-get install postgresql. Elsewhere install\n"
+    "its server, then put the folder of its programs on the PATH."
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MISSING_BROWSER = (
+    f"The end-to-end tests need Chromium, and none of {', '.join(BROWSERS)} is on the PATH.\n"
+    "On Debian: apt-get install chromium. Elsewhere install Chrome or Chromium, then name it:\n"
+    "make test CHROMIUM=/path/to/chromium"
+)
 
 
 def main(goals: list[str]) -> None:
@@ -37,6 +51,10 @@ def main(goals: list[str]) -> None:
             prepare_app()
         if "tools" in goals:
             install("dev")
+        if "bench" in goals:
+            install("bench")
+        if "postgres" in goals:
+            need_postgres()
         if "browser" in goals and not browser():
             install_browser()
 
@@ -95,15 +113,49 @@ def install(name: str) -> None:
     )
 
 
+def need_postgres() -> None:
+    """From the distribution, if we may; if not, the stage that needs it says what is missing."""
+    if not postgres_programs() and may_install():
+        with progress("PostgreSQL, from the distribution's packages"):
+            install_package("postgresql")
+
+
 def install_browser() -> None:
     """From the distribution, if it has one and we may; if not, the end-to-end stage says what is missing."""
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        return
-    with progress("Chromium, from the distribution's packages"):
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    if may_install():
+        with progress("Chromium, from the distribution's packages"):
+            install_package("chromium")  # Ubuntu has only a snap
+
+
+def may_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install_package(name: str) -> None:
+    """From Debian's or Ubuntu's archive. If that fails, the stage that needs it says what is missing."""
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with contextlib.suppress(SystemExit):
         run(["apt-get", "update", "-q"], env=env)
-        with contextlib.suppress(SystemExit):  # Ubuntu has only a snap
-            run(["apt-get", "install", "-qy", "--no-install-recommends", "chromium"], env=env)
+        run(["apt-get", "install", "-qy", "--no-install-recommends", name], env=env)
+
+
+def postgres_programs() -> Path | None:
+    """The folder with initdb and postgres, 15 or newer: on the PATH, where pg_config points, or a usual place."""
+    named = [shutil.which("initdb"), shutil.which("pg_config")]
+    folders = [Path(path).parent for path in named if path]
+    if named[1]:
+        bindir = subprocess.run([named[1], "--bindir"], capture_output=True, text=True, check=False).stdout
+        folders.append(Path(bindir.strip()))
+    folders += sorted((path for home in POSTGRES_HOMES for path in Path("/").glob(home[1:])), reverse=True)
+    return next(filter(is_postgres, folders), None)
+
+
+def is_postgres(folder: Path) -> bool:
+    if not all((folder / program).exists() for program in ("initdb", "postgres")):
+        return False
+    said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False)
+    version = re.search(r"\b(\d+)", said.stdout)
+    return version is not None and int(version[1]) >= POSTGRES_VERSION
 
 
 def browser() -> str | None:

@@ -1,19 +1,76 @@
-"""For every test: a real clinic on a real database, and log lines as the product writes them."""
+"""For every test: a real clinic on a real database, and log lines as the product writes them.
+
+A test that asks for `database_url`, as `stock` does, runs on every database. One that speaks of a single database says
+so: `@pytest.mark.only("sqlite")`.
+"""
 
 import asyncio
+import shutil
 
 import pytest
 
+from postgres import PostgresServer
 from recado import observe
+from recado.store.database import Database
+from recado.store.migrate import upgrade
 from stock import make_stock
+
+DATABASES = ("sqlite", "postgresql")
 
 observe.configure("debug", "json")
 
 
+def pytest_generate_tests(metafunc):
+    if "database_url" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("only")
+        metafunc.parametrize("database_url", only.args if only else DATABASES, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A running server for all tests that do not harm it."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory):
+    """A migrated SQLite database; to copy it is quicker than to migrate another one."""
+    return migrated(f"sqlite:///{tmp_path_factory.mktemp('migrated')}/recado.db")
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres):
+    """The name of a migrated PostgreSQL database, for the same reason."""
+    return migrated(postgres.create_database())
+
+
+def migrated(url):
+    database = Database(url)
+    upgrade(database)
+    database.close()
+    return database.url.database
+
+
 @pytest.fixture
-def stock(tmp_path):
+def database_url(request, tmp_path):
+    """The URL of a migrated database of the test's own, without rows."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "recado.db")
+        yield f"sqlite:///{tmp_path}/recado.db"
+        return
+    server = request.getfixturevalue("postgres")
+    url = server.create_database(template=request.getfixturevalue("migrated_template"))
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture
+def stock(database_url):
     """A migrated database with one clinic, a channel and a member."""
-    made = make_stock(tmp_path / "recado.db")
+    made = make_stock(database_url)
     yield made
     made.database.close()
 

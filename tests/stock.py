@@ -3,12 +3,11 @@
 import itertools
 import random
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import uuid_utils
 
 from recado.domain.accounts import Channel
-from recado.domain.commands import ReceiveMessage, RecordDelivery, SendMessage
+from recado.domain.commands import ReceiveMessage, RecordDelivery, ReportStatus, SendMessage
 from recado.domain.instants import from_epoch_ms
 from recado.domain.values import ClinicId
 from recado.store import accounts
@@ -53,14 +52,29 @@ class Stock:
             **fields,
         )
 
+    def who(self, fields):
+        """Who orders, unless `fields` says otherwise."""
+        return {
+            "clinic_id": fields.pop("clinic_id", self.clinic_id),
+            "member_id": fields.pop("member_id", self.member_id),
+            "member_name": "Ana",
+            "role": fields.pop("role", "admin"),
+            "client_key": fields.pop("client_key", f"key-{next(self.numbers)}"),
+        }
+
+    def order(self, command, /, **fields):
+        """A member's command of this type."""
+        return command(**self.who(fields), **fields)
+
     def reply(self, conversation_id, body="Bom dia, Maria", **fields) -> SendMessage:
-        return SendMessage(
-            clinic_id=fields.pop("clinic_id", self.clinic_id),
-            member_id=self.member_id,
-            member_name="Ana",
-            conversation_id=conversation_id,
-            client_key=fields.pop("client_key", f"key-{next(self.numbers)}"),
-            body=body,
+        return self.order(SendMessage, conversation_id=conversation_id, body=body, **fields)
+
+    def reported(self, external_id, status, **fields) -> ReportStatus:
+        return ReportStatus(
+            clinic_id=self.clinic_id,
+            channel_id=self.channel.id,
+            external_id=external_id,
+            status=status,
             **fields,
         )
 
@@ -75,8 +89,8 @@ class Stock:
         )
 
 
-def make_stock(path: Path) -> Stock:
-    database = Database(f"sqlite:///{path}")
+def make_stock(url: str) -> Stock:
+    database = Database(url)
     upgrade(database)
     clock = itertools.count(MONDAY_8_AM_MS)
     sources = Sources(lambda: from_epoch_ms(next(clock)), new_id, lambda: random.getrandbits(62))

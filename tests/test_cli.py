@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from recado import observe
 from recado.cli import main
-from recado.store.database import Database, ServeLock
+from recado.store.database import Database
 from recado.store.migrate import upgrade
 
 
@@ -17,12 +17,12 @@ def recado(tmp_path, monkeypatch):
     """Runs a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RECADO_SECRET", "s" * 40)
+    monkeypatch.setattr(observe, "configure", lambda *_: None)  # this process's log lines stay the tests'
 
     def run(*arguments, **options):
         return CliRunner().invoke(main, arguments, **options)
 
-    yield run
-    observe.configure("debug", "json")  # a command has set this process's log lines its own way
+    return run
 
 
 def test_a_clinic_and_its_first_member_can_log_in(recado):
@@ -82,6 +82,14 @@ def test_without_a_secret_nothing_starts_but_the_demo_makes_its_own_once(recado,
     assert recado("migrate").exit_code == 0
 
 
+def test_migrate_check_says_what_is_missing_and_changes_nothing(recado):
+    for _ in range(2):
+        checked = recado("migrate", "--check")
+        assert (checked.exit_code, checked.output.count("\n")) == (1, 1)
+    assert recado("migrate").exit_code == 0
+    assert recado("migrate", "--check").exit_code == 0
+
+
 @pytest.mark.parametrize("command", ["serve", "migrate", "demo"])
 def test_a_bad_setting_stops_every_command_with_one_line(recado, command):
     refused = recado(command, env={"RECADO_PORT": "no"})
@@ -94,9 +102,7 @@ def test_a_bad_setting_stops_every_command_with_one_line(recado, command):
 def test_serve_refuses_a_database_that_another_serve_has_open(recado, tmp_path):
     database = Database("sqlite:///var/recado.db")
     upgrade(database)
-    lock = ServeLock(database.path)
-    lock.acquire()
-    refused = recado("serve", env={"RECADO_PORT": "1"})
+    with database.served():
+        refused = recado("serve", env={"RECADO_PORT": "1"})
     assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
-    lock.release()
     database.close()

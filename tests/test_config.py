@@ -50,6 +50,8 @@ def test_the_secret_may_stand_in_a_file(tmp_path):
         ("LOG_FORMAT", "xml"),
         ("DATABASE_URL", "oracle://host/db"),
         ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "postgresql://recado@host"),
+        ("DATABASE_URL", "postgresql://recado@host:port/recado"),
         ("REDIS_URL", "http://redis"),
         ("PUBLIC_URL", "inbox.example"),
         ("ALLOWED_ORIGINS", "https://inbox.example/path"),
@@ -70,6 +72,19 @@ def test_a_bad_value_is_one_line_that_names_the_variable_and_not_the_value(
     assert f"RECADO_{name}: " in str(refused.value)
     assert "\n" not in str(refused.value)
     assert not value or value not in str(refused.value).partition(": ")[2] or value == "0"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///var/recado.db",
+        "sqlite:////srv/recado.db",
+        "postgresql://recado:secret@db.example:5433/recado?sslmode=require",
+        "postgres://recado@db.example/recado",
+    ],
+)
+def test_both_databases_can_be_named(url):
+    assert load({"RECADO_SECRET": SECRET, "RECADO_DATABASE_URL": url}).database_url == url
 
 
 def test_lists_are_comma_separated_and_spaces_do_not_matter():

@@ -71,7 +71,7 @@ def test_no_file_names_a_place_on_the_machine_it_was_written_on():
 
 
 def test_every_locked_package_has_a_hash():
-    assert len(LOCKS) == 3
+    assert len(LOCKS) == 4
     for lock in LOCKS:
         blocks = re.split(r"\n(?=\S)", lock.read_text().strip())
         assert [block for block in blocks if "==" not in block or "--hash=sha256:" not in block] == [], (
@@ -79,7 +79,9 @@ def test_every_locked_package_has_a_hash():
         )
 
 
-@pytest.mark.parametrize(("lock", "extras"), [("run", ["build"]), ("dev", ["build", "dev"])])
+@pytest.mark.parametrize(
+    ("lock", "extras"), [("run", ["build"]), ("dev", ["build", "dev"]), ("bench", ["build", "bench"])]
+)
 def test_lock_satisfies_pyproject(lock, extras):
     project = PYPROJECT["project"]
     wanted = project["dependencies"] + [
@@ -90,9 +92,10 @@ def test_lock_satisfies_pyproject(lock, extras):
         assert requirement.specifier.contains(locked[requirement.name]), requirement
 
 
-def test_both_locks_agree():
-    run, dev = (locked_versions(ROOT / "requirements" / f"{name}.txt") for name in ("run", "dev"))
-    assert {name: dev.get(name) for name in run} == run
+@pytest.mark.parametrize("other", ["dev", "bench"])
+def test_locks_agree(other):
+    run, more = (locked_versions(ROOT / "requirements" / f"{name}.txt") for name in ("run", other))
+    assert {name: more.get(name) for name in run} == run
 
 
 def test_web_lock_has_hashes_and_no_addresses():
@@ -146,7 +149,7 @@ def test_every_noqa_names_its_rule_and_its_reason():
 def test_every_word_of_make_is_documented():
     makefile = (ROOT / "Makefile").read_text()
     words = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
-    inner = {"python", "app", "tools", "browser"}  # what the words stand on
+    inner = {"python", "app", "tools", "browser", "peers"}  # what the words stand on
     documented = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
     assert documented == words - inner
 

@@ -1,4 +1,4 @@
-"""The command line: `recado serve`, `migrate`, `demo`, `clinic add`, `member add`, `simulate`, `standin`.
+"""The command line: serve, migrate, backup, restore, demo, clinic and member, simulate, standin.
 
 Every failure is one line on standard error and exit code 1. docs/operations.md.
 """
@@ -31,8 +31,9 @@ from recado.channels.standin import create_standin
 from recado.config import Config
 from recado.domain.values import ClinicId, Role
 from recado.errors import RecadoError
+from recado.store.backup import backup, restore
 from recado.store.database import Database
-from recado.store.migrate import upgrade
+from recado.store.migrate import is_missing, upgrade
 
 
 class OneLine(click.Group):
@@ -66,10 +67,31 @@ def serve(*, demo: bool) -> None:
 
 
 @main.command()
-def migrate() -> None:
+@click.option("--check", is_flag=True, help="Change nothing; exit code 1 when migrations are missing.")
+def migrate(*, check: bool) -> None:
     """Bring the database to this version's schema."""
-    with _database(_load()):
+    with _database(_load(), check=check):
         click.echo("The database has this version's schema.")
+
+
+@main.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup_command(file: Path) -> None:
+    """Write a copy of the database to FILE; a running server goes on."""
+    with _database(_load()) as database:
+        backup(database, file)
+
+
+@main.command("restore")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.confirmation_option(prompt="Everything in the database is replaced. Go on?")
+def restore_command(file: Path) -> None:
+    """Put the copy in FILE in place of the database, which nobody may be serving."""
+    database = Database(_load().database_url)
+    try:
+        restore(database, file, secrets.token_hex(8))
+    finally:
+        database.close()
 
 
 @main.command()
@@ -170,10 +192,14 @@ def _generate_secret(path: Path) -> None:
 
 
 @contextmanager
-def _database(settings: Config) -> Iterator[Database]:
+def _database(settings: Config, *, check: bool = False) -> Iterator[Database]:
+    """With this version's schema; `check` refuses one that lacks something instead of adding it."""
     database = Database(settings.database_url)
     try:
-        upgrade(database)
+        if not check:
+            upgrade(database)
+        elif is_missing(database):
+            raise click.ClickException("Migrations are missing: run `recado migrate`.")
         yield database
     finally:
         database.close()

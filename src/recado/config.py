@@ -43,6 +43,7 @@ class Config(Struct, frozen=True, kw_only=True):
     standin_url: str | None = None
     metrics_token: str | None = None
     outbox_give_up_s: Seconds = 86_400.0
+    log_retention: Annotated[float, Meta(gt=0, le=36_500)] = 90.0
     drain_s: Seconds = 5.0
 
     @property
@@ -119,8 +120,10 @@ def _check(config: Config) -> None:
     """Rules that go beyond one field's type."""
     if len(config.secret) < MIN_SECRET_CHARS:
         raise ConfigError(f"RECADO_SECRET: too short; give at least {MIN_SECRET_CHARS} random characters")
-    if not config.database_url.startswith("sqlite:///") or config.database_url.endswith("/:memory:"):
-        raise ConfigError("RECADO_DATABASE_URL: must be sqlite:///path/to/file.db in this version")
+    if not _is_database(config.database_url):
+        raise ConfigError(
+            "RECADO_DATABASE_URL: must be sqlite:///path/to/file.db or postgresql://user:password@host/database"
+        )
     if config.redis_url is not None and urlsplit(config.redis_url).scheme not in {"redis", "rediss", "unix"}:
         raise ConfigError("RECADO_REDIS_URL: must start with redis://, rediss:// or unix://")
     for name in ("public_url", "whatsapp_url", "standin_url"):
@@ -135,3 +138,14 @@ def _check(config: Config) -> None:
         _ = config.proxy_networks
     except ValueError:
         raise ConfigError("RECADO_TRUSTED_PROXIES: must be IP addresses or networks") from None
+
+
+def _is_database(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        return False
+    if url.scheme == "sqlite":
+        return text.startswith("sqlite:///") and url.path not in {"/", "/:memory:"}
+    return url.scheme in {"postgresql", "postgres"} and len(url.path) > 1

@@ -11,7 +11,9 @@
     │   ├── NotFoundError               404 not_found (absent, or another clinic's: the same outside)
     │   ├── ConflictError               409 conflict
     │   │   ├── ClientKeyReusedError    409 client_key_reused
-    │   │   └── ConversationMovedError  409 conversation_moved
+    │   │   ├── ConversationMovedError  409 conversation_moved
+    │   │   ├── ConversationChangedError 409 conversation_changed
+    │   │   └── MessageLeftError        409 message_left
     │   ├── TooLargeError               413 too_large
     │   └── RateLimitedError            429 rate_limited
     ├── UnavailableError                503 unavailable (ours, and worth trying again)
@@ -116,6 +118,16 @@ class ConversationMovedError(ConflictError):
     title = "The patient wrote after the message the author had seen."
 
 
+class ConversationChangedError(ConflictError):
+    code = "conversation_changed"
+    title = "The conversation changed after the version the author had seen."
+
+
+class MessageLeftError(ConflictError):
+    code = "message_left"
+    title = "The message may be with the patient already."
+
+
 class TooLargeError(RefusedError):
     code = "too_large"
     status = 413
@@ -169,6 +181,7 @@ CLOSES = {
         SocketClose(4002, "ping timeout", reconnect=True),
         SocketClose(4003, "connect timeout", reconnect=True),
         SocketClose(4008, "slow consumer", reconnect=True),
+        SocketClose(4009, "history changed", reconnect=True),
     )
 }
 """The one table of socket closes, by reason. RFC 6455 section 7.4 keeps 4000–4999 for applications."""

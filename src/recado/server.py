@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 
 import uuid_utils
 import uvloop
@@ -28,14 +29,17 @@ from recado.app.outbox import Outbox
 from recado.app.passwords import Passwords
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions, SessionSettings
+from recado.app.snoozed import Alarm
 from recado.channels.inbound import channel_routes
 from recado.channels.sender import Sender, SenderSettings, http_client
 from recado.config import Config
-from recado.domain.instants import from_epoch_ms
+from recado.domain.instants import from_epoch_ms, shift
 from recado.domain.packets import Told
-from recado.domain.values import Instant
-from recado.errors import ConfigError
+from recado.domain.values import ClinicId, Instant
+from recado.errors import ConfigError, RecadoError
+from recado.feed.broker import Broker, InProcessBroker
 from recado.feed.feed import Feed
+from recado.feed.postgres_broker import PostgresBroker
 from recado.realtime.engine import Engine
 from recado.realtime.gateway import Gateway
 from recado.realtime.hub import Settings
@@ -43,8 +47,10 @@ from recado.realtime.picows_transport import make_websocket_protocol
 from recado.realtime.serving import make_server
 from recado.rest.application import create_application
 from recado.store.batch import Committed, Sources
-from recado.store.database import Database, ServeLock
+from recado.store.database import Database
 from recado.store.migrate import upgrade
+from recado.store.postgres import arguments
+from recado.store.retention import trim
 from recado.store.writer import Writer
 
 SWITCH_INTERVAL_S = 0.0005
@@ -52,6 +58,7 @@ SWITCH_INTERVAL_S = 0.0005
 
 SOCKET_PATH = "/socket.io/"
 SWEEP_S = 1.0
+TRIM_EVERY_S = 3600.0
 
 log = observe.get_logger("server")
 
@@ -76,7 +83,9 @@ class Server:
         self.database = Database(config.database_url)
         self.passwords = Passwords()
         self.writer = Writer(self.database, SOURCES, self._committed)
-        self.feed = Feed(self.database, self._tell)
+        self.feed = Feed(self.database, self._tell, self._reset)
+        self.broker = _broker(self.database)
+        self.broker.subscribe(self.feed.hear, self.feed.poll_soon)
         access = Access(self.database)
         self.sessions = Sessions(
             self.database, self.passwords, _session_settings(config), now, new_id, secrets.token_bytes
@@ -91,6 +100,7 @@ class Server:
             now=now,
             random=random.SystemRandom(),
         )
+        self.alarm = Alarm(self.database, self.writer, now)
         self.engine = Engine(Settings(), log=observe.get_logger("realtime"))
         self.gateway = Gateway(
             rooms=self.engine.rooms(),
@@ -114,11 +124,16 @@ class Server:
 
     def _committed(self, committed: Committed) -> None:
         self.feed.advance(committed.told)
+        for each in committed.told:
+            self.broker.hint(each.record.clinic_id, each.record.seq)
         if committed.queued:
             self.outbox.wake.set()
 
     def _tell(self, told: Told) -> None:
         self.gateway.tell(told)
+
+    def _reset(self, clinic_id: ClinicId) -> None:
+        self.gateway.reset(clinic_id)
 
     async def readiness(self) -> Mapping[str, bool]:
         """Every part a request needs, and whether it answers."""
@@ -142,11 +157,12 @@ class Server:
         observe.watch(loop)
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, server.handle_exit, name, None)
-        await self.outbox.take_over()  # the serve lock says that no other sender is alive
+        await self.outbox.take_over()
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self.writer.run())
             sender = tasks.create_task(self.sender.run())
-            helpers = [tasks.create_task(self.feed.run()), tasks.create_task(self._sweep())]
+            parts = (self.feed.run(), self.broker.run(), self.alarm.run(), self._sweep(), self._trim())
+            helpers = [tasks.create_task(part) for part in parts]
             self.engine.start()
             gc.freeze()
             log.info("serving", version=__version__, url=self.config.base_url)
@@ -170,6 +186,17 @@ class Server:
         self.feed.release_waiting()
         await self.engine.drain(self.config.drain_s)
 
+    async def _trim(self) -> None:
+        """Keep the log as long as it is wanted."""
+        while True:
+            before = shift(now(), -self.config.log_retention * 86_400)
+            try:
+                trimmed = await self.database.write(partial(trim, before=before))
+                log.debug("log_trimmed", records=trimmed)
+            except RecadoError as error:
+                log.warning("log_trim_failed", code=error.code)
+            await asyncio.sleep(TRIM_EVERY_S)
+
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
@@ -191,12 +218,11 @@ def run(config: Config, listening: socket.socket) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _raise_open_files_limit()
     server = Server(config)
-    lock = ServeLock(server.database.path)
-    lock.acquire()
     try:
-        upgrade(server.database)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(server.serve(listening))
+        with server.database.served():
+            upgrade(server.database)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(server.serve(listening))
     except ConfigError:
         raise
     except Exception as error:  # the process's top
@@ -204,7 +230,10 @@ def run(config: Config, listening: socket.socket) -> None:
         raise SystemExit(1) from None
     finally:
         server.close()
-        lock.release()
+
+
+def _broker(database: Database) -> Broker:
+    return PostgresBroker(arguments(database.url)) if database.shared else InProcessBroker()
 
 
 def _session_settings(config: Config) -> SessionSettings:

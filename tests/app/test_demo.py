@@ -1,6 +1,7 @@
 """The demo: made once, the same every time it is printed, other keys for every secret."""
 
 import json
+from functools import partial
 
 import msgspec
 import pytest
@@ -56,6 +57,10 @@ def everything(database):
     )
 
 
+def list_of(database, clinic_id, member_id=""):
+    return database.read_now(lambda c: inbox.conversation_page(c, clinic_id, member_id, 100, None))
+
+
 def test_the_demo_has_the_promised_people_channels_and_conversations(make, database):
     demo = make()
     first, second = sorted({member.clinic_id for member in demo.members})
@@ -68,15 +73,15 @@ def test_the_demo_has_the_promised_people_channels_and_conversations(make, datab
         (clinic_id, kind) for clinic_id in (first, second) for kind in ("generic", "whatsapp")
     ]
     assert demo.channels[1].phone_number_id == "106540352242922"
-    page = database.read_now(lambda c: inbox.conversation_page(c, first, 100, None))
+    page = list_of(database, first)
     assert len(page.items) == 6
     for row in page.items:
-        said = database.read_now(lambda c, id_=row.id: inbox.message_page(c, first, id_, 100, None))
+        said = database.read_now(lambda c, id_=row.id: inbox.message_page(c, first, id_, 100))
         assert len(said.items) == 25
         assert [item.created_at for item in said.items] == sorted(
             (item.created_at for item in said.items), reverse=True
         )
-    assert database.read_now(lambda c: inbox.conversation_page(c, second, 100, None)).items == []
+    assert list_of(database, second).items == []
 
 
 def test_nothing_of_the_demo_waits_to_leave(make, database):
@@ -84,9 +89,21 @@ def test_nothing_of_the_demo_waits_to_leave(make, database):
     assert everything(database)["outbox"] == []
 
 
+def test_what_was_answered_was_read(make, database):
+    demo = make()
+    for member in demo.members[:2]:
+        found = database.read_now(partial(accounts.credentials_of, email=member.email))
+        page = list_of(database, member.clinic_id, found.member_id)
+        marks = {mark.conversation_id: mark.inbound_read for mark in page.reads}
+        unread = [row.inbound_count - marks.get(row.id, 0) for row in page.items]
+        waiting = [row.waiting_since is not None for row in page.items]
+        assert [count > 0 for count in unread] == waiting
+        assert 0 < sum(unread) < 15
+
+
 def test_the_newest_conversation_is_minutes_old(make, database, stock):
     make()
-    page = database.read_now(lambda c: inbox.conversation_page(c, 1, 1, None))
+    page = list_of(database, 1)
     assert 0 < seconds_between(page.items[0].last_message.at, stock.sources.now()) < 600
 
 

@@ -14,6 +14,8 @@ from recado.domain.values import Failure
 from recado.errors import InvalidError, NotFoundError
 from recado.feed.feed import Feed
 from recado.store import accounts
+from recado.store.database import Database
+from recado.store.outbox import lease
 
 NOBODYS = "01900000-0000-7000-8000-000000000000"
 
@@ -190,6 +192,7 @@ class TestOutbox:
         [again] = await later.lease(10)
         assert (again.message_id, again.attempts) == (replies[0].id, 2)
 
+    @pytest.mark.only("sqlite")
     async def test_a_dead_senders_leases_can_be_taken_over_but_not_what_was_postponed(
         self, outbox, inbox, ours, replies, writing
     ):
@@ -200,6 +203,27 @@ class TestOutbox:
         await outbox.postpone(again, 600)
         await outbox.take_over()
         assert await outbox.lease(10) == []
+
+    @pytest.mark.only("postgresql")
+    async def test_where_other_nodes_may_live_a_lease_runs_its_time(self, outbox, replies):
+        await outbox.lease(10)
+        await outbox.take_over()
+        assert await outbox.lease(10) == []
+
+    @pytest.mark.only("postgresql")
+    async def test_what_another_node_is_leasing_is_left_to_it(self, outbox, inbox, ours, writing):
+        for number in range(4):
+            thread = (await writing.writer.execute(writing.inbound(f"55{number}"))).message.conversation_id
+            await inbox.send_message(ours, order(thread, client_key=f"k{number}"))
+        now = writing.sources.now()
+        other = Database(writing.database.url.render_as_string())
+        with other.engine.begin() as connection:
+            theirs = lease(connection, now, shift(now, LEASE_S), 2)
+            mine = await outbox.lease(10)
+        assert await outbox.lease(10) == []
+        other.close()
+        assert (len(theirs), len(mine)) == (2, 2)
+        assert {each.message_id for each in theirs}.isdisjoint(each.message_id for each in mine)
 
     async def test_what_is_blocked_does_not_count_as_due(self, outbox, replies):
         [first] = await outbox.lease(10)

@@ -12,8 +12,8 @@ from recado.rest.problems import EXCEPTION_HANDLERS
 
 
 @pytest.fixture
-async def stack(tmp_path) -> AsyncIterator[Stack]:
-    async with running(Stack(tmp_path)) as stack:
+async def stack(database_url) -> AsyncIterator[Stack]:
+    async with running(Stack(database_url)) as stack:
         yield stack
 
 

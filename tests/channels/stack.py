@@ -5,14 +5,13 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import uuid_utils
 from sqlalchemy import text
 
 from recado.app.access import Access
 from recado.app.channels import Channels
-from recado.app.inbox import Inbox, SendOrder
+from recado.app.inbox import DeleteOrder, EditOrder, Inbox, SendOrder
 from recado.app.outbox import Outbox
 from recado.domain.accounts import Channel, Identity
 from recado.domain.instants import instant
@@ -40,9 +39,9 @@ class Stack:
     """One clinic with a channel of each kind and one member."""
 
     def __init__(
-        self, folder: Path, outbound_url: str | None = None, clock: Callable[[], Instant] = now
+        self, database_url: str, outbound_url: str | None = None, clock: Callable[[], Instant] = now
     ) -> None:
-        self.database = Database(f"sqlite:///{folder / 'recado.db'}")
+        self.database = Database(database_url)
         upgrade(self.database)
         random_62_bits = lambda: secrets.randbits(62)  # noqa: E731 - a name for one line below
         self.writer = Writer(self.database, Sources(clock, new_id, random_62_bits), self._committed)
@@ -101,6 +100,13 @@ class Stack:
         """A member answers; the message's id."""
         order = SendOrder(conversation_id=conversation_id, client_key=new_id(), body=body, reply_to=reply_to)
         return (await self.inbox.send_message(self.member, order)).message.id
+
+    async def edit(self, message_id: str, body: str) -> None:
+        order = EditOrder(message_id=message_id, client_key=new_id(), body=body)
+        await self.inbox.edit_message(self.member, order)
+
+    async def delete(self, message_id: str) -> None:
+        await self.inbox.delete_message(self.member, DeleteOrder(message_id=message_id, client_key=new_id()))
 
     def rows(self, statement: str, **values) -> list[tuple]:
         return self.database.read_now(lambda c: [tuple(row) for row in c.execute(text(statement), values)])

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from pathlib import Path
 
 import httpx
 import msgspec
@@ -13,14 +12,13 @@ from hypothesis import strategies as st
 
 from channels.conftest import application
 from channels.serving import serving
-from channels.stack import APP_SECRET, GENERIC_SECRET, new_id
+from channels.stack import GENERIC_SECRET, new_id
+from channels.webhooks import FIXTURES, assert_problem, batch, counted, fixture, post_generic, post_whatsapp
 from recado.channels.bodies import MAX_BODY_BYTES
-from recado.channels.delivery import MAX_PATIENTS_AT_ONCE
-from recado.channels.signatures import sign, sign_whatsapp
+from recado.channels.delivery import MAX_AT_ONCE
+from recado.channels.signatures import sign
 from recado.errors import InvalidError, OverloadedError, RecadoError, UnavailableError
-from recado.observe import CHANNEL_ITEMS
 
-FIXTURES = Path(__file__).parents[1] / "fixtures/whatsapp"
 MESSAGE = {
     "externalId": "site-1",
     "from": {"id": "patient-1", "name": "Maria das Dores"},
@@ -31,42 +29,6 @@ MESSAGE = {
 
 def encoded(**changes):
     return json.dumps({**MESSAGE, **changes}).encode()
-
-
-async def post_generic(client, channel, body, **headers):
-    signed = sign(GENERIC_SECRET, "msg_1", int(time.time()), body)
-    return await client.post(f"/{channel.id}/inbound", content=body, headers={**signed, **headers})
-
-
-async def post_whatsapp(client, channel, body, **headers):
-    signed = {"X-Hub-Signature-256": sign_whatsapp(APP_SECRET, body)}
-    return await client.post(f"/{channel.id}/whatsapp", content=body, headers={**signed, **headers})
-
-
-def fixture(name):
-    return (FIXTURES / f"{name}.json").read_bytes()
-
-
-def batch(*messages):
-    """A WhatsApp body of (patient, wamid, text)."""
-    value = json.loads(fixture("text"))
-    value["entry"][0]["changes"][0]["value"]["messages"] = [
-        {"from": patient, "id": wamid, "timestamp": "1763802000", "type": "text", "text": {"body": text}}
-        for patient, wamid, text in messages
-    ]
-    return json.dumps(value).encode()
-
-
-def assert_problem(response, status, code, *errors):
-    assert response.status_code == status
-    assert response.headers["content-type"].startswith("application/problem+json")
-    problem = response.json()
-    assert problem["code"] == code
-    assert [(error["path"], error["code"]) for error in problem.get("errors", [])] == list(errors)
-
-
-def counted(channel, item):
-    return CHANNEL_ITEMS.labels(channel, item)._value.get()
 
 
 async def test_a_generic_message_is_committed_when_the_answer_comes(stack, client):
@@ -187,9 +149,9 @@ async def test_a_whatsapp_image_is_stored_with_what_is_known_of_it(stack, client
 
 @pytest.mark.parametrize(
     ("name", "item"),
-    [("reaction", "reaction"), ("unsupported", "unsupported"), ("status_failed", "status")],
+    [("reaction", "reaction"), ("unsupported", "unsupported"), ("status_failed", "status_unknown")],
 )
-async def test_what_is_not_understood_yet_is_accepted_and_counted(stack, client, name, item):
+async def test_what_is_not_for_us_is_answered_200_and_counted(stack, client, name, item):
     before = counted("whatsapp", item)
     response = await post_whatsapp(client, stack.whatsapp, fixture(name))
     assert (response.status_code, response.json()) == (200, {"accepted": 0, "repeated": 0, "ignored": 1})
@@ -198,7 +160,7 @@ async def test_what_is_not_understood_yet_is_accepted_and_counted(stack, client,
 
 
 async def test_a_batch_of_many_patients_is_committed_whole_and_in_each_ones_order(stack, client):
-    patients = 3 * MAX_PATIENTS_AT_ONCE
+    patients = 3 * MAX_AT_ONCE
     messages = [(f"55{p}", f"wamid.{p}.{n}", f"{p}:{n}") for n in range(4) for p in range(patients)]
     response = await post_whatsapp(client, stack.whatsapp, batch(*messages))
     assert response.json() == {"accepted": 4 * patients, "repeated": 0, "ignored": 0}

@@ -19,9 +19,9 @@ from recado.channels.sender import MAX_AT_ONCE, Sender, SenderSettings, http_cli
 from recado.channels.standin import create_standin
 from recado.domain.commands import ReceiveMessage
 from recado.domain.instants import seconds_between, shift
-from recado.errors import UnavailableError
+from recado.errors import MessageLeftError, UnavailableError
 from recado.observe import OUTBOX_POSTS
-from recado.store.database import BUSY_TIMEOUT_S
+from recado.store.sqlite import BUSY_TIMEOUT_S
 
 
 class AtOnce(random.Random):
@@ -68,8 +68,8 @@ async def provider():
 
 
 @pytest.fixture
-async def stack(tmp_path, provider, clock):
-    async with running(Stack(tmp_path, provider, clock)) as stack:
+async def stack(database_url, provider, clock):
+    async with running(Stack(database_url, provider, clock)) as stack:
         yield stack
 
 
@@ -314,6 +314,26 @@ async def test_a_conversations_replies_leave_in_the_order_they_were_written(stac
     assert [message["body"] for message in await taken(provider)] == list("012345")
 
 
+async def test_a_reply_edited_while_it_waits_leaves_with_its_new_text(stack, provider):
+    key = await stack.reply(await conversation(stack, stack.generic), "Quinta às 10h")
+    await stack.edit(key, "Sexta às 10h")
+    async with sending(stack):
+        await eventually(lambda: statuses(stack) == ["sent"], "sent")
+    [message] = await taken(provider)
+    assert (message["key"], message["body"]) == (key, "Sexta às 10h")
+
+
+async def test_a_reply_deleted_while_it_waits_never_leaves_and_holds_nothing_back(stack, provider):
+    conversation_id = await conversation(stack, stack.generic)
+    deleted = await stack.reply(conversation_id, "para a pessoa errada")
+    await stack.reply(conversation_id, "Até amanhã")
+    await stack.delete(deleted)
+    async with sending(stack):
+        await eventually(lambda: statuses(stack)[1] == "sent", "the next one was sent")
+    assert [message["body"] for message in await taken(provider)] == ["Até amanhã"]
+    assert waiting(stack) == []
+
+
 async def test_a_provider_that_is_down_for_a_while_costs_nothing(stack):
     async with serving(create_standin()) as url:
         pass
@@ -332,6 +352,7 @@ class SlowProvider:
 
     def __init__(self):
         self.arrived = []
+        self.bodies = []
         self.most_at_once = self.at_once = 0
         self.answer = asyncio.Event()
 
@@ -339,6 +360,7 @@ class SlowProvider:
         @post("/in", status_code=200)
         async def take(request: Request) -> dict[str, str]:
             self.arrived.append(request.headers["idempotency-key"])
+            self.bodies.append((await request.json())["data"]["body"])
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
             await self.answer.wait()
@@ -366,6 +388,32 @@ async def test_no_more_than_so_many_posts_are_under_way_at_once(stack, slow):
         await eventually(lambda: statuses(stack) == ["sent"] * 3 * MAX_AT_ONCE, "all sent")
     assert slow.most_at_once == MAX_AT_ONCE
     assert len(set(slow.arrived)) == len(slow.arrived) == 3 * MAX_AT_ONCE
+
+
+async def test_what_waits_behind_a_post_under_way_may_still_change(stack, slow):
+    conversation_id = await conversation(stack, stack.generic)
+    async with sending(stack):
+        first, edited, deleted = [await stack.reply(conversation_id, body) for body in ("um", "dois", "três")]
+        await eventually(lambda: slow.arrived, "the first is under way")
+        await stack.edit(edited, "2")
+        await stack.delete(deleted)
+        for change in (stack.edit(first, "1"), stack.delete(first)):
+            with pytest.raises(MessageLeftError):
+                await change
+        slow.answer.set()
+        await eventually(lambda: waiting(stack) == [], "all sent")
+    assert slow.arrived == [first, edited]
+    assert slow.bodies == ["um", "2"]
+
+
+async def test_a_reply_that_was_tried_once_is_not_changed_any_more(stack, provider):
+    await fail(provider, times=1, status=429, retryAfter=120)
+    async with sending(stack):
+        key = await stack.reply(await conversation(stack, stack.generic), "talvez já esteja lá")
+        await eventually(lambda: [row for row in waiting(stack) if row[1] > LEASE_S], "postponed")
+    for change in (stack.edit(key, "outra coisa"), stack.delete(key)):
+        with pytest.raises(MessageLeftError):
+            await change
 
 
 async def test_a_stop_finishes_what_is_under_way(stack, slow):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recado.channels.sent_times import from_epoch, from_rfc3339
+from recado.channels.sent_times import age_s, from_epoch, from_rfc3339
 from recado.domain.instants import instant
 
 NOW_S = 1_795_428_000.0
@@ -69,6 +69,12 @@ def test_a_nonsense_epoch_becomes_the_time_of_arrival(text):
 
 def test_an_epoch_in_seconds_becomes_an_instant():
     assert from_epoch("1763802000", now_s=NOW_S) == "2025-11-22T09:00:00.000Z"
+
+
+def test_an_age_is_told_of_a_time_only():
+    assert age_s(f"{NOW_S - 5:.0f}", now_s=NOW_S) == 5
+    assert age_s(f"{NOW_S + 5:.0f}", now_s=NOW_S) == -5
+    assert [age_s(text, now_s=NOW_S) for text in ("", "soon", "-1", "9" * 400)] == [None] * 4
 
 
 @given(st.datetimes(timezones=st.timezones()))

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.stack import APP_SECRET, NUMBER
+from recado.app.outbox import LEASE_S
+from recado.channels.providers import UNDELIVERED, UNREACHABLE, WINDOW_CLOSED
 from recado.channels.whatsapp import MAX_ID_CHARS, challenge, parse
 from recado.domain.accounts import Channel
+from recado.domain.commands import ReportStatus
 from recado.errors import ForbiddenError
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/whatsapp"
@@ -49,7 +52,7 @@ def message_of(name="text", **changes):
 
 
 def test_text_becomes_a_message():
-    [(kind, command)] = read(body("text")).messages
+    [(kind, command)] = read(body("text")).items
     assert kind == "text"
     assert command.clinic_id == 7
     assert command.channel == CHANNEL.ref
@@ -63,13 +66,13 @@ def test_text_becomes_a_message():
 
 
 def test_a_reply_names_what_it_answers():
-    [(_, command)] = read(body("reply_to")).messages
+    [(_, command)] = read(body("reply_to")).items
     assert command.reply_to_external_id == "wamid.HBgMNTUxMTk5OTk500000900"
     assert command.body == "Pode ser quinta às 10h"
 
 
 def test_an_image_is_an_attachment_and_its_caption_the_body():
-    [(kind, command)] = read(body("image_with_caption")).messages
+    [(kind, command)] = read(body("image_with_caption")).items
     assert kind == "image"
     assert command.body == "Segue o pedido do exame"
     [known] = command.attachments
@@ -84,7 +87,7 @@ def test_an_image_is_an_attachment_and_its_caption_the_body():
 @pytest.mark.parametrize("kind", ["video", "document", "audio", "sticker"])
 def test_every_kind_of_file_becomes_an_attachment(kind):
     media = {"id": "42", "mime_type": "application/pdf", "filename": "exame\n.pdf"}
-    [(read_kind, command)] = read(message_of(type=kind, text=None, **{kind: media})).messages
+    [(read_kind, command)] = read(message_of(type=kind, text=None, **{kind: media})).items
     assert read_kind == kind
     assert command.body == ""
     assert command.attachments[0].attachment.kind == kind
@@ -92,7 +95,7 @@ def test_every_kind_of_file_becomes_an_attachment(kind):
 
 
 def test_a_batch_gives_each_patient_their_name():
-    commands = [command for _, command in read(body("batch_two_patients")).messages]
+    commands = [command for _, command in read(body("batch_two_patients")).items]
     assert [(command.contact_name, command.contact_address) for command in commands] == [
         ("Ana Lúcia", "5511999990003"),
         ("Pedro Álvares", "5511999990004"),
@@ -101,18 +104,11 @@ def test_a_batch_gives_each_patient_their_name():
 
 @pytest.mark.parametrize(
     ("name", "ignored"),
-    [
-        ("reaction", {"reaction": 1}),
-        ("unsupported", {"unsupported": 1}),
-        ("status_sent", {"status": 1}),
-        ("status_delivered", {"status": 1}),
-        ("status_read", {"status": 1}),
-        ("status_failed", {"status": 1}),
-    ],
+    [("reaction", {"reaction": 1}), ("unsupported", {"unsupported": 1})],
 )
-def test_what_is_no_message_is_counted_by_kind(name, ignored):
+def test_what_is_neither_message_nor_status_is_counted_by_kind(name, ignored):
     inbound = read(body(name))
-    assert inbound.messages == ()
+    assert inbound.items == ()
     assert inbound.ignored == ignored
 
 
@@ -125,7 +121,7 @@ def test_a_body_for_another_number_is_ignored():
     value = body("batch_two_patients")
     value["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"] = "1"
     inbound = read(value)
-    assert inbound.messages == ()
+    assert inbound.items == ()
     assert inbound.ignored == {"other_number": 2}
 
 
@@ -152,13 +148,13 @@ def test_a_body_for_another_number_is_ignored():
 def test_an_item_without_what_its_type_promises_is_counted_and_harms_no_neighbour(changes):
     value = message_of("batch_two_patients", **changes)
     inbound = read(value)
-    assert [command.body for _, command in inbound.messages] == ["Cheguei na recepção"]
+    assert [command.body for _, command in inbound.items] == ["Cheguei na recepção"]
     assert inbound.ignored == {"malformed": 1}
 
 
 @pytest.mark.parametrize("timestamp", [None, "", "soon", "-5", "99999999999999", 1763802000])
 def test_a_strange_time_never_costs_a_message(timestamp):
-    [(_, command)] = read(message_of(timestamp=timestamp)).messages
+    [(_, command)] = read(message_of(timestamp=timestamp)).items
     assert command.sent_at in {NOW, "2025-11-22T09:00:00.000Z"}
 
 
@@ -173,14 +169,14 @@ def test_a_patient_without_a_name_is_called_by_the_number():
         [{"profile": {"name": ""}}],
     ):
         value["entry"][0]["changes"][0]["value"]["contacts"] = contacts
-        [(_, command)] = read(value).messages
+        [(_, command)] = read(value).items
         assert command.contact_name == "5511999990001"
 
 
 def test_text_is_cleaned_and_a_long_name_is_cut():
     value = message_of(text={"body": "oi\x00\ud83d"})
     value["entry"][0]["changes"][0]["value"]["contacts"][0]["profile"]["name"] = "M" * 1000
-    [(_, command)] = read(value).messages
+    [(_, command)] = read(value).items
     assert command.body == "oi\ufffd\ufffd"
     assert command.contact_name == "M" * 200
 
@@ -207,6 +203,86 @@ def test_a_body_of_another_form_is_counted_as_malformed(value):
 def test_a_change_of_another_field_is_counted_as_unknown():
     value = {"entry": [{"changes": [{"field": "account_update", "value": {"event": "VERIFIED"}}]}]}
     assert read(value).ignored == {"unknown": 1}
+
+
+def status_of(name="status_delivered", **changes):
+    """The fixture's body with its status changed; None takes a field away."""
+    value = body(name)
+    status = value["entry"][0]["changes"][0]["value"]["statuses"][0]
+    for field, change in changes.items():
+        status[field] = change
+        if change is None:
+            del status[field]
+    return value
+
+
+@pytest.mark.parametrize("status", ["sent", "delivered", "read"])
+def test_a_status_becomes_a_report_on_the_providers_id(status):
+    [(kind, report)] = read(body(f"status_{status}")).items
+    assert kind == "status"
+    assert report.command == ReportStatus(
+        clinic_id=7, channel_id=CHANNEL.id, external_id="wamid.HBgMNTUxMTk5OTk500000900", status=status
+    )
+    assert not report.early
+
+
+@pytest.mark.parametrize(
+    ("errors", "failure"),
+    [
+        ([{"code": 131047, "title": "quotes the patient"}], WINDOW_CLOSED),
+        ([{"code": 5}, {"code": 131026}], UNREACHABLE),
+        ([{"code": 131049}], UNDELIVERED),
+        ([{"code": [131047]}, {"code": "131047"}, 131047, None], UNDELIVERED),
+        ([], UNDELIVERED),
+        ("131047", UNDELIVERED),
+        (None, UNDELIVERED),
+    ],
+)
+def test_a_failure_is_told_in_our_own_words(errors, failure):
+    [(_, report)] = read(status_of("status_failed", errors=errors)).items
+    assert (report.command.status, report.command.failure) == ("failed", failure)
+
+
+@pytest.mark.parametrize("status", ["deleted", "played", "warning", "queued", "a status of next year", ""])
+def test_an_unknown_status_is_counted(status):
+    inbound = read(status_of(status=status))
+    assert inbound.items == ()
+    assert inbound.ignored == {"unknown": 1}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"id": None}, {"id": ""}, {"id": "a\x00b"}, {"status": None}, {"status": 1}]
+)
+def test_a_status_without_what_it_promises_is_counted_and_harms_no_neighbour(changes):
+    value = status_of(**changes)
+    value["entry"].append(body("text")["entry"][0])
+    inbound = read(value)
+    assert [kind for kind, _ in inbound.items] == ["text"]
+    assert inbound.ignored == {"malformed": 1}
+
+
+@pytest.mark.parametrize(
+    ("early", "changes"),
+    [
+        (True, {}),
+        (True, {"status": "read"}),
+        (True, {"status": "failed"}),
+        (True, {"timestamp": int(NOW_S - LEASE_S)}),
+        (True, {"timestamp": str(int(NOW_S + 5))}),
+        (False, {"status": "sent"}),  # which the provider's answer to our post says too
+        (False, {"timestamp": str(int(NOW_S - LEASE_S - 1))}),
+        (False, {"timestamp": str(int(NOW_S + LEASE_S + 1))}),
+        (False, {"timestamp": "soon"}),
+        (False, {"timestamp": None}),
+        (False, {"biz_opaque_callback_data": None}),
+        (False, {"biz_opaque_callback_data": "campaign 7"}),
+        (False, {"biz_opaque_callback_data": {"id": 7}}),
+    ],
+)
+def test_a_status_is_early_if_it_is_new_and_of_a_message_of_ours(early, changes):
+    ours = {"biz_opaque_callback_data": CHANNEL.id, "timestamp": str(int(NOW_S))}
+    [(_, report)] = read(status_of(**{**ours, **changes})).items
+    assert report.early is early
 
 
 JSON = st.recursive(
@@ -237,7 +313,7 @@ def damaged(draw):
 @given(damaged())
 def test_a_damaged_body_is_read_without_a_fault_and_every_item_counted(value):
     inbound = read(value)
-    assert len(inbound.messages) + sum(inbound.ignored.values()) >= 1
+    assert len(inbound.items) + sum(inbound.ignored.values()) >= 1
 
 
 def test_the_challenge_is_answered_to_who_knows_the_verify_token():

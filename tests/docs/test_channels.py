@@ -33,7 +33,7 @@ def test_every_failure_code_has_its_row():
 def test_every_kind_of_item_is_told():
     table = PAGE.split("\n| item | becomes", 1)[1].split("\n\n", 1)[0]
     told = {code for row in table.splitlines()[2:] for code in re.findall(r"`(\w+)`", row.split("|")[3])}
-    kinds = {"text", *get_args(whatsapp.MediaKind), *get_args(whatsapp.IgnoredItem)}
+    kinds = {"text", "status", *get_args(whatsapp.MediaKind), *get_args(whatsapp.IgnoredItem)}
     assert told == kinds
 
 
@@ -55,9 +55,12 @@ def test_every_whatsapp_error_that_is_tried_again_is_told():
     not all(map(shutil.which, ("curl", "openssl", "od", "base64"))),
     reason="needs curl, openssl, od and base64",
 )
-async def test_the_example_makes_a_patient_write(tmp_path):
+async def test_the_example_makes_a_patient_write(database_url):
     [example] = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-    async with running(Stack(tmp_path)) as stack, serving(application(stack.inbox, stack.channels)) as url:
+    async with (
+        running(Stack(database_url)) as stack,
+        serving(application(stack.inbox, stack.channels)) as url,
+    ):
         environment = {"CHANNEL_ID": stack.generic.id, "SECRET": stack.generic.secret, "URL": url}
         done = await run(example, environment)
         assert done == '{"accepted":1,"repeated":0,"ignored":0}'

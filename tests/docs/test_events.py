@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Annotated, Literal, NewType, Union, get_args, get_origin, get_type_hints
 
 import pytest
+from msgspec import UnsetType
 from msgspec.structs import fields
 
 from recado import errors
-from recado.app.inbox import SendOrder
+from recado.app import inbox
 from recado.domain import packets, values, views
+from recado.domain.transitions import BY_MEMBERS
 from recado.realtime import gateway
 
 PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text("utf-8")
@@ -32,20 +34,29 @@ SHAPES = [
     gateway.JoinClinic,
     gateway.JoinConversation,
     gateway.LeaveConversation,
-    SendOrder,
+    inbox.SendOrder,
+    inbox.EditOrder,
+    inbox.DeleteOrder,
+    inbox.ReadOrder,
+    inbox.UpdateOrder,
+    inbox.RenameOrder,
+    inbox.EraseOrder,
     gateway.Joined,
     gateway.Server,
     gateway.Sent,
+    gateway.Marked,
+    gateway.Updated,
     gateway.Left,
     packets.MessagePacket,
     packets.ConversationPacket,
+    packets.ReadPacket,
     gateway.Connections,
 ]
 
 PLAIN = {int: "integer", str: "string", bool: "boolean"}
 
 
-def type_text(hint) -> str:  # noqa: PLR0911 - a line per kind of type
+def type_text(hint) -> str:
     """A Python type as the page writes it."""
     if hint is values.Instant:
         return "time"
@@ -57,7 +68,7 @@ def type_text(hint) -> str:  # noqa: PLR0911 - a line per kind of type
     if origin is Annotated:
         return type_text(arguments[0])
     if origin in {Union, types.UnionType}:
-        [kind] = [each for each in arguments if each is not type(None)]
+        [kind] = [each for each in arguments if each not in {type(None), UnsetType}]
         return type_text(kind)
     if origin is Literal:
         return " \\| ".join(f"`{each}`" for each in arguments)
@@ -106,7 +117,7 @@ def test_every_client_event_is_told():
 
 def test_every_packet_of_a_record_is_told():
     told = [row[0].strip("`") for row in table_under("Server → client")]
-    assert set(packets.MESSAGE_EVENTS.values()) | {"conversation:list:updated"} <= set(told)
+    assert {*packets.MESSAGE_EVENTS.values(), *packets.CLINIC_EVENTS.values()} <= set(told)
 
 
 def test_every_error_code_is_told_with_its_status():
@@ -121,5 +132,13 @@ def test_every_error_code_is_told_with_its_status():
     assert {row[:3] for row in table_under("Codes")} == known
 
 
+def test_statuses_follow_the_table_that_is_told():
+    told = {
+        row[0]: set(re.findall(r"\b(open|pending|snoozed|resolved)\b", row[1]))
+        for row in table_under("Changing")
+    }
+    assert told == BY_MEMBERS
+
+
 def test_every_type_of_record_is_told():
-    assert {row[0].strip("`") for row in table_under("Records")} == set(packets.MESSAGE_EVENTS)
+    assert {row[0].strip("`") for row in table_under("Records")} == set(packets.CLINIC_EVENTS)

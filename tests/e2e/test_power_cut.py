@@ -94,11 +94,12 @@ def test_acknowledged_message_survives_leaves_once_and_reaches_an_open_page(
     assert standin.bodies() == replies
     assert len({message["key"] for message in standin.messages()}) == 3
 
-    # Each reply took two numbers, one when it was written and one when it had left; together they leave no hole.
+    # Each reply took two numbers, one when it was written and one when it had left; reading it took some in between.
     delta = api.get(changes, params={"after": start, "conversationIds": conversation_id}).json()
     assert "reset" not in delta
     numbers = [number for message in delta["messages"] for number in (message["seq"], message["version"])]
-    assert sorted(numbers) == list(range(seq_of(start) + 1, seq_of(delta["cursor"]) + 1))
+    assert len(set(numbers)) == len(numbers) == 6
+    assert set(numbers) <= set(range(seq_of(start) + 1, seq_of(delta["cursor"]) + 1))
     assert clinics_log(server, clinic_id) == list(range(1, seq_of(delta["cursor"]) + 1))
 
 

@@ -5,26 +5,11 @@ import itertools
 import random
 
 import pytest
+from sqlalchemy import text
 
+from feed.listening import Told
 from recado.feed import feed as feed_module
 from recado.feed.feed import Feed
-
-
-class Told(list):
-    """What was told, and a way to wait for it."""
-
-    def __init__(self):
-        self.more = asyncio.Event()
-
-    def append(self, told):
-        super().append(told)
-        self.more.set()
-
-    async def until(self, count):
-        async with asyncio.timeout(10):
-            while len(self) < count:
-                self.more.clear()
-                await self.more.wait()
 
 
 @pytest.fixture
@@ -33,10 +18,16 @@ def told():
 
 
 @pytest.fixture
-async def feed(stock, told, monkeypatch):
+def resets():
+    """The clinics whose log turned out to be another."""
+    return []
+
+
+@pytest.fixture
+async def feed(stock, told, resets, monkeypatch):
     """A running feed that polls fast enough to be waited for."""
     monkeypatch.setattr(feed_module, "POLL_S", 0.01)
-    feed = Feed(stock.database, told.append)
+    feed = Feed(stock.database, told.append, resets.append)
     task = asyncio.create_task(feed.run())
     yield feed
     task.cancel()
@@ -142,3 +133,26 @@ async def test_any_mixture_of_own_late_and_lost_news_is_told_once_in_order(writi
             feed.advance(late.pop(rng.randrange(len(late))))
     await told.until(len(writing.told))
     assert seqs(told) == list(itertools.islice(itertools.count(1), len(writing.told)))
+
+
+LOST_COMMIT = (
+    "DELETE FROM events WHERE seq = 2",
+    "DELETE FROM search_documents WHERE message_id = (SELECT id FROM messages WHERE seq = 2)",
+    "UPDATE clinics SET seq = 1, head = (SELECT id FROM events)",
+)
+RESTORE = ("UPDATE history SET id = 'restored'",)
+
+
+@pytest.mark.parametrize("what", [LOST_COMMIT, RESTORE])
+async def test_another_history_resets_once_and_then_goes_on(writing, feed, told, resets, what):
+    await feed.follow(writing.clinic_id)
+    for seq in (1, 2):
+        await writing.writer.execute(writing.inbound())
+        await told.until(seq)
+    waiting = asyncio.create_task(feed.wait_past(writing.clinic_id, 2, 30))
+    writing.database.write_now(lambda c: [c.execute(text(statement)) for statement in what])
+    await waiting
+    await writing.writer.execute(writing.inbound())
+    await told.until(3)
+    assert resets == [writing.clinic_id]
+    assert told[2].record.id == writing.told[2].record.id

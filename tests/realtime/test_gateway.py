@@ -1,8 +1,11 @@
 """The application over real sockets: a real server process, and the Socket.IO client that everybody has."""
 
 import asyncio
+import contextlib
+import sqlite3
 import uuid
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -221,6 +224,97 @@ async def test_an_outdated_reply_is_refused_with_the_current_conversation(server
         assert refused["error"]["conversation"]["id"] == conversation["id"]
 
 
+async def test_every_change_of_a_conversation_reaches_the_colleague(server, tokens):
+    async with phone(server, tokens[0][0]) as ana, phone(server, tokens[0][1]) as bruno:
+        conversation = await conversation_of(server, ana)
+        about = {"conversationId": conversation["id"]}
+
+        async def change(event, key, **fields):
+            answer = await ana.call(event, {**about, "clientKey": key, **fields})
+            assert answer["ok"], answer
+            told = await bruno.until(lambda name, payload: payload.get("clientKey") == key)
+            return answer, told
+
+        answer, told = await change("conversation:update", "u1", status="pending", labels=["exame"])
+        assert told["conversation"] == answer["conversation"]
+        assert (told["conversation"]["status"], told["conversation"]["labels"]) == ("pending", ["exame"])
+        answer, told = await change("contact:rename", "u2", name="Maria Silva")
+        assert told["conversation"]["contact"]["name"] == "Maria Silva"
+        answer, told = await change("message:read", "u3", upTo=conversation["lastSeq"])
+        assert told["read"] == answer["read"]
+        assert answer["read"]["inboundRead"] == conversation["inboundCount"]
+        answer, told = await change("conversation:delete", "u4")
+        assert (told["eventType"], told["conversation"]["deleted"]) == ("deleted", True)
+        assert told["conversation"]["contact"]["name"] == ""
+
+
+async def test_an_agent_does_not_delete_conversations(server, tokens):
+    async with phone(server, tokens[0][1]) as bruno:
+        conversation_id = (await conversation_of(server, bruno))["id"]
+        refused = await bruno.call(
+            "conversation:delete", {"conversationId": conversation_id, "clientKey": "k"}
+        )
+        assert refused["error"]["code"] == "forbidden"
+
+
+async def test_notes_are_edited_and_taken_back_and_what_left_is_not(server, tokens):
+    async with phone(server, tokens[0][0]) as ana:
+        about = {"conversationId": (await conversation_of(server, ana))["id"]}
+        await ana.call("conversation:join", about)
+        note = await ana.call("message:send", {**about, "clientKey": "n1", "body": "um", "kind": "note"})
+        about_note = {"messageId": note["message"]["id"]}
+        edited = await ana.call("message:edit", {**about_note, "clientKey": "n2", "body": "dois"})
+        assert edited["message"]["body"] == "dois"
+        deleted = await ana.call("message:delete", {**about_note, "clientKey": "n3"})
+        assert (deleted["message"]["body"], deleted["message"]["deleted"]) == ("", True)
+        again = await ana.call("message:delete", {**about_note, "clientKey": "n3"})
+        assert again == deleted
+        reply = (await ana.call("message:send", {**about, "clientKey": "r1", "body": "Oi"}))["message"]
+        await ana.until(
+            lambda event, payload: (
+                event == "message:updated"
+                and (payload["message"]["id"], payload["message"]["status"]) == (reply["id"], "sent")
+            )
+        )
+        left = await ana.call("message:delete", {"messageId": reply["id"], "clientKey": "r2"})
+        assert left["error"]["code"] == "message_left"
+        assert left["error"]["currentMessage"]["status"] == "sent"
+
+
+async def test_a_members_own_marks_come_with_the_delta_and_no_others(server, tokens):
+    clinic_id = server.clinic_ids()[0]
+    async with phone(server, tokens[0][0]) as ana, phone(server, tokens[0][1]) as bruno:
+        start = await ana.call("clinic:join", {"clinicId": clinic_id})
+        conversation = await conversation_of(server, ana)
+        read = {"conversationId": conversation["id"], "clientKey": "m1", "upTo": conversation["lastSeq"]}
+        mark = (await ana.call("message:read", read))["read"]
+        deltas = [
+            await who.call("clinic:join", {"clinicId": clinic_id, "after": start["cursor"]})
+            for who in (ana, bruno)
+        ]
+        assert [delta["reads"] for delta in deltas] == [[mark], []]
+
+
+async def test_a_snoozed_conversation_wakes_by_itself(server, tokens):
+    async with phone(server, tokens[0][0]) as ana:
+        conversation = await conversation_of(server, ana)
+        until = datetime.now(UTC) + timedelta(seconds=0.5)
+        order = {
+            "conversationId": conversation["id"],
+            "clientKey": "s1",
+            "status": "snoozed",
+            "snoozedUntil": f"{until:%Y-%m-%dT%H:%M:%S}.{until.microsecond // 1000:03}Z",
+        }
+        snoozed = await ana.call("conversation:update", order)
+        woken = await ana.until(
+            lambda event, payload: (
+                event == "conversation:list:updated" and payload["seq"] > snoozed["conversation"]["version"]
+            )
+        )
+        assert woken["conversation"]["status"] == "open"
+        assert "snoozedUntil" not in woken["conversation"]
+
+
 @pytest.mark.parametrize(
     ("event", "payload", "code", "path"),
     [
@@ -302,6 +396,22 @@ async def test_logout_ends_the_sessions_sockets_at_once_and_no_others(server):
             async with asyncio.timeout(1):
                 await gone.wait()
             assert (await elsewhere.call("clinic:join", {"clinicId": server.clinic_ids()[0]}))["ok"]
+
+
+async def test_when_the_history_is_another_screens_come_back_and_read_afresh(server, tokens):
+    clinic_id = server.clinic_ids()[0]
+    async with phone(server, tokens[0][0]) as ana:
+        before = (await ana.call("clinic:join", {"clinicId": clinic_id}))["cursor"]
+        ended = asyncio.Event()
+        ana.client.on("disconnect", lambda _reason: ended.set())
+        with contextlib.closing(sqlite3.connect(server.database)) as database, database:
+            database.execute("UPDATE history SET id = id || '2'")
+        async with asyncio.timeout(10):
+            await ended.wait()
+    async with phone(server, tokens[0][0]) as ana:
+        joined = await ana.call("clinic:join", {"clinicId": clinic_id, "after": before})
+        assert joined["reset"]
+        await ana.until(is_from(await asyncio.to_thread(write, server)))
 
 
 async def test_screens_are_told_how_many_they_are(server, tokens):

@@ -2,13 +2,12 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 
 import pytest
 import structlog
 
 from recado.app.passwords import Passwords
-from rest.service import Capture, Service, cheap_passwords, make_template, serving
+from rest.service import PASSWORD, Capture, Service, cheap_passwords, filled, serving
 
 
 @pytest.fixture(scope="session")
@@ -19,18 +18,17 @@ def passwords() -> Iterator[Passwords]:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory, passwords) -> Path:
-    path = tmp_path_factory.mktemp("template") / "recado.db"
-    make_template(path, passwords)
-    return path
+def password_hash(passwords) -> str:
+    return passwords.hash(PASSWORD)
 
 
 @pytest.fixture
-async def serve(template, passwords, tmp_path) -> AsyncIterator[Callable]:
+async def serve(database_url, passwords, password_hash, tmp_path) -> AsyncIterator[Callable]:
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(**options) -> Service:
-            return await stack.enter_async_context(serving(template, tmp_path, passwords, **options))
+        async def start(*, webapp=tmp_path / "no-webapp", **options) -> Service:
+            database = filled(database_url, password_hash)
+            return await stack.enter_async_context(serving(database, passwords, webapp=webapp, **options))
 
         yield start
 

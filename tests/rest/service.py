@@ -5,7 +5,6 @@ import contextlib
 import functools
 import itertools
 import secrets
-import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -62,11 +61,10 @@ def cheap_passwords() -> Passwords:
     return passwords
 
 
-def make_template(path: Path, passwords: Passwords) -> None:
-    """A migrated database with two clinics, a channel in each, and three members who share PASSWORD."""
-    database = Database(f"sqlite:///{path}")
+def filled(url: str, password_hash: str) -> Database:
+    """A database with two clinics, a channel in each, and three members who share PASSWORD."""
+    database = Database(url)
     upgrade(database)
-    password_hash = passwords.hash(PASSWORD)
 
     def fill(connection) -> None:
         for clinic_id, name in ((IPE, "Clínica Ipê"), (AROEIRA, "Clínica Aroeira")):
@@ -81,17 +79,14 @@ def make_template(path: Path, passwords: Passwords) -> None:
             accounts.add_membership(connection, member_id, clinic_id, role)
 
     database.write_now(fill)
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close()
+    return database
 
 
 class Service:
     """`checks` is what `/readyz` is told, once `held_up` is set."""
 
-    def __init__(self, template: Path, folder: Path, passwords: Passwords, settings: Config) -> None:
-        shutil.copy(template, folder / "recado.db")
-        self.database = Database(f"sqlite:///{folder / 'recado.db'}")
+    def __init__(self, database: Database, passwords: Passwords, settings: Config) -> None:
+        self.database = database
         self.feed = Feed(self.database, tell=lambda told: None)
         sources = Sources(now, new_id, lambda: secrets.randbits(62))
         self.writer = Writer(self.database, sources, lambda committed: self.feed.advance(committed.told))
@@ -165,18 +160,17 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def serving(
-    template: Path,
-    folder: Path,
+    database: Database,
     passwords: Passwords,
     *,
+    webapp: Path,
     extra_routes: Sequence = (),
-    webapp: Path | None = None,
     **settings,
 ) -> AsyncIterator[Service]:
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = replace(Config(secret="x" * 32, public_url=url), **settings)
-    service = Service(template, folder, passwords, config)
+    service = Service(database, passwords, config)
     application = create_application(
         sessions=service.sessions,
         queries=service.queries,
@@ -184,7 +178,7 @@ async def serving(
         readiness=service.readiness,
         settings=config,
         extra_routes=extra_routes,
-        webapp=webapp or folder / "no-webapp",
+        webapp=webapp,
     )
     service.document = describe(application)
     async with contextlib.AsyncExitStack() as service.clients:

@@ -4,7 +4,18 @@ import re
 
 import pytest
 from litestar import post
+from msgspec.structs import fields
 
+from recado.app import inbox
+from recado.app.inbox import (
+    DeleteOrder,
+    EditOrder,
+    EraseOrder,
+    ReadOrder,
+    RenameOrder,
+    SendOrder,
+    UpdateOrder,
+)
 from recado.errors import RecadoError, SignatureError
 from recado.rest.problems import known_errors, refusals
 from rest.conformance import check_value
@@ -15,8 +26,16 @@ OPERATIONS = {
     "getMe": "GET /api/v1/me",
     "listConversations": "GET /api/v1/clinics/{clinicId}/conversations",
     "listMessages": "GET /api/v1/conversations/{conversationId}/messages",
-    "sendMessage": "POST /api/v1/conversations/{conversationId}/messages",
+    "search": "GET /api/v1/clinics/{clinicId}/search",
     "listChanges": "GET /api/v1/clinics/{clinicId}/changes",
+    "getConversation": "GET /api/v1/conversations/{conversationId}",
+    "sendMessage": "POST /api/v1/conversations/{conversationId}/messages",
+    "editMessage": "PATCH /api/v1/messages/{messageId}",
+    "deleteMessage": "DELETE /api/v1/messages/{messageId}",
+    "markRead": "PUT /api/v1/conversations/{conversationId}/read",
+    "updateConversation": "PATCH /api/v1/conversations/{conversationId}",
+    "renameContact": "PATCH /api/v1/conversations/{conversationId}/contact",
+    "deleteConversation": "DELETE /api/v1/conversations/{conversationId}",
     "getHealth": "GET /healthz",
     "getReadiness": "GET /readyz",
 }
@@ -36,6 +55,12 @@ def operations(document):
         for path, item in document["paths"].items()
         for method, operation in item.items()
     }
+
+
+def body_of(operation):
+    """The name of its request body's schema."""
+    content = operation.get("requestBody", {}).get("content", {})
+    return content["application/json"]["schema"]["$ref"].rpartition("/")[2] if content else None
 
 
 def nodes(node):
@@ -93,13 +118,75 @@ async def test_every_refusal_is_a_problem(document):
 
 
 async def test_answers_are_never_null_where_a_field_is_optional(document):
-    asked = {"LoginRequest", "SendRequest"}
+    asked = {body_of(operation) for _, operation in operations(document).values()}
     for name, schema in document["components"]["schemas"].items():
         if name not in asked:
             for field, kind in schema["properties"].items():
                 nullable = any(choice == {"type": "null"} for choice in kind.get("oneOf", ()))
                 assert not nullable or field in schema["required"], f"{name}.{field}"
     assert document["components"]["schemas"]["Message"]["properties"]["createdAt"]["format"] == "date-time"
+
+
+async def test_an_order_is_its_body_its_address_and_perhaps_a_header(document):
+    schemas = document["components"]["schemas"]
+    for order, address, optional in (
+        (SendOrder, "conversationId", False),
+        (EditOrder, "messageId", False),
+        (DeleteOrder, "messageId", True),
+        (ReadOrder, "conversationId", False),
+        (UpdateOrder, "conversationId", True),
+        (RenameOrder, "conversationId", False),
+        (EraseOrder, "conversationId", True),
+    ):
+        [operation] = [each for _, each in operations(document).values() if body_of(each) == order.__name__]
+        path, header = operation["parameters"]
+        assert (path["name"], path["in"], path["required"]) == (address, "path", True)
+        assert (header["name"], header["in"], header["required"]) == ("Idempotency-Key", "header", False)
+        schema = schemas[order.__name__]
+        assert schema["properties"].keys() == {field.encode_name for field in fields(order)} - {address}
+        assert "clientKey" not in schema["required"]
+        assert operation["requestBody"]["required"] == (not optional) == bool(schema["required"])
+        assert "client_key_reused" in operation["responses"]["409"]["description"]
+
+
+async def test_no_order_of_the_inbox_is_without_its_route(document):
+    orders = {
+        name for name, kind in vars(inbox).items() if name.endswith("Order") and not kind.__subclasses__()
+    }
+    assert orders == {body_of(each) for _, each in operations(document).values()} - {None, "LoginRequest"}
+
+
+async def test_the_orders_limits_are_in_the_document(document):
+    def limits(order, field):
+        return document["components"]["schemas"][order]["properties"][field]
+
+    assert limits("EditOrder", "body")["maxLength"] == 16_384
+    assert limits("RenameOrder", "name")["maxLength"] == 200
+    assert limits("ReadOrder", "upTo")["minimum"] == 0
+    assert limits("ReadOrder", "upTo")["maximum"] == 2**53 - 1
+    assert limits("UpdateOrder", "labels")["maxItems"] == 20
+    assert limits("UpdateOrder", "labels")["items"]["maxLength"] == 50
+    assert limits("UpdateOrder", "snoozedUntil")["format"] == "date-time"
+    assert {"type": "null"} in limits("UpdateOrder", "assigneeId")["oneOf"]
+    assert limits("UpdateOrder", "status")["type"] == "string"
+
+
+async def test_conflicts_are_named_where_they_can_happen(document):
+    conflicts = {
+        name: set(re.findall(r"`(\w+)`:", operation["responses"]["409"]["description"]))
+        - {"client_key_reused"}
+        for name, (_, operation) in operations(document).items()
+        if "409" in operation["responses"]
+    }
+    assert conflicts == {
+        "sendMessage": {"conversation_moved"},
+        "editMessage": {"message_left"},
+        "deleteMessage": {"message_left"},
+        "markRead": set(),
+        "updateConversation": {"conflict", "conversation_changed"},
+        "renameContact": {"conversation_changed"},
+        "deleteConversation": set(),
+    }
 
 
 async def test_routes_from_elsewhere_are_in_the_document(serve):

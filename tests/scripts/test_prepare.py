@@ -1,5 +1,6 @@
 import os
 
+import check
 import prepare
 import pytest
 
@@ -92,3 +93,64 @@ def test_node_without_npm_is_not_used(tmp_path, monkeypatch):
     (tmp_path / "node").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert prepare.system_node() is False
+
+
+@pytest.fixture
+def no_postgres(tmp_path, monkeypatch):
+    """A machine without PostgreSQL."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(prepare, "POSTGRES_HOMES", (f"{tmp_path}/postgresql/*/bin",))
+    return tmp_path
+
+
+def put_postgres(folder, version):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("initdb", "postgres"):
+        (folder / name).write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")
+        (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("version", "usable"), [("14.13", False), ("15.18 (Debian 15.18-0+deb12u1)", True), ("17.2", True)]
+)
+def test_postgres_is_used_from_version_15_on(version, usable, no_postgres):
+    put_postgres(no_postgres, version)
+    assert (prepare.postgres_programs() is not None) is usable
+
+
+def test_the_newest_postgres_in_its_usual_place_is_used(no_postgres):
+    for version in ("9.6", "15", "17", "16"):
+        put_postgres(no_postgres / "postgresql" / version / "bin", version)
+    assert prepare.postgres_programs() == no_postgres / "postgresql/17/bin"
+
+
+def test_postgres_is_found_where_pg_config_points(no_postgres):
+    put_postgres(no_postgres / "elsewhere", "16.1")
+    (no_postgres / "pg_config").write_text(f"#!/bin/sh\necho {no_postgres}/elsewhere\n")
+    (no_postgres / "pg_config").chmod(0o755)
+    assert prepare.postgres_programs() == no_postgres / "elsewhere"
+
+
+def test_without_postgres_the_stage_that_needs_it_fails_and_says_why(no_postgres, capsys):
+    outcome = check.perform(check.PYTHON)
+    assert not outcome.ok
+    assert "apt-get install postgresql" in capsys.readouterr().out
+
+
+def test_a_missing_package_is_installed_once(no_postgres, monkeypatch):
+    for name in ("postgresql", "chromium"):
+        (no_postgres / name).unlink(missing_ok=True)
+    asked = no_postgres / "asked"
+    put_postgres(no_postgres / "archive", "15.18")
+    (no_postgres / "apt-get").write_text(
+        f'#!/bin/sh\necho "$@" >> {asked}\n'
+        f'case "$*" in *" postgresql") /bin/cp {no_postgres}/archive/* {no_postgres};; esac\n'
+    )
+    (no_postgres / "apt-get").chmod(0o755)
+    monkeypatch.setattr(prepare, "install", lambda name: None)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setenv("CHROMIUM", "/usr/bin/env")
+    prepare.need_postgres()
+    prepare.need_postgres()
+    lines = asked.read_text().splitlines()
+    assert [line.split()[-1] for line in lines] == ["-q", "postgresql"]

@@ -5,23 +5,41 @@ import random
 
 import pytest
 
+from recado.domain.commands import (
+    DeleteConversation,
+    DeleteMessage,
+    EditMessage,
+    MarkRead,
+    RenameContact,
+    UpdateConversation,
+)
 from recado.domain.cursor import parse_cursor
-from recado.domain.packets import ConversationPacket, MessagePacket, packets
+from recado.domain.packets import CLINIC_EVENTS, ConversationPacket, MessagePacket, ReadPacket, packets
+from recado.errors import RefusedError
 from recado.store import inbox
+from recado.store.batch import Outcome
 
 
 class Screen:
-    """What a client holds: rows by id, of which a newer version wins. docs/events.md, "Ingest"."""
+    """What a member's client holds: rows by identity, of which a newer version wins. docs/events.md, "Ingest"."""
 
-    def __init__(self) -> None:
+    def __init__(self, member_id) -> None:
+        self.member_id = member_id
         self.conversations = {}
         self.messages = {}
+        self.reads = {}
 
-    def ingest(self, conversations=(), messages=()) -> None:
-        for held, rows in ((self.conversations, conversations), (self.messages, messages)):
+    def ingest(self, conversations=(), messages=(), reads=()) -> None:
+        mine = [mark for mark in reads if mark.member_id == self.member_id]
+        for held, rows, key in (
+            (self.conversations, conversations, "id"),
+            (self.messages, messages, "id"),
+            (self.reads, mine, "conversation_id"),
+        ):
             for row in rows:
-                if row.id not in held or held[row.id].version < row.version:
-                    held[row.id] = row
+                known = held.get(getattr(row, key))
+                if known is None or known.version < row.version:
+                    held[getattr(row, key)] = row
 
     def hear(self, payload) -> None:
         match payload:
@@ -29,34 +47,77 @@ class Screen:
                 self.ingest(messages=[payload.message])
             case ConversationPacket():
                 self.ingest(conversations=[payload.conversation])
+            case ReadPacket():
+                self.ingest(reads=[payload.read])
+
+    def shown(self):
+        """What the member sees: a deleted conversation takes its messages and marks with it."""
+        live = {id_: row for id_, row in self.conversations.items() if not row.deleted}
+        said = {id_: row for id_, row in self.messages.items() if row.conversation_id in live}
+        return live, said, {id_: mark for id_, mark in self.reads.items() if id_ in live}
 
 
 def snapshot(stock) -> Screen:
-    screen = Screen()
+    screen = Screen(stock.member_id)
 
     def read(connection) -> None:
-        page = inbox.conversation_page(connection, stock.clinic_id, 100, None)
-        screen.ingest(conversations=page.items)
+        page = inbox.conversation_page(connection, stock.clinic_id, stock.member_id, 100, None)
+        screen.ingest(conversations=page.items, reads=page.reads)
         for row in page.items:
-            said = inbox.message_page(connection, stock.clinic_id, row.id, 1000, None)
+            said = inbox.message_page(connection, stock.clinic_id, row.id, 1000)
             screen.ingest(messages=said.items)
 
     stock.database.read_now(read)
     return screen
 
 
+def any_order(stock, rng, conversation):
+    """Something a member might do with this conversation, sensible or not."""
+    id_ = conversation.id
+    said = [told.message.id for told in stock.told if told.message and told.conversation.id == id_]
+    version = rng.choice([None, conversation.version])
+    return rng.choice(
+        [
+            lambda: stock.reply(id_, kind=rng.choice(["message", "note"])),
+            lambda: stock.order(EditMessage, message_id=rng.choice(said), body=f"texto {rng.random()}"),
+            lambda: stock.order(DeleteMessage, message_id=rng.choice(said)),
+            lambda: stock.order(MarkRead, conversation_id=id_, up_to=rng.randrange(60)),
+            lambda: stock.order(
+                UpdateConversation,
+                conversation_id=id_,
+                status=rng.choice(["open", "pending", "resolved"]),
+                assignee_id=rng.choice([None, stock.member_id]),
+                labels=tuple(rng.sample(["exame", "retorno", "convênio"], rng.randrange(3))),
+                expected_version=version,
+            ),
+            lambda: stock.order(
+                UpdateConversation,
+                conversation_id=id_,
+                status="snoozed",
+                snoozed_until="2999-01-01T00:00:00.000Z",
+            ),
+            lambda: stock.order(RenameContact, conversation_id=id_, name=f"Nome {rng.random()}"),
+        ]
+        + [lambda: stock.order(DeleteConversation, conversation_id=id_)] * (rng.random() < 0.2)
+    )()
+
+
 async def live_a_while(stock, rng, steps) -> None:
-    """Patients write, members answer, providers report: some of it at once."""
+    """Patients write, members do all that members can, providers report: some of it at once."""
     for _ in range(steps):
-        known = [told.conversation.id for told in stock.told]
-        sent = [told.message for told in stock.told if told.message.direction == "outbound"]
+        known = list({told.conversation.id: told.conversation for told in stock.told}.values())
+        sent = [told.message for told in stock.told if told.message and told.message.direction == "outbound"]
         commands = [stock.inbound(f"55{rng.randrange(5)}") for _ in range(rng.randrange(1, 4))]
-        if known:
-            commands.append(stock.reply(rng.choice(known), kind=rng.choice(["message", "note"])))
+        commands += [any_order(stock, rng, rng.choice(known)) for _ in range(4) if known]
         if sent:
             outcome = rng.choice(["sent", "failed"])
-            commands.append(stock.delivered(rng.choice(sent), outcome, external_id=f"ours-{rng.random()}"))
-        await asyncio.gather(*(stock.writer.execute(command) for command in commands))
+            external_id = f"ours-{rng.randrange(20)}"
+            commands.append(stock.delivered(rng.choice(sent), outcome, external_id=external_id))
+            commands.append(stock.reported(external_id, rng.choice(["delivered", "read", "failed"])))
+        done = await asyncio.gather(
+            *(stock.writer.execute(command) for command in commands), return_exceptions=True
+        )
+        assert all(isinstance(each, Outcome | RefusedError) for each in done), done
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -70,7 +131,7 @@ async def test_packets_in_any_order_with_repeats_lead_to_the_fresh_snapshot(writ
     rng.shuffle(heard)
     for payload in heard:
         screen.hear(payload)
-    assert vars(screen) == vars(snapshot(writing))
+    assert screen.shown() == snapshot(writing).shown()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -91,12 +152,14 @@ async def test_a_delta_leads_to_the_fresh_snapshot_whatever_was_heard_before(wri
     more = True
     while more:
         delta = writing.database.read_now(
-            lambda c, after=cursor: inbox.clinic_delta(c, writing.clinic_id, after, every_thread)
+            lambda c, after=cursor: inbox.clinic_delta(
+                c, writing.clinic_id, writing.member_id, after, every_thread
+            )
         )
-        assert len(delta.conversations) + len(delta.messages) <= rng_rows + 1
-        screen.ingest(delta.conversations, delta.messages)
+        assert len(delta.conversations) + len(delta.messages) + len(delta.reads) <= rng_rows + 2
+        screen.ingest(delta.conversations, delta.messages, delta.reads)
         cursor, more = parse_cursor(delta.cursor), delta.more
-    assert vars(screen) == vars(snapshot(writing))
+    assert screen.shown() == snapshot(writing).shown()
     assert cursor.seq == len(writing.told)
 
 
@@ -108,10 +171,12 @@ async def test_live_packets_equal_those_read_from_the_log(writing):
 
 
 async def test_every_record_is_told_to_the_clinic_exactly_once_and_last(writing):
-    await live_a_while(writing, random.Random(1), 5)
+    await live_a_while(writing, random.Random(1), 20)
     for told in writing.told:
-        rooms = [packet.room for packet in packets(told)]
-        assert rooms == [f"conversation:{told.conversation.id}", f"clinic:{writing.clinic_id}"]
+        *before, last = [packet.room for packet in packets(told)]
+        assert last == f"clinic:{writing.clinic_id}"
+        assert before in ([], [f"conversation:{told.conversation.id}"])
+    assert {told.record.type for told in writing.told} == set(CLINIC_EVENTS)
 
 
 async def test_a_cursor_of_another_history_or_ahead_is_reset(writing):
@@ -119,6 +184,6 @@ async def test_a_cursor_of_another_history_or_ahead_is_reset(writing):
     head = writing.database.read_now(lambda c: inbox.heads(c, [writing.clinic_id]))[writing.clinic_id].cursor
     for after in (head._replace(epoch="1.other"), head._replace(seq=head.seq + 1)):
         delta = writing.database.read_now(
-            lambda c, after=after: inbox.clinic_delta(c, writing.clinic_id, after, [])
+            lambda c, after=after: inbox.clinic_delta(c, writing.clinic_id, writing.member_id, after, [])
         )
         assert (delta.reset, delta.cursor, delta.conversations) == (True, str(head), [])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import event, text
 
-from recado.domain.commands import InboundAttachment
+from recado.domain.commands import DeleteConversation, InboundAttachment
 from recado.domain.values import Attachment, Failure
 from recado.errors import (
     ClientKeyReusedError,
@@ -71,7 +71,7 @@ async def test_the_number_of_statements_does_not_grow_with_the_batch(writing, si
             )
         )
     )
-    assert len(statements) <= 13
+    assert len(statements) <= 14
 
 
 async def test_a_providers_id_never_makes_a_second_message(writing):
@@ -190,6 +190,18 @@ async def test_a_patients_reply_finds_the_message_it_answers(writing):
     assert (answer.message.reply_to, unknown.message.reply_to) == (reply.id, None)
 
 
+async def test_whoever_writes_while_they_are_erased_begins_anew_in_the_same_batch(writing):
+    first = await writing.writer.execute(writing.inbound(body="um"))
+    erase = writing.order(DeleteConversation, conversation_id=first.conversation.id)
+    erased, again = await asyncio.gather(
+        writing.writer.execute(erase), writing.writer.execute(writing.inbound(body="dois"))
+    )
+    assert len(writing.committed) == 2
+    assert erased.conversation.deleted
+    assert again.conversation.id != first.conversation.id
+    assert again.conversation.contact.address == first.conversation.contact.address
+
+
 async def test_attachments_come_back_in_order(writing):
     files = tuple(
         InboundAttachment(
@@ -202,7 +214,7 @@ async def test_attachments_come_back_in_order(writing):
     )
     outcome = await writing.writer.execute(writing.inbound(attachments=files))
     page = writing.database.read_now(
-        lambda c: inbox.message_page(c, writing.clinic_id, outcome.message.conversation_id, 10, None)
+        lambda c: inbox.message_page(c, writing.clinic_id, outcome.message.conversation_id, 10)
     )
     assert page.items == [outcome.message]
     assert [file.name for file in page.items[0].attachments] == ["0.jpg", "1.jpg", "2.jpg"]

@@ -3,9 +3,14 @@
 What is absent and what is another clinic's look the same: not_found. A role that may not: forbidden.
 """
 
+from collections.abc import Callable
+from functools import partial
+
+from sqlalchemy import Connection
+
 from recado.domain.access import Action, allows
 from recado.domain.accounts import Identity
-from recado.domain.values import ClinicId, ConversationId
+from recado.domain.values import ClinicId, ConversationId, MessageId
 from recado.errors import ForbiddenError, NotFoundError
 from recado.store import inbox
 from recado.store.database import Database
@@ -14,11 +19,11 @@ MAX_REMEMBERED = 100_000
 
 
 class Access:
-    """Remembers which clinic a conversation belongs to: a fact that never changes, not a permission."""
+    """Remembers which clinic an id belongs to: a fact that never changes, not a permission."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._clinic_of: dict[ConversationId, ClinicId] = {}
+        self._clinic_of: dict[str, ClinicId] = {}
 
     def clinic(self, identity: Identity, clinic_id: ClinicId, action: Action) -> None:
         """Raises NotFoundError unless the member belongs to the clinic, ForbiddenError unless the role allows."""
@@ -32,15 +37,30 @@ class Access:
         self, identity: Identity, conversation_id: ConversationId, action: Action
     ) -> ClinicId:
         """The conversation's clinic. Raises as `clinic` does."""
-        clinic_id = self._clinic_of.get(conversation_id)
+        return await self._of(
+            identity, conversation_id, partial(inbox.clinic_of, conversation_id=conversation_id), action
+        )
+
+    async def message(self, identity: Identity, message_id: MessageId, action: Action) -> ClinicId:
+        """The message's clinic. Raises as `clinic` does."""
+        return await self._of(
+            identity, message_id, partial(inbox.clinic_of_message, message_id=message_id), action
+        )
+
+    async def _of(
+        self,
+        identity: Identity,
+        id_: str,
+        find: Callable[[Connection], ClinicId | None],
+        action: Action,
+    ) -> ClinicId:
+        clinic_id = self._clinic_of.get(id_)
         if clinic_id is None:
-            clinic_id = await self._database.read(
-                lambda connection: inbox.clinic_of(connection, conversation_id)
-            )
+            clinic_id = await self._database.read(find)
             if clinic_id is None:
                 raise NotFoundError
             if len(self._clinic_of) >= MAX_REMEMBERED:
                 self._clinic_of.clear()
-            self._clinic_of[conversation_id] = clinic_id
+            self._clinic_of[id_] = clinic_id
         self.clinic(identity, clinic_id, action)
         return clinic_id

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from recado.app.passwords import Passwords
 from recado.domain.accounts import Channel
-from recado.domain.commands import Command, ReceiveMessage, RecordDelivery, SendMessage
+from recado.domain.commands import Command, MarkRead, ReceiveMessage, RecordDelivery, SendMessage
 from recado.domain.instants import shift
 from recado.domain.values import (
     ChannelId,
@@ -30,6 +30,7 @@ from recado.domain.values import (
     Instant,
     MemberId,
     Role,
+    Seq,
 )
 from recado.store import accounts
 from recado.store.batch import Outcome, Sources, carry_out
@@ -122,7 +123,11 @@ class DemoMaker:
             for number, clinic_id in enumerate(clinic_ids)
             for channel in self._channels(number, clinic_id, standin_url)
         ]
-        staff = {person.email.partition("@")[0]: (member_ids[person.email], person.name) for person in PEOPLE}
+        staff = {
+            person.email.partition("@")[0]: (member_ids[person.email], person.name)
+            for person in PEOPLE
+            if person.clinic == 0
+        }
         self._database.write_now(partial(self._talk, channels={c.kind: c for c in channels[:2]}, staff=staff))
         return Demo(
             url=url,
@@ -211,6 +216,7 @@ class DemoMaker:
         )
         now = self._sources.now()
         begun: dict[str, Conversation] = {}
+        answered: dict[ConversationId, Seq] = {}
         for number, (line, talk) in enumerate(lines):
             at = shift(now, -60.0 * line.at)
             channel = channels[talk.channel]
@@ -219,27 +225,30 @@ class DemoMaker:
                 command: Command = _from_patient(talk, line, channel, key, at)
             else:
                 command = _from_staff(line, clinic_id, begun[talk.address].id, staff[line.by], key)
-            outcome, conversation = self._carry_out(connection, command, at)
-            begun[talk.address] = conversation
-            if outcome.message.status == "queued":
+            outcome = self._carry_out(connection, command, at)
+            begun[talk.address] = conversation = outcome.conversation
+            if line.by != "patient":
+                answered[conversation.id] = outcome.seq
+            if outcome.the_message.status == "queued":
                 sent = RecordDelivery(
                     clinic_id=clinic_id,
                     conversation_id=conversation.id,
-                    message_id=outcome.message.id,
+                    message_id=outcome.the_message.id,
                     channel_id=channel.id,
                     outcome="sent",
                     external_id=f"{key}-sent",
                 )
                 self._carry_out(connection, sent, at)
+        for conversation_id, seq in answered.items():
+            for who in staff.values():
+                self._carry_out(connection, _reading(clinic_id, conversation_id, who, seq), now)
 
-    def _carry_out(
-        self, connection: Connection, command: Command, at: Instant
-    ) -> tuple[Outcome, Conversation]:
+    def _carry_out(self, connection: Connection, command: Command, at: Instant) -> Outcome:
         committed = carry_out(connection, [command], replace(self._sources, now=lambda: at))
         [outcome] = committed.outcomes
         if not isinstance(outcome, Outcome):
             raise outcome
-        return outcome, committed.told[-1].conversation
+        return outcome
 
 
 def _from_patient(talk: _Talk, line: _Line, channel: Channel, key: str, at: Instant) -> ReceiveMessage:
@@ -262,8 +271,25 @@ def _from_staff(
         clinic_id=clinic_id,
         member_id=member_id,
         member_name=name,
+        role="agent",
         conversation_id=conversation_id,
         client_key=ClientKey(key),
         body=line.text,
         kind="note" if line.note else "message",
+    )
+
+
+def _reading(
+    clinic_id: ClinicId, conversation_id: ConversationId, who: tuple[MemberId, str], up_to: Seq
+) -> MarkRead:
+    """What was answered was read, by everybody."""
+    member_id, name = who
+    return MarkRead(
+        clinic_id=clinic_id,
+        member_id=member_id,
+        member_name=name,
+        role="agent",
+        client_key=ClientKey(f"demo-read-{conversation_id}"),
+        conversation_id=conversation_id,
+        up_to=up_to,
     )

@@ -34,8 +34,12 @@ class Outbox:
         )
 
     async def take_over(self) -> None:
-        """Before the first lease of the only sender there is: what a dead one was posting need not wait."""
-        await self._database.write(partial(outbox.end_leases, now=self._now()))
+        """Before the first lease. Where nobody else can be alive, what a dead sender was posting need not wait.
+
+        Where other nodes may be posting, every lease runs its time.
+        """
+        if not self._database.shared:
+            await self._database.write(partial(outbox.end_leases, now=self._now()))
 
     async def next_due_in_s(self) -> float | None:
         """Seconds until the next message comes due, 0 if it is; None when nothing waits."""

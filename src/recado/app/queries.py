@@ -6,14 +6,17 @@ from functools import partial
 from recado.app.access import Access
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor, parse_cursor
-from recado.domain.values import ClinicId, ConversationId, Seq
-from recado.domain.views import ConversationPage, Delta, MessagePage
-from recado.errors import FieldError, InvalidError
+from recado.domain.values import ClinicId, Conversation, ConversationId, MessageId, Seq
+from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, SearchPage, ThreadPlace
+from recado.errors import FieldError, InvalidError, NotFoundError
 from recado.feed.feed import Feed
 from recado.store import inbox
 from recado.store.database import Database
+from recado.store.inbox import NO_FILTER
+from recado.store.search import Place, find
 
 MAX_PAGE = 100
+MAX_SEQ_DIGITS = 18
 MAX_WAIT_S = 25.0
 MAX_THREADS = 200
 """How many conversations' messages one delta may ask for."""
@@ -26,27 +29,67 @@ class Queries:
         self._feed = feed
 
     async def conversations(
-        self, identity: Identity, clinic_id: ClinicId, *, limit: int, before: str | None
+        self,
+        identity: Identity,
+        clinic_id: ClinicId,
+        *,
+        limit: int,
+        before: str | None,
+        fitting: ListFilter = NO_FILTER,
     ) -> ConversationPage:
         """1 to MAX_PAGE conversations, newest first. Raises `not_found`, `invalid`."""
         self._access.clinic(identity, clinic_id, "inbox.read")
         return await self._database.read(
-            partial(inbox.conversation_page, clinic_id=clinic_id, limit=_limit(limit), before=_before(before))
+            partial(
+                inbox.conversation_page,
+                clinic_id=clinic_id,
+                member_id=identity.member_id,
+                limit=_limit(limit),
+                before=_before(before),
+                fitting=fitting,
+            )
         )
 
+    async def conversation(self, identity: Identity, conversation_id: ConversationId) -> Conversation:
+        """Raises `not_found`, also for one that was deleted."""
+        await self._access.conversation(identity, conversation_id, "inbox.read")
+        found = await self._database.read(lambda connection: inbox.conversation(connection, conversation_id))
+        if found is None or found.deleted:
+            raise NotFoundError
+        return found
+
     async def messages(
-        self, identity: Identity, conversation_id: ConversationId, *, limit: int, before: str | None
+        self,
+        identity: Identity,
+        conversation_id: ConversationId,
+        *,
+        limit: int,
+        before: str | None = None,
+        after: str | None = None,
+        around: MessageId | None = None,
     ) -> MessagePage:
-        """1 to MAX_PAGE messages, newest first. Raises `not_found`, `invalid`."""
+        """1 to MAX_PAGE messages, newest first, at one place of the thread. Raises `not_found`, `invalid`."""
         clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
+        if sum(place is not None for place in (before, after, around)) > 1:
+            raise InvalidError(errors=[FieldError("before", "ambiguous")])
+        place = ThreadPlace(before=_before(before), after=_before(after, "after"), around=around)
         return await self._database.read(
             partial(
                 inbox.message_page,
                 clinic_id=clinic_id,
                 conversation_id=conversation_id,
                 limit=_limit(limit),
-                before=_before(before),
+                place=place,
             )
+        )
+
+    async def search(
+        self, identity: Identity, clinic_id: ClinicId, asked: str, *, limit: int, before: str | None
+    ) -> SearchPage:
+        """1 to MAX_PAGE hits, best first; what has no words finds nothing. Raises `not_found`, `invalid`."""
+        self._access.clinic(identity, clinic_id, "inbox.read")
+        return await self._database.read(
+            partial(find, clinic_id=clinic_id, asked=asked, limit=_limit(limit), before=_place(before))
         )
 
     async def cursor(self, identity: Identity, clinic_id: ClinicId) -> Cursor:
@@ -76,7 +119,11 @@ class Queries:
         if len(conversation_ids) > MAX_THREADS:
             raise InvalidError(errors=[FieldError("conversationIds", "too_many")])
         read = partial(
-            inbox.clinic_delta, clinic_id=clinic_id, after=start, conversation_ids=conversation_ids
+            inbox.clinic_delta,
+            clinic_id=clinic_id,
+            member_id=identity.member_id,
+            after=start,
+            conversation_ids=conversation_ids,
         )
         delta = await self._database.read(read)
         if wait_s <= 0 or delta.reset or parse_cursor(delta.cursor).seq > start.seq:
@@ -100,6 +147,7 @@ class Queries:
             partial(
                 inbox.conversation_delta,
                 clinic_id=clinic_id,
+                member_id=identity.member_id,
                 after=parse_cursor(after),
                 conversation_id=conversation_id,
             )
@@ -112,10 +160,17 @@ def _limit(limit: int) -> int:
     return limit
 
 
-def _before(before: str | None) -> Seq | None:
+def _before(before: str | None, path: str = "before") -> Seq | None:
     """Opaque to clients; to us it is the seq of the last row they saw."""
     if before is None:
         return None
-    if not before.isascii() or not before.isdigit() or len(before) > 18:
-        raise InvalidError(errors=[FieldError("before", "malformed")])
+    if not before.isascii() or not before.isdigit() or len(before) > MAX_SEQ_DIGITS:
+        raise InvalidError(errors=[FieldError(path, "malformed")])
     return Seq(int(before))
+
+
+def _place(before: str | None) -> Place | None:
+    try:
+        return Place.parse(before) if before is not None else None
+    except ValueError:
+        raise InvalidError(errors=[FieldError("before", "malformed")]) from None

@@ -17,7 +17,7 @@ from recado.app.channels import Channels
 from recado.app.inbox import Inbox
 from recado.channels import generic, whatsapp
 from recado.channels.bodies import MAX_BODY_BYTES, json_of, read_body
-from recado.channels.delivery import deliver, deliver_all
+from recado.channels.delivery import Fate, deliver, deliver_all
 from recado.channels.signatures import verify, verify_whatsapp
 from recado.domain.accounts import Channel
 from recado.domain.instants import moment
@@ -27,11 +27,13 @@ from recado.observe import CHANNEL_ITEMS, get_logger
 
 ChannelPath = Annotated[UUID, PathParameter(name="channelId", description="The channel.")]
 
+IGNORED: tuple[Fate, ...] = ("refused", "status_unknown")
+
 log = get_logger("channels")
 
 
 class Received(Struct, frozen=True):
-    """The answer to a webhook: items that made a message, that had made one before, and that make none."""
+    """The answer to a webhook: messages and statuses taken, messages that had come before, and what is not for us."""
 
     accepted: int = 0
     repeated: int = 0
@@ -77,7 +79,8 @@ def channel_routes(
         operation_id="receiveWhatsapp",
         summary="Something happened on a WhatsApp number",
         description="A webhook body of the Cloud API, signed with the app secret (`X-Hub-Signature-256`). What is "
-        "signed and not understood is answered 200 and counted. 200 means committed; repeat anything else.",
+        "signed and not understood is answered 200 and counted. 200 means committed; repeat anything else. A status "
+        "counts as accepted whether or not it changed something.",
     )
     async def receive_whatsapp(channel_id: ChannelPath, request: Request[Any, Any, Any]) -> Received:
         channel = await _find(channels, channel_id, "whatsapp")
@@ -85,10 +88,10 @@ def channel_routes(
         verify_whatsapp(channel.secret, request.headers.get("x-hub-signature-256"), body)
         now_s = moment(now()).timestamp()
         inbound = whatsapp.parse(json_of(body), channel, now_s=now_s, new_id=new_id)
-        fates = await deliver_all(inbox, [command for _, command in inbound.messages])
+        fates = await deliver_all(inbox, [item for _, item in inbound.items])
         items: Counter[str] = Counter(inbound.ignored)
-        for (kind, _), fate in zip(inbound.messages, fates, strict=True):
-            items[fate if fate == "refused" else kind] += 1
+        for (kind, _), fate in zip(inbound.items, fates, strict=True):
+            items[fate if fate in IGNORED else kind] += 1
         return _answer(channel, Counter(fates), items, ignored=sum(inbound.ignored.values()))
 
     return Router(
@@ -111,6 +114,7 @@ async def _find(channels: Channels, channel_id: UUID, kind: ChannelKind) -> Chan
 def _answer(channel: Channel, fates: Counter[str], items: Counter[str], *, ignored: int) -> Received:
     for item, count in items.items():
         CHANNEL_ITEMS.labels(channel.kind, item).inc(count)
-    received = Received(fates["accepted"], fates["repeated"], ignored + fates["refused"])
+    ignored += sum(fates[fate] for fate in IGNORED)
+    received = Received(fates["accepted"], fates["repeated"], ignored)
     log.debug("webhook.received", channel=channel.id, accepted=received.accepted, repeated=received.repeated)
     return received

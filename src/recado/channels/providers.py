@@ -3,7 +3,7 @@
 The failures' texts are ours: a provider's text may quote the message. docs/channels.md, "Out".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -32,6 +32,7 @@ WINDOW_CLOSED = Failure(
     message="WhatsApp takes free text only within 24 hours of the patient's last message.",
 )
 UNREACHABLE = Failure(code="unreachable", message="WhatsApp cannot deliver to this number.")
+UNDELIVERED = Failure(code="undelivered", message="WhatsApp took the message and could not deliver it.")
 GAVE_UP = Failure(code="gave_up", message="The channel did not take the message in the time allowed.")
 
 AGAIN_STATUSES = frozenset({302, 303, 307, 408, 425, 429})
@@ -87,6 +88,11 @@ def read_answer(
     return ACCESS_REFUSED if status in {401, 403} else REFUSED
 
 
+def failure_after_sent(codes: Iterable[int]) -> Failure:
+    """Of a message that WhatsApp took and then gave up, for these errors; it is not posted again."""
+    return next((WHATSAPP_FAILURES[code] for code in codes if code in WHATSAPP_FAILURES), UNDELIVERED)
+
+
 def _compose_generic(departure: Departure, now: Instant) -> Post | Failure:
     channel = departure.channel
     data = {
@@ -119,7 +125,7 @@ def _compose_whatsapp(departure: Departure, whatsapp_url: str) -> Post | Failure
         "to": departure.to_address,
         "type": "text",
         "text": {"preview_url": False, "body": departure.body},
-        # Comes back in every status of the message: it finds the row even if the answer with the id was lost.
+        # Comes back in every status of the message, which tells ours from those of others on the same number.
         "biz_opaque_callback_data": departure.message_id,
     }
     if departure.reply_to_external_id:

@@ -1,7 +1,8 @@
-"""When a patient wrote, as providers tell it → `Instant`. Pure.
+"""When something happened, as providers tell it. Pure.
 
-A time that cannot be true (before 2000, or more than a day ahead of us) becomes the time of arrival: a phone's wrong
-clock is no reason to refuse a message, and nothing later has to think about year 1 or year 9999.
+When a patient wrote becomes an `Instant`. A time that cannot be true (before 2000, or more than a day ahead of us)
+becomes the time of arrival: a phone's wrong clock is no reason to refuse a message, and nothing later has to think
+about year 1 or year 9999.
 """
 
 import re
@@ -44,6 +45,11 @@ def from_rfc3339(text: str, *, now_s: float) -> Instant | None:
 def from_epoch(text: str, *, now_s: float) -> Instant:
     """WhatsApp's form, seconds as text; what is not even a number becomes the time of arrival too."""
     return _plausible(float(text) if _EPOCH_S.fullmatch(text) else now_s, now_s)
+
+
+def age_s(text: str, *, now_s: float) -> float | None:
+    """How long ago a time in WhatsApp's form was, below 0 if it lies ahead; None if it is no time."""
+    return now_s - float(text) if _EPOCH_S.fullmatch(text) else None
 
 
 def _plausible(epoch_s: float, now_s: float) -> Instant:

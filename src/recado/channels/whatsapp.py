@@ -1,10 +1,11 @@
-"""A body of the WhatsApp Cloud API's webhook → messages, and a count of everything in it. Pure.
+"""A body of the WhatsApp Cloud API's webhook → messages and statuses, and a count of everything else. Pure.
 
 Tolerant by rule: what is signed and not understood is counted, never refused, because the provider repeats anything
 but a 200 for days. One bad item costs its neighbours nothing. docs/channels.md, "WhatsApp".
 """
 
 import hmac
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -12,27 +13,36 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import msgspec
 from msgspec import Meta, Struct, field
 
+from recado.app.outbox import LEASE_S
+from recado.channels.delivery import Item, StatusReport
 from recado.channels.generic import MAX_ID_CHARS, MAX_TEXT_CHARS, Identifier
-from recado.channels.sent_times import from_epoch
+from recado.channels.providers import failure_after_sent
+from recado.channels.sent_times import age_s, from_epoch
 from recado.domain.accounts import Channel
-from recado.domain.commands import InboundAttachment, ReceiveMessage
+from recado.domain.commands import InboundAttachment, ReceiveMessage, ReportStatus
 from recado.domain.text import clean, is_clean, name_from
 from recado.domain.values import Attachment
 from recado.errors import ForbiddenError
 
 MediaKind = Literal["image", "video", "document", "audio", "sticker"]
-MessageItem = Literal["text", MediaKind]
-IgnoredItem = Literal["reaction", "status", "unsupported", "unknown", "malformed", "other_number", "refused"]
-"""`unsupported` is the provider's own word for what it cannot pass on; `refused` is what our rules did not take."""
+StatusKind = Literal["sent", "delivered", "read", "failed"]
+TakenItem = Literal["text", MediaKind, "status"]
+IgnoredItem = Literal[
+    "reaction", "unsupported", "unknown", "malformed", "other_number", "status_unknown", "refused"
+]
+"""`unsupported` is the provider's own word for what it cannot pass on. Found out later than here: `status_unknown`,
+of a message that did not leave from here; `refused`, what our rules did not take."""
 
 _MEDIA: tuple[MediaKind, ...] = get_args(MediaKind)
+_STATUSES: tuple[StatusKind, ...] = get_args(StatusKind)
+_MESSAGE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMED_AND_IGNORED: tuple[Literal["reaction", "unsupported"], ...] = ("reaction", "unsupported")
 
 
 class Inbound(Struct, frozen=True):
-    """What a body held: messages in its order, and how many of each other kind."""
+    """What a body held: messages and statuses, each in their order, and how many of each other kind."""
 
-    messages: tuple[tuple[MessageItem, ReceiveMessage], ...]
+    items: tuple[tuple[TakenItem, Item], ...]
     ignored: Mapping[IgnoredItem, int]
 
 
@@ -61,6 +71,13 @@ class _Media(Struct, frozen=True):
     filename: str | None = None
 
 
+class _Status(Struct, frozen=True):
+    id: Identifier
+    status: str
+    timestamp: str | int = ""
+    biz_opaque_callback_data: Any = None
+
+
 T = TypeVar("T")
 
 
@@ -75,29 +92,28 @@ def challenge(query: Mapping[str, str], channel: Channel) -> str:
 
 def parse(value: Any, channel: Channel, *, now_s: float, new_id: Callable[[], str]) -> Inbound:
     """`value` is the decoded JSON body. Never raises; `new_id` names attachments."""
-    messages: list[tuple[MessageItem, ReceiveMessage]] = []
+    taken: list[tuple[TakenItem, Item]] = []
     ignored: Counter[IgnoredItem] = Counter()
     for change in _changes(value):
-        items, statuses = _list(change, "messages"), _list(change, "statuses")
-        if not items and not statuses:
+        messages, statuses = _list(change, "messages"), _list(change, "statuses")
+        if not messages and not statuses:
             ignored["unknown" if change else "malformed"] += 1
         elif _number(change) != channel.phone_number_id:
-            ignored["other_number"] += len(items) + len(statuses)
+            ignored["other_number"] += len(messages) + len(statuses)
         else:
             names = _names(change)
-            ignored["status"] += len(statuses)
-            for item in items:
-                read = _read(item, names, channel, now_s, new_id)
-                if isinstance(read, str):
-                    ignored[read] += 1
+            read = [_message(raw, names, channel, now_s, new_id) for raw in messages]
+            for item in (*read, *(_status(raw, channel, now_s) for raw in statuses)):
+                if isinstance(item, str):
+                    ignored[item] += 1
                 else:
-                    messages.append(read)
-    return Inbound(tuple(messages), +ignored)
+                    taken.append(item)
+    return Inbound(tuple(taken), ignored)
 
 
-def _read(
+def _message(
     raw: Any, names: Mapping[str, str], channel: Channel, now_s: float, new_id: Callable[[], str]
-) -> tuple[MessageItem, ReceiveMessage] | IgnoredItem:
+) -> tuple[TakenItem, Item] | IgnoredItem:
     item = _as(raw, _Item)
     if item is None or not (is_clean(item.id) and is_clean(item.sender)):
         return "malformed"
@@ -120,6 +136,35 @@ def _read(
         attachments=attachments,
         reply_to_external_id=replied if 0 < len(replied) <= MAX_ID_CHARS and is_clean(replied) else None,
     )
+
+
+def _status(raw: Any, channel: Channel, now_s: float) -> tuple[TakenItem, Item] | IgnoredItem:
+    told = _as(raw, _Status)
+    if told is None or not is_clean(told.id):
+        return "malformed"
+    status = next((known for known in _STATUSES if known == told.status), None)
+    if status is None:
+        return "unknown"
+    codes = [error.get("code") for error in _list(raw, "errors") if isinstance(error, dict)]
+    command = ReportStatus(
+        clinic_id=channel.clinic_id,
+        channel_id=channel.id,
+        external_id=told.id,
+        status=status,
+        failure=failure_after_sent(c for c in codes if isinstance(c, int)) if status == "failed" else None,
+    )
+    return "status", StatusReport(command, early=status != "sent" and _left_just_now(told, now_s))
+
+
+def _left_just_now(told: _Status, now_s: float) -> bool:
+    """It names a message of ours, and our sender may still be writing the provider's id down.
+
+    Never true of a strange time: a wrong clock is no reason to have a status repeated for days.
+    """
+    ours, age = told.biz_opaque_callback_data, age_s(str(told.timestamp), now_s=now_s)
+    if not isinstance(ours, str) or not _MESSAGE_ID.fullmatch(ours):
+        return False
+    return age is not None and abs(age) <= LEASE_S
 
 
 def _content(

@@ -4,11 +4,14 @@ from typing import Literal
 
 from recado.domain.values import Role
 
-Action = Literal["inbox.read", "message.send"]
+Action = Literal["inbox.read", "message.send", "message.change", "conversation.update", "conversation.delete"]
 
 ALLOWED: dict[Action, frozenset[Role]] = {
     "inbox.read": frozenset({"admin", "agent"}),
     "message.send": frozenset({"admin", "agent"}),
+    "message.change": frozenset({"admin", "agent"}),  # one's own; decide lets admins change a colleague's
+    "conversation.update": frozenset({"admin", "agent"}),
+    "conversation.delete": frozenset({"admin"}),
 }
 
 

@@ -1,12 +1,12 @@
 """The orders that change an inbox. Pure. Each names its clinic; who may give it is decided before (access.py).
 
-`decide.py` answers a command with events or refuses it. A command is remembered under its `key`: given again, it
+`decide.py` answers a command with events or refuses it. A command is remembered under its key: given again, it
 answers with the first result and changes nothing (docs/events.md, "Sending").
 """
 
-from typing import Literal, NamedTuple, assert_never
+from typing import Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from recado.domain.values import (
     Attachment,
@@ -14,11 +14,13 @@ from recado.domain.values import (
     ClientKey,
     ClinicId,
     ConversationId,
+    ConversationStatus,
     Failure,
     Instant,
     MemberId,
     MessageId,
     MessageKind,
+    Role,
     Seq,
 )
 
@@ -44,20 +46,6 @@ class ReceiveMessage(Struct, frozen=True, kw_only=True):
     reply_to_external_id: str | None = None
 
 
-class SendMessage(Struct, frozen=True, kw_only=True):
-    """A member answers (`message`) or writes an internal note (`note`, which never leaves the clinic)."""
-
-    clinic_id: ClinicId
-    member_id: MemberId
-    member_name: str
-    conversation_id: ConversationId
-    client_key: ClientKey
-    body: str
-    kind: MessageKind = "message"
-    reply_to: MessageId | None = None
-    expected_seq: Seq | None = None
-
-
 class RecordDelivery(Struct, frozen=True, kw_only=True):
     """The provider's answer to a message that was queued: it took it (`sent`), or never will (`failed`)."""
 
@@ -70,7 +58,99 @@ class RecordDelivery(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
 
 
-Command = ReceiveMessage | SendMessage | RecordDelivery
+class ReportStatus(Struct, frozen=True, kw_only=True):
+    """The provider's later word on a message it took, by the provider's own id. Repeated, late and out of order."""
+
+    clinic_id: ClinicId
+    channel_id: str
+    external_id: str
+    status: Literal["sent", "delivered", "read", "failed"]
+    failure: Failure | None = None
+
+
+class WakeConversation(Struct, frozen=True, kw_only=True):
+    """The time a conversation was snoozed until has come."""
+
+    clinic_id: ClinicId
+    conversation_id: ConversationId
+
+
+class MemberCommand(Struct, frozen=True, kw_only=True):
+    """What every order of a member says: who, where, and the key that makes repeating it harmless."""
+
+    clinic_id: ClinicId
+    member_id: MemberId
+    member_name: str
+    role: Role
+    client_key: ClientKey
+
+
+class SendMessage(MemberCommand, frozen=True, kw_only=True):
+    """A member answers (`message`) or writes an internal note (`note`, which never leaves the clinic)."""
+
+    conversation_id: ConversationId
+    body: str
+    kind: MessageKind = "message"
+    reply_to: MessageId | None = None
+    expected_seq: Seq | None = None
+
+
+class EditMessage(MemberCommand, frozen=True, kw_only=True):
+    """A new text for a note, or for a reply that has not left."""
+
+    message_id: MessageId
+    body: str
+
+
+class DeleteMessage(MemberCommand, frozen=True, kw_only=True):
+    """Take back a note, or a reply that has not left; its words are erased."""
+
+    message_id: MessageId
+
+
+class MarkRead(MemberCommand, frozen=True, kw_only=True):
+    """Put the member's read mark at `up_to`: forwards as they read, backwards to mark as unread."""
+
+    conversation_id: ConversationId
+    up_to: Seq
+
+
+class UpdateConversation(MemberCommand, frozen=True, kw_only=True):
+    """Assign, change the status, label; what is UNSET stays. `assignee_id` None takes the assignment away."""
+
+    conversation_id: ConversationId
+    assignee_id: MemberId | UnsetType | None = UNSET
+    status: ConversationStatus | UnsetType = UNSET
+    snoozed_until: Instant | None = None
+    labels: tuple[str, ...] | UnsetType = UNSET
+    expected_version: Seq | None = None
+
+
+class RenameContact(MemberCommand, frozen=True, kw_only=True):
+    """Give the conversation's patient another name; the channel's own name for them no longer counts."""
+
+    conversation_id: ConversationId
+    name: str
+    expected_version: Seq | None = None
+
+
+class DeleteConversation(MemberCommand, frozen=True, kw_only=True):
+    """Erase a conversation's words, and the patient's name and address; a tombstone stays."""
+
+    conversation_id: ConversationId
+
+
+ChannelCommand = ReceiveMessage | RecordDelivery | ReportStatus | WakeConversation
+OfMember = (
+    SendMessage
+    | EditMessage
+    | DeleteMessage
+    | MarkRead
+    | UpdateConversation
+    | RenameContact
+    | DeleteConversation
+)
+Command = ChannelCommand | OfMember
 
 
 class CommandKey(NamedTuple):
@@ -91,11 +171,15 @@ def key_of(command: Command) -> CommandKey | None:
     match command:
         case ReceiveMessage():
             return CommandKey(channel_scope(command.channel.id), command.external_id, "receive")
-        case SendMessage():
-            return CommandKey(
-                f"member:{command.member_id}", command.client_key, f"send:{command.conversation_id}"
-            )
-        case RecordDelivery():
-            return None
+        case MemberCommand():
+            return CommandKey(f"member:{command.member_id}", command.client_key, _purpose(command))
         case _:
-            assert_never(command)
+            return None
+
+
+def _purpose(command: OfMember) -> str:
+    """The command and what it is about: a client that gives one key two purposes has a bug worth telling."""
+    about = (
+        command.message_id if isinstance(command, EditMessage | DeleteMessage) else command.conversation_id
+    )
+    return f"{type(command).__name__}:{about}"

@@ -27,11 +27,17 @@ from recado.domain.values import (
 )
 
 
-class MessageReceived(Struct, frozen=True, kw_only=True):
+class InConversation(Struct, frozen=True, kw_only=True):
+    conversation_id: ConversationId
+
+
+class OfMessage(InConversation, frozen=True, kw_only=True):
+    message_id: MessageId
+
+
+class MessageReceived(OfMessage, frozen=True, kw_only=True):
     """A patient's message was taken in; `opened` if it began the conversation."""
 
-    conversation_id: ConversationId
-    message_id: MessageId
     opened: bool
     contact: ContactRef
     channel: ChannelRef
@@ -44,27 +50,82 @@ class MessageReceived(Struct, frozen=True, kw_only=True):
     external_id: str
 
 
-class MessageWritten(Struct, frozen=True, kw_only=True):
-    """A member wrote a reply, which is now queued for its channel, or a note, which stays."""
+class MessageWritten(OfMessage, frozen=True, kw_only=True):
+    """A member wrote a reply, which is now queued for its channel, or a note, which stays.
 
-    conversation_id: ConversationId
-    message_id: MessageId
+    `ended_wait`: since when the patient had been waiting for this reply.
+    """
+
     kind: MessageKind
     author: Author
     body: str
     reply_to: MessageId | None
     client_key: ClientKey
+    ended_wait: Instant | None
 
 
-class MessageStatusChanged(Struct, frozen=True, kw_only=True):
-    conversation_id: ConversationId
-    message_id: MessageId
+class MessageEdited(OfMessage, frozen=True, kw_only=True):
+    body: str
+
+
+class MessageDeleted(OfMessage, frozen=True, kw_only=True):
+    """A note, or a reply that never left, was taken back. `waiting_since`: the patient waits again, or still."""
+
+    waiting_since: Instant | None
+
+
+class MessageStatusChanged(OfMessage, frozen=True, kw_only=True):
+    """`waiting_since`: a reply that failed was no answer."""
+
     before: MessageStatus
     after: MessageStatus
     failure: Failure | None
+    waiting_since: Instant | None
 
 
-Event = MessageReceived | MessageWritten | MessageStatusChanged
+class MarkedRead(InConversation, frozen=True, kw_only=True):
+    """A member's read mark moved, forwards or back."""
+
+    member_id: MemberId
+    up_to: Seq
+    inbound_read: int
+
+
+class ConversationUpdated(InConversation, frozen=True, kw_only=True):
+    """Everything that `conversation:update` can change, before and after."""
+
+    status_before: ConversationStatus
+    status_after: ConversationStatus
+    snoozed_until: Instant | None
+    assignee_before: MemberId | None
+    assignee_after: MemberId | None
+    labels_before: tuple[str, ...]
+    labels_after: tuple[str, ...]
+
+
+class ContactRenamed(InConversation, frozen=True, kw_only=True):
+    name: str
+
+
+class ConversationDeleted(InConversation, frozen=True, kw_only=True):
+    """Its words, and the patient's name and address, are erased."""
+
+    status_before: ConversationStatus
+    assignee_before: MemberId | None
+    labels_before: tuple[str, ...]
+
+
+Event = (
+    MessageReceived
+    | MessageWritten
+    | MessageEdited
+    | MessageDeleted
+    | MessageStatusChanged
+    | MarkedRead
+    | ConversationUpdated
+    | ContactRenamed
+    | ConversationDeleted
+)
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -90,7 +151,24 @@ def facts_of(event: Event) -> dict[str, Any]:
             return {"opened": event.opened, "status": [event.status_before, event.status_after]}
         case MessageWritten():
             return {"kind": event.kind}
+        case MessageEdited() | MessageDeleted() | ContactRenamed():
+            return {}
         case MessageStatusChanged():
             return {"messageStatus": [event.before, event.after]}
+        case MarkedRead():
+            return {"upTo": event.up_to, "inboundRead": event.inbound_read}
+        case ConversationUpdated():
+            changes: dict[str, list[Any]] = {
+                "status": [event.status_before, event.status_after],
+                "assignee": [event.assignee_before, event.assignee_after],
+                "labels": [event.labels_before, event.labels_after],
+            }
+            return {name: states for name, states in changes.items() if states[0] != states[1]}
+        case ConversationDeleted():
+            return {
+                "status": [event.status_before, None],
+                "assignee": [event.assignee_before, None],
+                "labels": [event.labels_before, []],
+            }
         case _:
             assert_never(event)

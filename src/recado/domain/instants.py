@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 from recado.domain.values import Instant
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
 
 def instant(moment: datetime) -> Instant:
     """An aware datetime → `2026-11-23T10:42:07.123Z`; what is finer than a millisecond is cut off."""
-    utc = moment.astimezone(UTC)
-    return Instant(f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03}Z")
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return Instant(utc.isoformat(timespec="milliseconds") + "Z")
 
 
 def moment(at: Instant) -> datetime:
@@ -16,7 +18,7 @@ def moment(at: Instant) -> datetime:
 
 
 def from_epoch_ms(epoch_ms: int) -> Instant:
-    return instant(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=epoch_ms))
+    return instant(_EPOCH + timedelta(milliseconds=epoch_ms))
 
 
 def shift(at: Instant, seconds: float) -> Instant:

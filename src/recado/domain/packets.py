@@ -17,6 +17,7 @@ from recado.domain.values import (
     ConversationId,
     Instant,
     Message,
+    ReadMark,
     Seq,
     Value,
 )
@@ -44,12 +45,21 @@ class ConversationPacket(Value, frozen=True, kw_only=True):
     conversation: Conversation
 
 
-class Told(Struct, frozen=True):
+class ReadPacket(Value, frozen=True, kw_only=True):
+    """`conversation:read`, to the clinic's room; its `seq` moves the client's cursor."""
+
+    read: ReadMark
+    seq: Seq
+    client_key: ClientKey | None = None
+
+
+class Told(Struct, frozen=True, kw_only=True):
     """A log record with the rows it speaks of, as they were then or as they are now."""
 
     record: Record
     conversation: Conversation
-    message: Message
+    message: Message | None = None
+    read: ReadMark | None = None
 
 
 class Packet(NamedTuple):
@@ -71,34 +81,51 @@ def conversation_room(conversation_id: ConversationId) -> str:
 MESSAGE_EVENTS = {
     "MessageReceived": "message:new",
     "MessageWritten": "message:new",
+    "MessageEdited": "message:updated",
+    "MessageDeleted": "message:updated",
     "MessageStatusChanged": "message:updated",
 }
+"""Records about one message → what its conversation's room hears."""
+
+CLINIC_EVENTS = {
+    **dict.fromkeys(MESSAGE_EVENTS, "conversation:list:updated"),
+    "MarkedRead": "conversation:read",
+    "ConversationUpdated": "conversation:list:updated",
+    "ContactRenamed": "conversation:list:updated",
+    "ConversationDeleted": "conversation:list:updated",
+}
+"""Every record → what its clinic's room hears."""
 
 
 def packets(told: Told) -> Iterator[Packet]:
-    """The conversation-room packet, then the clinic-room packet, of one record."""
-    record, conversation, message = told.record, told.conversation, told.message
-    yield Packet(
-        conversation_room(conversation.id),
-        MESSAGE_EVENTS[record.type],
-        MessagePacket(
-            conversation_id=conversation.id,
-            message=message,
-            timestamp=record.at,
-            seq=record.seq,
-            client_key=record.client_key,
-        ),
-    )
-    yield Packet(
-        clinic_room(record.clinic_id),
-        "conversation:list:updated",
-        ConversationPacket(
-            conversation_id=conversation.id,
-            clinic_id=record.clinic_id,
-            event_type="new" if record.facts.get("opened") else "updated",
-            timestamp=record.at,
-            seq=record.seq,
-            client_key=record.client_key,
-            conversation=conversation,
-        ),
+    """The conversation-room packet, if there is one, then the clinic-room packet, of one record."""
+    record, message = told.record, told.message
+    if message is not None and record.type in MESSAGE_EVENTS:
+        yield Packet(
+            conversation_room(message.conversation_id),
+            MESSAGE_EVENTS[record.type],
+            MessagePacket(
+                conversation_id=message.conversation_id,
+                message=message,
+                timestamp=record.at,
+                seq=record.seq,
+                client_key=record.client_key,
+            ),
+        )
+    yield Packet(clinic_room(record.clinic_id), CLINIC_EVENTS[record.type], _for_clinic(told))
+
+
+def _for_clinic(told: Told) -> ReadPacket | ConversationPacket:
+    record, conversation = told.record, told.conversation
+    if told.read is not None:
+        return ReadPacket(read=told.read, seq=record.seq, client_key=record.client_key)
+    deleted = record.type == "ConversationDeleted"
+    return ConversationPacket(
+        conversation_id=conversation.id,
+        clinic_id=record.clinic_id,
+        event_type="deleted" if deleted else "new" if record.facts.get("opened") else "updated",
+        timestamp=record.at,
+        seq=record.seq,
+        client_key=record.client_key,
+        conversation=conversation,
     )

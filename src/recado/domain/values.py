@@ -134,3 +134,10 @@ class ReadMark(Value, frozen=True, kw_only=True):
     up_to: Seq
     inbound_read: int
     version: Seq
+
+
+class Highlight(Value, frozen=True, kw_only=True):
+    """A word of a text that a search asked for: from `start`, until before `end`, in characters (code points)."""
+
+    start: int
+    end: int

@@ -12,7 +12,17 @@ from msgspec import Struct
 
 from recado import __version__, observe
 from recado.app.access import Access
-from recado.app.inbox import Inbox, SendOrder, Uuid
+from recado.app.inbox import (
+    DeleteOrder,
+    EditOrder,
+    EraseOrder,
+    Inbox,
+    ReadOrder,
+    RenameOrder,
+    SendOrder,
+    UpdateOrder,
+    Uuid,
+)
 from recado.app.origins import SESSION_COOKIE, OwnOrigins, provenance
 from recado.app.payloads import payload_of
 from recado.app.queries import Queries
@@ -82,6 +92,16 @@ class Sent(Value, frozen=True, kw_only=True):
     message: Message
 
 
+class Marked(Value, frozen=True, kw_only=True):
+    ok: bool
+    read: ReadMark
+
+
+class Updated(Value, frozen=True, kw_only=True):
+    ok: bool
+    conversation: Conversation
+
+
 class Connections(Value, frozen=True, kw_only=True):
     """`clinic:connections`: how many screens of the clinic are live on this node."""
 
@@ -127,6 +147,12 @@ class Gateway:
             "conversation:join": self._join_conversation,
             "conversation:leave": self._leave_conversation,
             "message:send": self._send_message,
+            "message:edit": self._edit_message,
+            "message:delete": self._delete_message,
+            "message:read": self._mark_read,
+            "conversation:update": self._update_conversation,
+            "conversation:delete": self._delete_conversation,
+            "contact:rename": self._rename_contact,
         }
         sessions.on_end(self._end_login)
 
@@ -187,6 +213,11 @@ class Gateway:
         """A log record → its rooms. The feed calls this once per record, in order."""
         for room, event, payload in packets(told):
             self._rooms.emit(room, event, payload)
+
+    def reset(self, clinic_id: ClinicId) -> None:
+        """The clinic's log is another than its screens believe: they come back and are told to read afresh."""
+        for session in list(self._rooms.members(clinic_room(clinic_id))):
+            session.close("history changed")
 
     async def sweep(self) -> None:
         """Close the sockets of sessions that have expired; called once a second."""
@@ -257,7 +288,31 @@ class Gateway:
 
     async def _send_message(self, _session: Session, seat: Seat, payload: Any) -> Sent:
         outcome = await self._inbox.send_message(seat.identity, payload_of(payload, SendOrder))
-        return Sent(ok=True, message=outcome.message)
+        return Sent(ok=True, message=outcome.the_message)
+
+    async def _edit_message(self, _session: Session, seat: Seat, payload: Any) -> Sent:
+        outcome = await self._inbox.edit_message(seat.identity, payload_of(payload, EditOrder))
+        return Sent(ok=True, message=outcome.the_message)
+
+    async def _delete_message(self, _session: Session, seat: Seat, payload: Any) -> Sent:
+        outcome = await self._inbox.delete_message(seat.identity, payload_of(payload, DeleteOrder))
+        return Sent(ok=True, message=outcome.the_message)
+
+    async def _mark_read(self, _session: Session, seat: Seat, payload: Any) -> Marked:
+        outcome = await self._inbox.mark_read(seat.identity, payload_of(payload, ReadOrder))
+        return Marked(ok=True, read=outcome.the_read)
+
+    async def _update_conversation(self, _session: Session, seat: Seat, payload: Any) -> Updated:
+        outcome = await self._inbox.update_conversation(seat.identity, payload_of(payload, UpdateOrder))
+        return Updated(ok=True, conversation=outcome.conversation)
+
+    async def _rename_contact(self, _session: Session, seat: Seat, payload: Any) -> Updated:
+        outcome = await self._inbox.rename_contact(seat.identity, payload_of(payload, RenameOrder))
+        return Updated(ok=True, conversation=outcome.conversation)
+
+    async def _delete_conversation(self, _session: Session, seat: Seat, payload: Any) -> Updated:
+        outcome = await self._inbox.delete_conversation(seat.identity, payload_of(payload, EraseOrder))
+        return Updated(ok=True, conversation=outcome.conversation)
 
     def _cookie(self, session: Session) -> str | None:
         """The browser's session, if one of our own pages asks: a browser attaches cookies by itself."""

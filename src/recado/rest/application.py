@@ -13,7 +13,7 @@ from recado.app.origins import OwnOrigins, own_origins
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions
 from recado.config import Config
-from recado.rest import auth, conversations
+from recado.rest import auth, commands, conversations, search
 from recado.rest.authentication import authentication
 from recado.rest.document import SECURITY, describe, document_router, openapi_config
 from recado.rest.envelope import Envelope
@@ -73,9 +73,17 @@ def _member_routes(sessions: Sessions, queries: Queries, inbox: Inbox, own: OwnO
         route_handlers=[
             auth.get_me,
             conversations.list_conversations,
+            conversations.get_conversation,
             conversations.list_messages,
-            conversations.send_message,
             conversations.list_changes,
+            search.search,
+            commands.send_message,
+            commands.edit_message,
+            commands.delete_message,
+            commands.mark_read,
+            commands.update_conversation,
+            commands.rename_contact,
+            commands.delete_conversation,
         ],
         dependencies={"queries": _given(queries), "inbox": _given(inbox)},
         middleware=[authentication(sessions, own)],

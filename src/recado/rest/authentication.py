@@ -12,11 +12,13 @@ from litestar.types import ASGIApp, Middleware, Receive, Scope, Send
 from recado.app.addresses import Network, client_address
 from recado.app.origins import SESSION_COOKIE, OwnOrigins, provenance
 from recado.app.sessions import Sessions
+from recado.domain.accounts import Identity
 from recado.errors import OriginRefusedError
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Connection = ASGIConnection[Any, Any, Any, State]
+MemberRequest = Request[Identity, None, State]
 
 
 class Credentials(NamedTuple):

@@ -1,48 +1,37 @@
-"""Routes of the inbox: pages of conversations and messages, sending, and changes by long-poll. docs/rest.md."""
+"""Routes that read an inbox: a conversation, pages of them and of messages, and changes by long-poll. docs/rest.md."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from litestar import Request, Response, get, post
-from litestar.datastructures import State
-from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody
+from litestar import get
+from litestar.di import NamedDependency, Provide
 
-from recado.app.inbox import Inbox
 from recado.app.queries import MAX_WAIT_S, Queries
-from recado.domain.accounts import Identity
-from recado.domain.values import ClinicId, Message
-from recado.domain.views import ConversationPage, Delta, MessagePage
+from recado.domain.values import ClinicId, Conversation, MessageId
+from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
 from recado.errors import (
-    ClientKeyReusedError,
-    ConversationMovedError,
     ForbiddenError,
     InvalidError,
     NotFoundError,
-    OriginRefusedError,
-    OverloadedError,
-    RecadoError,
-    TooLargeError,
     UnauthenticatedError,
     UnavailableError,
 )
-from recado.rest import parameters, shapes
-from recado.rest.problems import ClientGoneError, UnsupportedMediaTypeError, refusals
+from recado.rest import parameters
+from recado.rest.authentication import MemberRequest
+from recado.rest.problems import ClientGoneError, refusals
 
 T = TypeVar("T")
 
 READING = refusals(InvalidError, UnauthenticatedError, ForbiddenError, NotFoundError, UnavailableError)
 
-MemberRequest = Request[Identity, None, State]
-
 
 @get(
     "/clinics/{clinicId:str}/conversations",
+    dependencies={"fitting": Provide(parameters.list_filter, sync_to_thread=False)},
     operation_id="listConversations",
     summary="List conversations",
-    description="A page of the clinic's conversations, the one with the newest message first.",
+    description="A page of the clinic's conversations, the one with the newest message first. Filters may be combined.",
     response_description="The page.",
     responses=READING,
     tags=["Inbox"],
@@ -50,18 +39,38 @@ MemberRequest = Request[Identity, None, State]
 async def list_conversations(
     request: MemberRequest,
     queries: NamedDependency[Queries],
+    fitting: NamedDependency[ListFilter],
     clinic_id: parameters.ClinicPath,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
     before: parameters.Before = None,
 ) -> ConversationPage:
-    return await queries.conversations(request.user, ClinicId(clinic_id), limit=limit, before=before)
+    return await queries.conversations(
+        request.user, ClinicId(clinic_id), limit=limit, before=before, fitting=fitting
+    )
+
+
+@get(
+    "/conversations/{conversationId:str}",
+    operation_id="getConversation",
+    summary="Read a conversation",
+    description="The conversation as it is now. One that was deleted is not found.",
+    response_description="The conversation.",
+    responses=READING,
+    tags=["Inbox"],
+)
+async def get_conversation(
+    request: MemberRequest,
+    queries: NamedDependency[Queries],
+    conversation_id: parameters.ConversationPath,
+) -> Conversation:
+    return await queries.conversation(request.user, parameters.conversation_id_of(conversation_id))
 
 
 @get(
     "/conversations/{conversationId:str}/messages",
     operation_id="listMessages",
     summary="List messages",
-    description="A page of the conversation's messages, newest first.",
+    description="A page of the conversation's messages, newest first: at its end, or `before`, `after` or `around`.",
     response_description="The page.",
     responses=READING,
     tags=["Inbox"],
@@ -72,56 +81,17 @@ async def list_messages(
     conversation_id: parameters.ConversationPath,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
     before: parameters.Before = None,
+    after: parameters.Newer = None,
+    around: parameters.Around = None,
 ) -> MessagePage:
     return await queries.messages(
-        request.user, parameters.conversation_id_of(conversation_id), limit=limit, before=before
+        request.user,
+        parameters.conversation_id_of(conversation_id),
+        limit=limit,
+        before=before,
+        after=after,
+        around=MessageId(str(around)) if around else None,
     )
-
-
-@post(
-    "/conversations/{conversationId:str}/messages",
-    status_code=201,
-    operation_id="sendMessage",
-    summary="Send a message",
-    description="Writes a reply, which is queued for the patient's channel, or a note, which stays in the clinic. "
-    "The same `clientKey` from the same member answers with the first result, for ever: repeating is safe.",
-    response_description="The message, committed.",
-    responses={
-        200: ResponseSpec(
-            Message,
-            generate_examples=False,
-            description="The `clientKey` was known: the first result as it stands.",
-        ),
-        **refusals(
-            InvalidError,
-            UnauthenticatedError,
-            ForbiddenError,
-            OriginRefusedError,
-            NotFoundError,
-            ConversationMovedError,
-            ClientKeyReusedError,
-            TooLargeError,
-            UnsupportedMediaTypeError,
-            UnavailableError,
-            OverloadedError,
-        ),
-    },
-    tags=["Inbox"],
-)
-async def send_message(
-    request: MemberRequest,
-    inbox: NamedDependency[Inbox],
-    conversation_id: parameters.ConversationPath,
-    data: JSONBody[shapes.SendRequest],
-    idempotency_key: parameters.IdempotencyKey = None,
-) -> Response[Message]:
-    order = shapes.send_order(
-        parameters.conversation_id_of(conversation_id), data, parameters.client_key_of(idempotency_key)
-    )
-    outcome = await inbox.send_message(request.user, order)
-    if outcome.message is None:
-        raise RecadoError  # a send always makes a message
-    return Response(outcome.message, status_code=200 if outcome.repeated else 201)
 
 
 @get(

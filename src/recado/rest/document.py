@@ -15,16 +15,29 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from recado import __version__
+from recado.app.inbox import Number, Order
 from recado.app.origins import SESSION_COOKIE
+from recado.domain.decide import MAX_BODY_CHARS, MAX_LABEL_CHARS, MAX_LABELS, MAX_NAME_CHARS
 from recado.domain.values import Instant, Value
 from recado.errors import RecadoError
+from recado.rest import parameters
 from recado.rest.problems import MEDIA_TYPE, known_errors
 from recado.rest.reference import STYLE_PATH, Node, render
-from recado.rest.shapes import LoginRequest, SendRequest
+from recado.rest.shapes import LoginRequest
 from recado.rest.webapp import PAGE_HEADERS
 
 SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 """What a route of members asks for: either."""
+
+LIMITS: dict[str, Node] = {
+    "body": {"minLength": 1, "maxLength": MAX_BODY_CHARS, "pattern": r"\S"},
+    "name": {"minLength": 1, "maxLength": MAX_NAME_CHARS, "pattern": r"\S"},
+    "labels": {
+        "maxItems": MAX_LABELS,
+        "items": {"type": "string", "minLength": 1, "maxLength": MAX_LABEL_CHARS, "pattern": r"\S"},
+    },
+}
+"""What the document says of orders' fields whose rules are the domain's (decide.py), with codes of their own."""
 
 DESCRIPTION = """\
 Everything the web app does, for every other client: the same names, shapes and codes as the Socket.IO events.
@@ -69,8 +82,9 @@ def describe(application: Litestar) -> Node:
     document = application.openapi_schema.to_schema()
     for operation in _operations(document):
         _complete(operation)
+        _take_from_order(document, operation)
     _forbid_null(document)
-    for kind in _wire_kinds():
+    for kind in _kinds(Value, Order, LoginRequest):
         if schema := document["components"]["schemas"].get(kind.__name__):
             _annotate(schema, kind)
     return document
@@ -114,6 +128,25 @@ def _complete(operation: Node) -> None:
     }
 
 
+def _take_from_order(document: Node, operation: Node) -> None:
+    """What the address and a header say of an order (reading.py) is no property of its body any more."""
+    body = operation.get("requestBody", {})
+    name = next(_references(body), "")
+    if name not in {kind.__name__ for kind in _kinds(Order)}:
+        return
+    order = document["components"]["schemas"][name]
+    properties = order["properties"]
+    for parameter in operation["parameters"]:
+        name = parameter["name"]
+        parameter |= {"description": parameters.NAMED[name], "schema": {"type": "string", "format": "uuid"}}
+        del properties[name]
+    header = {"name": "Idempotency-Key", "in": "header", "required": False}
+    header |= {"description": parameters.IDEMPOTENCY_KEY, "schema": dict(properties["clientKey"])}
+    operation["parameters"].append(header)
+    order["required"] = sorted(set(order["required"]) & set(properties) - {"clientKey"})
+    body["required"] = bool(order["required"])
+
+
 def _forbid_null(document: Node) -> None:
     """In what we answer an optional field without a value is absent, never null; Litestar only sees `| None = None`.
 
@@ -130,11 +163,9 @@ def _forbid_null(document: Node) -> None:
 
 
 def _drop_null(schema: Node) -> None:
-    choices = [choice for choice in schema.pop("oneOf", ()) if choice != {"type": "null"}]
-    if len(choices) == 1:
-        schema.update(choices[0])
-    elif choices:
-        schema["oneOf"] = choices
+    if "oneOf" in schema:
+        schema["oneOf"] = [choice for choice in schema["oneOf"] if choice != {"type": "null"}]
+        _unwrap(schema)
 
 
 def _references(node: Any) -> Iterator[str]:
@@ -147,16 +178,36 @@ def _references(node: Any) -> Iterator[str]:
             yield from _references(each)
 
 
-def _wire_kinds(base: type[Struct] = Value) -> Iterator[type[Struct]]:
-    yield from (LoginRequest, SendRequest) if base is Value else (base,)
-    for kind in base.__subclasses__():
-        yield from _wire_kinds(kind)
+def _kinds(*bases: type[Struct]) -> Iterator[type[Struct]]:
+    for base in bases:
+        yield base
+        yield from _kinds(*base.__subclasses__())
 
 
 def _annotate(schema: Node, kind: type[Struct]) -> None:
-    """The class's own docstring, and which texts are times."""
+    """The class's own docstring, its fields' limits, and which texts are times."""
     schema["description"] = cleandoc(kind.__doc__ or "")
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
-        if Instant in (hints[field.name], *get_args(hints[field.name])):
-            schema["properties"][field.encode_name]["format"] = "date-time"
+        property_ = schema["properties"].get(field.encode_name, {})
+        parts = list(_parts(hints[field.name]))
+        if Instant in parts:
+            property_["format"] = "date-time"
+        if Number in parts:
+            property_["minimum"] = Number.ge  # which Litestar leaves out if it is 0
+        if issubclass(kind, Order):
+            _unwrap(property_)
+            property_ |= LIMITS.get(field.name, {})
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """Everything a type hint is made of: the members of unions, and what Annotated says of them."""
+    yield hint
+    for part in (*get_args(hint), *getattr(hint, "__metadata__", ())):
+        yield from _parts(part)
+
+
+def _unwrap(schema: Node) -> None:
+    """A choice of one, which is what Litestar makes of `X | UnsetType`, is none."""
+    if len(schema.get("oneOf", ())) == 1:
+        schema.update(schema.pop("oneOf")[0])

@@ -4,23 +4,45 @@ import re
 from typing import Annotated
 from uuid import UUID
 
-from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
-from recado.app.inbox import Key
+from recado.app.inbox import Key, Uuid
 from recado.app.queries import MAX_PAGE, MAX_THREADS
-from recado.domain.values import ClientKey, ConversationId
+from recado.domain.text import is_clean
+from recado.domain.values import ClientKey, ConversationId, ConversationStatus, MemberId
+from recado.domain.views import ListFilter
 from recado.errors import FieldError, InvalidError
 
 DEFAULT_PAGE = 50
 
+IDEMPOTENCY_KEY = "`clientKey` for a body that has none, bare or in the double quotes of the IETF's draft."
+NAMED = {"conversationId": "The conversation.", "messageId": "The message."}
+"""What the address of a command may name, in the document's words."""
+
 # What cannot be an id is refused like an id that nobody has: problems.py.
 ClinicPath = Annotated[int, PathParameter(name="clinicId", description="The clinic.")]
-ConversationPath = Annotated[UUID, PathParameter(name="conversationId", description="The conversation.")]
+ConversationPath = Annotated[UUID, PathParameter(name="conversationId", description=NAMED["conversationId"])]
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_PAGE, description="How many items at most.")]
 Before = Annotated[
     str | None,
     QueryParameter(name="before", description="`before` of the page that came last; without it, the newest."),
+]
+Newer = Annotated[
+    str | None,
+    QueryParameter(name="after", description="`after` of the page that came last: newer messages."),
+]
+Around = Annotated[UUID | None, QueryParameter(name="around", description="A message: the page around it.")]
+Status = Annotated[
+    ConversationStatus | None, QueryParameter(name="status", description="Only those with this status.")
+]
+Assignee = Annotated[
+    str | None,
+    QueryParameter(name="assigneeId", description="Only this member's; `none` for those that are nobody's."),
+]
+Label = Annotated[str | None, QueryParameter(name="label", description="Only those with this label.")]
+Unread = Annotated[
+    bool, QueryParameter(name="unread", description="Only those with messages that you have not read.")
 ]
 After = Annotated[
     str | None,
@@ -41,13 +63,6 @@ Wait = Annotated[
     QueryParameter(
         name="wait",
         description="Seconds to wait for a change when there is none yet; less than 0 is 0, more than 25 is 25.",
-    ),
-]
-IdempotencyKey = Annotated[
-    str | None,
-    HeaderParameter(
-        name="Idempotency-Key",
-        description="`clientKey` for a body that has none, bare or in the double quotes of the IETF's draft.",
     ),
 ]
 
@@ -72,3 +87,15 @@ def client_key_of(parameter: str | None) -> ClientKey | None:
     if not re.search(str(Key.pattern), bare):
         raise InvalidError(errors=[FieldError("Idempotency-Key", "wrong_format")])
     return ClientKey(bare)
+
+
+def list_filter(
+    status: Status = None, assignee_id: Assignee = None, label: Label = None, *, unread: Unread = False
+) -> ListFilter:
+    """Raises InvalidError for an assignee that can be nobody."""
+    if assignee_id not in {None, "none"} and not re.search(str(Uuid.pattern), str(assignee_id)):
+        raise InvalidError(errors=[FieldError("assigneeId", "wrong_format")])
+    if label is not None and not is_clean(label):
+        raise InvalidError(errors=[FieldError("label", "wrong_format")])
+    whose = None if assignee_id is None else MemberId("" if assignee_id == "none" else assignee_id)
+    return ListFilter(status=status, assignee_id=whose, label=label, unread=unread)

@@ -15,7 +15,7 @@ from litestar.params import ParameterKwarg, PathParameter
 from litestar.types import ExceptionHandlersMap
 
 from recado.app.payloads import field_error
-from recado.domain.values import Conversation, Value
+from recado.domain.values import Conversation, Message, Value
 from recado.errors import (
     ConfigError,
     FieldError,
@@ -64,7 +64,7 @@ class ProblemField(Value, frozen=True, kw_only=True):
 class Problem(Value, frozen=True, kw_only=True):
     """Why a request was refused or failed (RFC 9457). `code` is stable; `retryable` says whether to try again.
 
-    A conflict carries the current state (`conversation`), so that the client need not ask.
+    A conflict carries the current state (`conversation` or `currentMessage`), so that the client need not ask.
     """
 
     type: str
@@ -76,6 +76,7 @@ class Problem(Value, frozen=True, kw_only=True):
     errors: tuple[ProblemField, ...] | None = None
     retry_after: int | None = None
     conversation: Conversation | None = None
+    current_message: Message | None = None
     checks: dict[str, bool] | None = None
 
 

@@ -1,28 +1,14 @@
-"""What goes over the wire of REST alone; everything else is `recado.domain`'s, the same on sockets. docs/rest.md."""
+"""What goes over the wire of REST alone; everything else is the same on sockets. docs/rest.md.
+
+What members ask for are the orders of `recado.app.inbox`, what they are answered the values of `recado.domain`.
+"""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from recado.app.inbox import Key, SendOrder, Uuid
 from recado.domain.accounts import Identity
-from recado.domain.decide import MAX_BODY_CHARS
-from recado.domain.values import (
-    ClientKey,
-    ClinicId,
-    ConversationId,
-    Instant,
-    MemberId,
-    MessageId,
-    MessageKind,
-    Role,
-    Seq,
-    Value,
-)
-from recado.errors import FieldError, InvalidError
-
-BODY_LIMITS = {"min_length": 1, "max_length": MAX_BODY_CHARS, "pattern": r"\S"}
-"""For the document only: the rules themselves are the domain's (decide.py), with codes of their own."""
+from recado.domain.values import ClinicId, Instant, MemberId, Role, Value
 
 
 class LoginRequest(Struct, frozen=True, kw_only=True):
@@ -65,23 +51,6 @@ class LoginAnswer(Me, frozen=True, kw_only=True):
     token: str
 
 
-class SendRequest(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A reply, or with kind `note` an internal note.
-
-    `clientKey` may stand in the header `Idempotency-Key` instead. `expectedSeq` is the newest message the author had
-    seen: if the patient wrote after it, the answer is `conversation_moved`.
-    """
-
-    client_key: Annotated[ClientKey, Key] | None = None
-    body: Annotated[str, Meta(extra_json_schema={"extra": BODY_LIMITS})]
-    kind: MessageKind = "message"
-    reply_to: Annotated[MessageId, Uuid] | None = None
-    expected_seq: Seq | None = None
-
-    def __repr__(self) -> str:
-        return "<SendRequest>"
-
-
 class Health(Value, frozen=True, kw_only=True):
     """`checks`: each part the server stands on, and whether it answers."""
 
@@ -99,23 +68,6 @@ def login_answer(identity: Identity, token: str) -> LoginAnswer:
         member=_member(identity),
         clinics=_clinics(identity),
         expires_at=identity.expires_at,
-    )
-
-
-def send_order(
-    conversation_id: ConversationId, request: SendRequest, idempotency_key: ClientKey | None
-) -> SendOrder:
-    """Raises InvalidError if neither the body nor the header has a key."""
-    client_key = request.client_key or idempotency_key
-    if client_key is None:
-        raise InvalidError(errors=[FieldError("clientKey", "missing")])
-    return SendOrder(
-        conversation_id=conversation_id,
-        client_key=client_key,
-        body=request.body,
-        kind=request.kind,
-        reply_to=request.reply_to,
-        expected_seq=request.expected_seq,
     )
 
 

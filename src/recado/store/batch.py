@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from recado.domain.commands import Command, SendMessage, key_of
+from recado.domain.commands import Command, MemberCommand, key_of
 from recado.domain.decide import decide
-from recado.domain.events import Event, Record, facts_of
-from recado.domain.evolve import evolve
+from recado.domain.events import Event, MarkedRead, OfMessage, Record, facts_of
+from recado.domain.evolve import Stamp, evolve
 from recado.domain.packets import Told
-from recado.domain.values import Instant, Message, Seq
+from recado.domain.thread import Thread
+from recado.domain.values import Conversation, Instant, Message, MessageId, ReadMark, Seq
 from recado.errors import ClientKeyReusedError, NotFoundError, RefusedError
 from recado.store.changes import Changes
 from recado.store.working_set import WorkingSet, load
@@ -27,15 +28,31 @@ class Sources(Struct, frozen=True):
     random_62_bits: Callable[[], int]
 
 
-class Outcome(Struct, frozen=True):
-    """A command's result: the message it made or changed, and the seq of its record.
+class Outcome(Struct, frozen=True, kw_only=True):
+    """A command's result: what it made or changed, as it is afterwards, and the seq of its record.
 
     `repeated`: the key was known; this is the first result, as it stands now.
     """
 
-    message: Message
+    conversation: Conversation
+    message: Message | None = None
+    read: ReadMark | None = None
     seq: Seq
     repeated: bool = False
+
+    @property
+    def the_message(self) -> Message:
+        """Of a command that is about a message."""
+        if self.message is None:
+            raise LookupError("the command is about no message")
+        return self.message
+
+    @property
+    def the_read(self) -> ReadMark:
+        """Of a command that is about the member's read mark."""
+        if self.read is None:
+            raise LookupError("the command is about no read mark")
+        return self.read
 
 
 class Committed(Struct, frozen=True):
@@ -64,38 +81,73 @@ def _carry_out_one(
         if command.clinic_id not in found.clinics:
             raise NotFoundError
         thread = found.thread_of(command)
-        decided = decide(thread, command, sources.new_id)
+        at = sources.now()
+        decided = decide(thread, command, at, sources.new_id)
     except RefusedError as refusal:
         return refusal
+    message_id = next(iter(thread.messages), None)  # what the command names, if it changes nothing
     seq = found.clinics[command.clinic_id].seq
-    message = next(iter(thread.messages.values()), None)  # what the command names, if it changes nothing
     for event in decided:
-        record = _number(found, command, event, sources)
-        thread = evolve(thread, event, clinic_id=record.clinic_id, seq=record.seq, at=record.at)
+        record = _number(found, command, event, sources, at)
+        thread = evolve(thread, event, Stamp(record.clinic_id, record.seq, record.at))
         found.keep(thread)
-        seq, message = record.seq, thread.messages[event.message_id]
-        conversation = found.conversations[event.conversation_id]
-        changes.note(event, Told(record, conversation, message))
-    if message is None:
+        seq, message_id = record.seq, record.message_id
+        changes.note(event, _told(record, thread, command))
+    outcome = _outcome(thread, command, message_id, seq)
+    changes.note_command(found, command, outcome.conversation, outcome.message)
+    return outcome
+
+
+def _outcome(thread: Thread, command: Command, message_id: MessageId | None, seq: Seq) -> Outcome:
+    if thread.conversation is None:
         raise NotFoundError
-    changes.note_command(found, command, message)
-    return Outcome(message, seq)
+    return Outcome(
+        conversation=thread.conversation,
+        message=thread.messages.get(message_id) if message_id else None,
+        read=thread.reads.get(command.member_id) if isinstance(command, MemberCommand) else None,
+        seq=seq,
+    )
+
+
+def _told(record: Record, thread: Thread, command: Command) -> Told:
+    if thread.conversation is None:
+        raise NotFoundError
+    read = None
+    if record.type == MarkedRead.__name__ and isinstance(command, MemberCommand):
+        read = thread.reads[command.member_id]
+    return Told(
+        record=record,
+        conversation=thread.conversation,
+        message=thread.messages[record.message_id] if record.message_id else None,
+        read=read,
+    )
 
 
 def _first_result(found: WorkingSet, command: Command) -> Outcome | None:
     key = key_of(command)
-    known = found.keys.get((key.scope, key.key)) if key else None
+    known = found.first_result(key) if key else None
     if key is None or known is None:
         return None
-    if isinstance(command, SendMessage) and known.purpose != key.purpose:
+    if isinstance(command, MemberCommand) and known.purpose != key.purpose:
         raise ClientKeyReusedError
-    message = found.messages[known.message_id]
-    return Outcome(message, message.version, repeated=True)
+    conversation = found.conversations[known.conversation_id]
+    message = found.messages[known.message_id] if known.message_id else None
+    mark = None
+    if isinstance(command, MemberCommand):
+        mark = found.reads.get((conversation.id, command.member_id))
+    return Outcome(
+        conversation=conversation,
+        message=message,
+        read=mark,
+        seq=message.version if message else mark.version if mark else conversation.version,
+        repeated=True,
+    )
 
 
-def _number(found: WorkingSet, command: Command, event: Event, sources: Sources) -> Record:
+def _number(found: WorkingSet, command: Command, event: Event, sources: Sources, at: Instant) -> Record:
     """Give the event the clinic's next number and chain it to the record before."""
     clinic = found.clinics[command.clinic_id]
+    member = command if isinstance(command, MemberCommand) else None
     record = Record(
         clinic_id=command.clinic_id,
         seq=Seq(clinic.seq + 1),
@@ -103,11 +155,11 @@ def _number(found: WorkingSet, command: Command, event: Event, sources: Sources)
         prev=clinic.head,
         type=type(event).__name__,
         conversation_id=event.conversation_id,
-        message_id=event.message_id,
-        member_id=command.member_id if isinstance(command, SendMessage) else None,
-        client_key=command.client_key if isinstance(command, SendMessage) else None,
+        message_id=event.message_id if isinstance(event, OfMessage) else None,
+        member_id=member.member_id if member else None,
+        client_key=member.client_key if member else None,
         facts=facts_of(event),
-        at=sources.now(),
+        at=at,
     )
     clinic.seq, clinic.head = record.seq, record.id
     return record

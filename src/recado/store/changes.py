@@ -3,7 +3,7 @@
 from typing import Any
 
 from msgspec import Struct, field
-from sqlalchemy import Connection, Table, bindparam, delete, insert, update
+from sqlalchemy import Connection, delete, select, tuple_, update
 
 from recado.domain.commands import (
     Command,
@@ -13,19 +13,32 @@ from recado.domain.commands import (
     channel_scope,
     key_of,
 )
-from recado.domain.events import Event, MessageReceived, MessageWritten
+from recado.domain.events import (
+    ContactRenamed,
+    ConversationDeleted,
+    ConversationUpdated,
+    Event,
+    MessageDeleted,
+    MessageReceived,
+    MessageStatusChanged,
+    MessageWritten,
+)
 from recado.domain.packets import Told
-from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId
-from recado.store.rows import conversation_row, message_row, record_row
+from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, MessageId, ReadMark
+from recado.store import search
+from recado.store.bulk import insert_rows, update_rows
+from recado.store.rows import conversation_row, message_row, read_mark_row, record_row
 from recado.store.tables import (
     attachments,
     clinics,
     command_keys,
     contacts,
+    conversation_labels,
     conversations,
     events,
     messages,
     outbox,
+    read_marks,
 )
 from recado.store.working_set import RememberedKey, WorkingSet
 
@@ -43,60 +56,67 @@ class Changes(Struct):
     """New messages, with what their provider said of them."""
     taken: Rows = field(default_factory=list)
     """The ids that providers gave to messages of ours."""
+    reads: dict[tuple[ConversationId, str], ReadMark] = field(default_factory=dict)
     contacts: Rows = field(default_factory=list)
+    renamed: Rows = field(default_factory=list)
     attachments: Rows = field(default_factory=list)
     keys: Rows = field(default_factory=list)
     outbox: Rows = field(default_factory=list)
     left: list[MessageId] = field(default_factory=list)
     """Messages that have left the outbox, or never will."""
+    emptied: list[MessageId] = field(default_factory=list)
+    """Messages whose attachments are erased."""
+    relabelled: set[ConversationId] = field(default_factory=set)
+    erased: list[Conversation] = field(default_factory=list)
 
     def note(self, event: Event, told: Told) -> None:
         """Collect the rows that one event changes."""
-        conversation, message = told.conversation, told.message
-        self.told.append(told)
-        self.conversations[conversation.id] = conversation
-        self.messages[message.id] = message
+        conversation = told.conversation
+        self._note_states(told)
         match event:
             case MessageReceived():
-                self.written[message.id] = {"sent_at": event.sent_at, "external_id": event.external_id}
+                self.written[event.message_id] = {"sent_at": event.sent_at, "external_id": event.external_id}
                 if event.opened:
                     self.opened.add(conversation.id)
-                    self.contacts.append(
-                        {
-                            "id": event.contact.id,
-                            "clinic_id": conversation.clinic_id,
-                            "channel_id": event.channel.id,
-                            "address": event.contact.address,
-                            "name": event.contact.name,
-                        }
-                    )
+                    self.contacts.append(_contact_row(event, conversation.clinic_id))
             case MessageWritten():
-                self.written[message.id] = {"sent_at": None, "external_id": None}
-                if message.status == "queued":
-                    self.outbox.append(
-                        {
-                            "message_id": message.id,
-                            "clinic_id": conversation.clinic_id,
-                            "channel_id": conversation.channel.id,
-                            "conversation_id": conversation.id,
-                            "seq": message.seq,
-                            "attempts": 0,
-                            "due_at": message.created_at,
-                            "queued_at": message.created_at,
-                        }
-                    )
+                self.written[event.message_id] = {"sent_at": None, "external_id": None}
+                if event.kind == "message":
+                    self.outbox.append(_outbox_row(conversation, told, event.ended_wait))
+            case MessageDeleted():
+                self.left.append(event.message_id)
+                self.emptied.append(event.message_id)
+            case MessageStatusChanged(after="failed"):
+                self.left.append(event.message_id)
+            case ContactRenamed():
+                self.renamed.append({"id": conversation.contact.id, "name": event.name})
+            case ConversationUpdated() if event.labels_before != event.labels_after:
+                self.relabelled.add(conversation.id)
+            case ConversationDeleted():
+                self.relabelled.add(conversation.id)
+                self.erased.append(conversation)
 
-    def note_command(self, found: WorkingSet, command: Command, message: Message) -> None:
+    def _note_states(self, told: Told) -> None:
+        self.told.append(told)
+        self.conversations[told.conversation.id] = told.conversation
+        if told.message:
+            self.messages[told.message.id] = told.message
+        if told.read:
+            self.reads[told.read.conversation_id, told.read.member_id] = told.read
+
+    def note_command(
+        self, found: WorkingSet, command: Command, conversation: Conversation, message: Message | None
+    ) -> None:
         """Collect what a command leaves beside its events: its key, a provider's ids, a row that left the outbox."""
-        key = key_of(command)
-        if key:
-            self._remember(found, key, command.clinic_id, message.id)
+        message_id = message.id if message else None
+        if key := key_of(command):
+            self._remember(found, key, conversation, message_id)
         match command:
-            case ReceiveMessage():
+            case ReceiveMessage() if message_id:
                 self.attachments += [
                     {
                         "id": file.attachment.id,
-                        "message_id": message.id,
+                        "message_id": message_id,
                         "position": position,
                         "kind": file.attachment.kind,
                         "mime_type": file.attachment.mime_type,
@@ -111,11 +131,11 @@ class Changes(Struct):
                 self.left.append(command.message_id)
                 if command.external_id:
                     theirs = CommandKey(channel_scope(command.channel_id), command.external_id, "sent")
-                    self._remember(found, theirs, command.clinic_id, command.message_id)
+                    self._remember(found, theirs, conversation, message_id)
                     self.taken.append({"id": command.message_id, "external_id": command.external_id})
 
     def save(self, connection: Connection, found: WorkingSet) -> None:
-        """Write every row, parents before children."""
+        """Write every row, parents before children, erasures last."""
         threads = [
             conversation_row(each, found.last_inbound[each.id]) for each in self.conversations.values()
         ]
@@ -123,51 +143,117 @@ class Changes(Struct):
             message_row(each, self.conversations[each.conversation_id].clinic_id)
             for each in self.messages.values()
         ]
-        _insert(connection, contacts, self.contacts)
-        _insert(connection, conversations, [row for row in threads if row["id"] in self.opened])
-        _update(connection, conversations, [row for row in threads if row["id"] not in self.opened])
-        _insert(
+        for conversation in self.erased:
+            _forget_contact(connection, conversation)  # its address may be a new contact's in this very batch
+        insert_rows(connection, contacts, self.contacts)
+        update_rows(connection, contacts, self.renamed)
+        insert_rows(connection, conversations, [row for row in threads if row["id"] in self.opened])
+        update_rows(connection, conversations, [row for row in threads if row["id"] not in self.opened])
+        insert_rows(
             connection, messages, [row | self.written[row["id"]] for row in said if row["id"] in self.written]
         )
-        _update(connection, messages, [row for row in said if row["id"] not in self.written])
-        _update(connection, messages, self.taken)
-        _insert(connection, attachments, self.attachments)
-        _insert(connection, command_keys, self.keys)
-        _insert(connection, events, [record_row(each.record) for each in self.told])
-        _insert(connection, outbox, self.outbox)
+        update_rows(connection, messages, [row for row in said if row["id"] not in self.written])
+        update_rows(connection, messages, self.taken)
+        insert_rows(connection, attachments, self.attachments)
+        insert_rows(connection, command_keys, self.keys)
+        insert_rows(connection, events, [record_row(each.record) for each in self.told])
+        insert_rows(connection, outbox, self.outbox)
+        self._save_reads(connection)
+        self._save_labels(connection)
         if self.left:
             connection.execute(delete(outbox).where(outbox.c.message_id.in_(self.left)))
+        if self.emptied:
+            connection.execute(delete(attachments).where(attachments.c.message_id.in_(self.emptied)))
+        search.index(connection, self.told)
+        for conversation in self.erased:
+            _erase(connection, conversation)
         touched = sorted({each.record.clinic_id for each in self.told})
-        _update(
+        update_rows(
             connection,
             clinics,
             [{"id": id_, "seq": found.clinics[id_].seq, "head": found.clinics[id_].head} for id_ in touched],
         )
 
-    def _remember(
-        self, found: WorkingSet, key: CommandKey, clinic_id: ClinicId, message_id: MessageId
-    ) -> None:
-        if (key.scope, key.key) in found.keys:
+    def _save_reads(self, connection: Connection) -> None:
+        """Replace: a mark is two numbers, and most of them are new."""
+        if not self.reads:
             return
-        found.keys[key.scope, key.key] = RememberedKey(key.purpose, message_id)
-        self.keys.append({**key._asdict(), "clinic_id": clinic_id, "message_id": message_id})
+        mine = tuple_(read_marks.c.conversation_id, read_marks.c.member_id).in_(list(self.reads))
+        connection.execute(delete(read_marks).where(mine))
+        clinic_of = {each.id: each.clinic_id for each in self.conversations.values()}
+        rows = [read_mark_row(mark, clinic_of[mark.conversation_id]) for mark in self.reads.values()]
+        insert_rows(connection, read_marks, rows)
+
+    def _save_labels(self, connection: Connection) -> None:
+        """Replace: labels are few, and change rarely."""
+        if not self.relabelled:
+            return
+        theirs = conversation_labels.c.conversation_id.in_(sorted(self.relabelled))
+        connection.execute(delete(conversation_labels).where(theirs))
+        rows = [
+            {"conversation_id": each.id, "label": label, "clinic_id": each.clinic_id}
+            for each in (self.conversations[id_] for id_ in sorted(self.relabelled))
+            for label in each.labels
+        ]
+        insert_rows(connection, conversation_labels, rows)
+
+    def _remember(
+        self, found: WorkingSet, key: CommandKey, conversation: Conversation, message_id: MessageId | None
+    ) -> None:
+        if found.first_result(key):
+            return
+        found.keys[key.scope, key.key] = RememberedKey(key.purpose, conversation.id, message_id)
+        self.keys.append(
+            {
+                **key._asdict(),
+                "clinic_id": conversation.clinic_id,
+                "conversation_id": conversation.id,
+                "message_id": message_id,
+            }
+        )
 
 
-def _insert(connection: Connection, table: Table, rows: Rows) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
+def _contact_row(event: MessageReceived, clinic_id: ClinicId) -> dict[str, Any]:
+    return {
+        "id": event.contact.id,
+        "clinic_id": clinic_id,
+        "channel_id": event.channel.id,
+        "address": event.contact.address,
+        "name": event.contact.name,
+    }
 
 
-def _update(connection: Connection, table: Table, rows: Rows) -> None:
-    """Set every given column, by `id`."""
-    if not rows:
-        return
-    names = [name for name in rows[0] if name != "id"]
-    statement = (
-        update(table)
-        .where(table.c.id == bindparam("key"))
-        .values({name: bindparam(f"new_{name}") for name in names})
-    )
+def _outbox_row(conversation: Conversation, told: Told, ended_wait: Instant | None) -> dict[str, Any]:
+    return {
+        "message_id": told.record.message_id,
+        "clinic_id": conversation.clinic_id,
+        "channel_id": conversation.channel.id,
+        "conversation_id": conversation.id,
+        "seq": told.record.seq,
+        "attempts": 0,
+        "due_at": told.record.at,
+        "queued_at": told.record.at,
+        "ended_wait": ended_wait,
+    }
+
+
+def _erase(connection: Connection, conversation: Conversation) -> None:
+    """Take a deleted conversation's words out of every row that has some; what is left says only that it was.
+
+    Its messages keep their versions: its own tombstone tells all, and a delta need not carry every one of them.
+    """
+    ours = messages.c.conversation_id == conversation.id
+    erased = {"body": "", "deleted": True, "has_attachments": False}
+    files = select(messages.c.id).where(ours)
+    connection.execute(delete(outbox).where(outbox.c.conversation_id == conversation.id))
+    connection.execute(delete(attachments).where(attachments.c.message_id.in_(files)))
+    connection.execute(update(messages).where(ours).values(erased))
     connection.execute(
-        statement, [{"key": row["id"], **{f"new_{name}": row[name] for name in names}} for row in rows]
+        update(messages).where(ours, messages.c.author_type == "contact").values(author_name="")
     )
+    _forget_contact(connection, conversation)
+
+
+def _forget_contact(connection: Connection, conversation: Conversation) -> None:
+    nobody = {"name": "", "address": f"erased:{conversation.contact.id}"}
+    connection.execute(update(contacts).where(contacts.c.id == conversation.contact.id).values(nobody))

@@ -1,19 +1,40 @@
 """Reading the inbox: keyset pages, deltas and the log. Each function runs in one snapshot."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, true, tuple_
 
+from recado.domain.commands import WakeConversation
 from recado.domain.cursor import Cursor
 from recado.domain.events import Record
 from recado.domain.packets import Told
-from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
-from recado.domain.views import ConversationPage, Delta, MessagePage
-from recado.store.rows import conversation_from, messages_where, record_from, select_conversations
-from recado.store.tables import clinics, conversations, events, history, messages
+from recado.domain.values import (
+    ClinicId,
+    Conversation,
+    ConversationId,
+    Instant,
+    MemberId,
+    Message,
+    MessageId,
+    ReadMark,
+    Seq,
+)
+from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, ThreadPlace
+from recado.errors import NotFoundError
+from recado.store.history import history_of
+from recado.store.rows import (
+    conversation_from,
+    messages_where,
+    read_mark_from,
+    record_from,
+    select_conversations,
+)
+from recado.store.tables import clinics, conversation_labels, conversations, events, messages, read_marks
 
 DELTA_ROWS = 500
+NO_FILTER = ListFilter()
+NEWEST = ThreadPlace()
 
 
 class Head(NamedTuple):
@@ -24,7 +45,7 @@ class Head(NamedTuple):
 
 
 def heads(connection: Connection, clinic_ids: Iterable[ClinicId]) -> dict[ClinicId, Head]:
-    which = select(history.c.id).scalar_subquery().label("history")
+    which = history_of(connection).label("history")
     query = select(clinics.c.id, clinics.c.epoch, clinics.c.seq, clinics.c.head, which)
     return {
         row.id: Head(Cursor(f"{row.epoch}.{row.history}", row.seq), row.head)
@@ -39,23 +60,66 @@ def clinic_of(connection: Connection, conversation_id: ConversationId) -> Clinic
     ).scalar_one_or_none()
 
 
+def clinic_of_message(connection: Connection, message_id: MessageId) -> ClinicId | None:
+    return connection.execute(
+        select(messages.c.clinic_id).where(messages.c.id == message_id)
+    ).scalar_one_or_none()
+
+
+def conversation(connection: Connection, conversation_id: ConversationId) -> Conversation | None:
+    """The row as it is, a tombstone too."""
+    query = select_conversations().where(conversations.c.id == conversation_id)
+    row = connection.execute(query).mappings().one_or_none()
+    return conversation_from(row) if row else None
+
+
 def conversation_page(
-    connection: Connection, clinic_id: ClinicId, limit: int, before: Seq | None
+    connection: Connection,
+    clinic_id: ClinicId,
+    member_id: MemberId,
+    limit: int,
+    before: Seq | None,
+    fitting: ListFilter = NO_FILTER,
 ) -> ConversationPage:
     """By the newest message's seq, newest first; `before` is the seq of the last row seen."""
     query = select_conversations().where(
-        conversations.c.clinic_id == clinic_id, conversations.c.deleted.is_(False)
+        conversations.c.clinic_id == clinic_id,
+        conversations.c.deleted.is_(False),
+        *_fits(fitting, clinic_id, member_id),
     )
     if before is not None:
         query = query.where(conversations.c.last_seq < before)
     query = query.order_by(conversations.c.last_seq.desc()).limit(limit + 1)
     found = [conversation_from(row) for row in connection.execute(query).mappings()]
     items = found[:limit]
+    mine = read_marks.c.conversation_id.in_([row.id for row in items]), read_marks.c.member_id == member_id
     return ConversationPage(
         items=items,
+        reads=_reads_where(connection, *mine),
         before=str(items[-1].last_seq) if len(found) > limit else None,
         seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
     )
+
+
+def _fits(fitting: ListFilter, clinic_id: ClinicId, member_id: MemberId) -> Iterator[ColumnElement[bool]]:
+    """Conditions that leave the order to the list's indexes, so that a page stops where it is full."""
+    if fitting.status is not None:
+        yield conversations.c.status == fitting.status
+    if fitting.assignee_id is not None:
+        yield conversations.c.assignee_id.is_not_distinct_from(fitting.assignee_id or None)
+    if fitting.label is not None:
+        yield exists().where(
+            conversation_labels.c.clinic_id == clinic_id,
+            conversation_labels.c.label == fitting.label,
+            conversation_labels.c.conversation_id == conversations.c.id,
+        )
+    if fitting.unread:
+        read = (
+            select(read_marks.c.inbound_read)
+            .where(read_marks.c.conversation_id == conversations.c.id, read_marks.c.member_id == member_id)
+            .scalar_subquery()
+        )
+        yield conversations.c.inbound_count > func.coalesce(read, 0)
 
 
 def message_page(
@@ -63,38 +127,69 @@ def message_page(
     clinic_id: ClinicId,
     conversation_id: ConversationId,
     limit: int,
-    before: Seq | None,
+    place: ThreadPlace = NEWEST,
 ) -> MessagePage:
-    """By seq, newest first; `before` is the seq of the last message seen."""
-    conditions = [messages.c.conversation_id == conversation_id]
-    if before is not None:
-        conditions.append(messages.c.seq < before)
-    found = messages_where(connection, *conditions, order_by=messages.c.seq.desc(), limit=limit + 1)
-    items = found[:limit]
+    """By seq, newest first. `place.around` is a message of the conversation. Raises NotFoundError if it is none."""
+    thread = messages.c.conversation_id == conversation_id
+    newer: list[Message] = []
+    older_than = place.before
+    if place.after is not None:
+        newer = _messages_by_seq(connection, thread, messages.c.seq > place.after, limit + 1)
+        older_than = Seq(place.after + 1)
+        limit, room = 0, limit
+    elif place.around is not None:
+        seq = connection.execute(select(messages.c.seq).where(thread, messages.c.id == place.around)).scalar()
+        if seq is None:
+            raise NotFoundError
+        room = limit // 2
+        newer = _messages_by_seq(connection, thread, messages.c.seq > seq, room + 1)
+        older_than = Seq(seq + 1)
+        limit -= room
+    else:
+        room = 0
+    older = true() if older_than is None else messages.c.seq < older_than
+    found = messages_where(connection, thread, older, order_by=messages.c.seq.desc(), limit=limit + 1)
+    items = [*reversed(newer[:room]), *found[:limit]]
     return MessagePage(
         items=items,
-        before=str(items[-1].seq) if len(found) > limit else None,
+        before=str(items[-1].seq) if items and len(found) > limit else None,
+        after=str(items[0].seq) if items and (len(newer) > room or place.before is not None) else None,
         seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
     )
 
 
+def _messages_by_seq(
+    connection: Connection, thread: ColumnElement[bool], newer: ColumnElement[bool], limit: int
+) -> list[Message]:
+    return messages_where(connection, thread, newer, order_by=messages.c.seq, limit=limit)
+
+
 def clinic_delta(
-    connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_ids: Sequence[ConversationId]
+    connection: Connection,
+    clinic_id: ClinicId,
+    member_id: MemberId,
+    after: Cursor,
+    conversation_ids: Sequence[ConversationId],
 ) -> Delta:
     """What changed in the clinic after `after`, with the messages of `conversation_ids` (others' are not found)."""
-    return _delta(connection, clinic_id, after, conversation_ids, only=None)
+    return _delta(connection, clinic_id, member_id, after, conversation_ids, only=None)
 
 
 def conversation_delta(
-    connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_id: ConversationId
+    connection: Connection,
+    clinic_id: ClinicId,
+    member_id: MemberId,
+    after: Cursor,
+    conversation_id: ConversationId,
 ) -> Delta:
     """What changed in one conversation after `after`."""
-    return _delta(connection, clinic_id, after, [conversation_id], only=conversation_id)
+    return _delta(connection, clinic_id, member_id, after, [conversation_id], only=conversation_id)
 
 
 def _delta(
     connection: Connection,
     clinic_id: ClinicId,
+    member_id: MemberId,
     after: Cursor,
     conversation_ids: Sequence[ConversationId],
     only: ConversationId | None,
@@ -105,17 +200,42 @@ def _delta(
         return Delta(cursor=str(head), reset=True, conversations=[], messages=[], reads=[])
     changed = _conversations_after(connection, clinic_id, after, only)
     said = _messages_after(connection, clinic_id, after, conversation_ids)
-    versions = sorted([row.version for row in changed] + [row.version for row in said])
+    marks = _reads_after(connection, clinic_id, member_id, after, only)
+    versions = sorted(row.version for rows in (changed, said, marks) for row in rows)
     end, more = head.seq, len(versions) > DELTA_ROWS
     if more:
-        end = max(version for version in versions if version < versions[DELTA_ROWS])
+        cut = versions[DELTA_ROWS]
+        end = max((version for version in versions if version < cut), default=cut)
     return Delta(
         cursor=str(Cursor(head.epoch, end)),
         more=more,
         conversations=[row for row in changed if row.version <= end],
         messages=[row for row in said if row.version <= end],
-        reads=[],
+        reads=[row for row in marks if row.version <= end],
     )
+
+
+def _reads_after(
+    connection: Connection,
+    clinic_id: ClinicId,
+    member_id: MemberId,
+    after: Cursor,
+    only: ConversationId | None,
+) -> list[ReadMark]:
+    conditions = [
+        read_marks.c.member_id == member_id,
+        read_marks.c.clinic_id == clinic_id,
+        read_marks.c.version > after.seq,
+    ]
+    if only is not None:
+        conditions.append(read_marks.c.conversation_id == only)
+    return _reads_where(connection, *conditions)
+
+
+def _reads_where(connection: Connection, *conditions: ColumnElement[bool]) -> list[ReadMark]:
+    """By version, at most one more than a delta may hold."""
+    query = select(read_marks).where(*conditions).order_by(read_marks.c.version).limit(DELTA_ROWS + 1)
+    return [read_mark_from(row) for row in connection.execute(query).mappings()]
 
 
 def _conversations_after(
@@ -157,16 +277,45 @@ def log_after(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int)
     return _with_rows(connection, records)
 
 
+def due_to_wake(connection: Connection, now: Instant, limit: int) -> list[WakeConversation]:
+    """The snoozed conversations whose time has come, longest due first."""
+    query = (
+        select(conversations.c.clinic_id, conversations.c.id)
+        .where(conversations.c.snoozed_until <= now)
+        .order_by(conversations.c.snoozed_until)
+        .limit(limit)
+    )
+    return [
+        WakeConversation(clinic_id=row.clinic_id, conversation_id=row.id) for row in connection.execute(query)
+    ]
+
+
 def _with_rows(connection: Connection, records: Sequence[Record]) -> list[Told]:
-    conversation_ids = {each.conversation_id for each in records if each.conversation_id}
-    message_ids = {each.message_id for each in records if each.message_id}
+    """Three statements at most, however many records."""
     if not records:
         return []
-    query = select_conversations().where(conversations.c.id.in_(conversation_ids))
-    threads: dict[ConversationId | None, Conversation] = {
-        row["id"]: conversation_from(row) for row in connection.execute(query).mappings()
+    query = select_conversations().where(
+        conversations.c.id.in_({each.conversation_id for each in records if each.conversation_id})
+    )
+    threads = {row["id"]: conversation_from(row) for row in connection.execute(query).mappings()}
+    message_ids = {each.message_id for each in records if each.message_id}
+    said = {each.id: each for each in messages_where(connection, messages.c.id.in_(message_ids))}
+    readers = {
+        (each.conversation_id, each.member_id)
+        for each in records
+        if each.type == "MarkedRead" and each.conversation_id and each.member_id
     }
-    said: dict[MessageId | None, Message] = {
-        each.id: each for each in messages_where(connection, messages.c.id.in_(message_ids))
-    }
-    return [Told(each, threads[each.conversation_id], said[each.message_id]) for each in records]
+    marks: dict[tuple[str | None, str | None], ReadMark] = {}
+    if readers:
+        theirs = tuple_(read_marks.c.conversation_id, read_marks.c.member_id).in_(sorted(readers))
+        for row in connection.execute(select(read_marks).where(theirs)).mappings():
+            marks[row["conversation_id"], row["member_id"]] = read_mark_from(row)
+    return [
+        Told(
+            record=each,
+            conversation=threads[each.conversation_id],
+            message=said[each.message_id] if each.message_id else None,
+            read=marks[each.conversation_id, each.member_id] if each.type == "MarkedRead" else None,
+        )
+        for each in records
+    ]

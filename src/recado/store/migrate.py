@@ -1,4 +1,4 @@
-"""Bringing a database to this version's schema, whole or not at all, under the database's write lock."""
+"""Bringing a database to this version's schema, whole or not at all, under a lock of the database's."""
 
 from pathlib import Path
 
@@ -8,22 +8,40 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from recado.errors import ConfigError
+from recado.errors import ConfigError, UnavailableError
 from recado.store.database import Database
+
+LOCK = 0x5245_4341_444F
+"""The number of our advisory lock in a PostgreSQL database: "RECADO"."""
 
 
 def upgrade(database: Database) -> None:
     """Run the missing migrations in one transaction; two processes starting at once run them once.
 
-    Raises ConfigError if the database is of a newer version.
+    Raises ConfigError if the database is of a newer version, or does not answer.
     """
-    current = database.read_now(_revision)
+    if is_missing(database):
+        database.write_now(_upgrade)
+
+
+def is_missing(database: Database) -> bool:
+    """Whether `upgrade` would do something. Raises ConfigError as it does."""
+    try:
+        current = database.read_now(_revision)
+    except UnavailableError:
+        raise ConfigError("RECADO_DATABASE_URL: the database does not answer") from None
     scripts = ScriptDirectory.from_config(_settings(None))
-    if current == scripts.get_current_head():
-        return
     if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
         raise ConfigError("RECADO_DATABASE_URL: the database is of a newer version of Recado")
-    database.write_now(lambda connection: command.upgrade(_settings(connection), "head"))
+    return current != scripts.get_current_head()
+
+
+def _upgrade(connection: Connection) -> None:
+    """On SQLite the transaction has the lock already; on PostgreSQL it ends with the transaction, however that ends."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+    command.upgrade(_settings(connection), "head")
 
 
 def _revision(connection: Connection) -> str | None:

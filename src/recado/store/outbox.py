@@ -37,7 +37,10 @@ _is_first = ~exists().where(
 
 
 def lease(connection: Connection, now: Instant, until: Instant, limit: int) -> list[Departure]:
-    """The due messages, longest due first, now due again at `until`; of each conversation the first only."""
+    """The due messages, longest due first, now due again at `until`; of each conversation the first only.
+
+    What another node is leasing at this moment is left to it (PostgreSQL: SKIP LOCKED).
+    """
     due = (
         select(
             outbox.c.message_id,
@@ -58,6 +61,7 @@ def lease(connection: Connection, now: Instant, until: Instant, limit: int) -> l
         .where(outbox.c.due_at <= now, _is_first)
         .order_by(outbox.c.due_at, outbox.c.seq)
         .limit(limit)
+        .with_for_update(of=(outbox, messages), skip_locked=True)
     )
     rows = connection.execute(due).all()
     if not rows:

@@ -3,12 +3,23 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, select
+from msgspec import structs
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, func, select
 
 from recado.domain.accounts import Channel
 from recado.domain.events import Record
-from recado.domain.evolve import preview_of
-from recado.domain.values import Attachment, Author, ChannelRef, ContactRef, Conversation, Failure, Message
+from recado.domain.values import (
+    PREVIEW_CHARS,
+    Attachment,
+    Author,
+    ChannelRef,
+    ContactRef,
+    Conversation,
+    Failure,
+    LastMessage,
+    Message,
+    ReadMark,
+)
 from recado.store.tables import attachments, channels, contacts, conversations, events, messages
 
 _newest = messages.alias("newest")
@@ -26,7 +37,11 @@ def select_conversations() -> Select[Any]:
         contacts.c.name.label("contact_name"),
         contacts.c.address.label("contact_address"),
         channels.c.kind.label("channel_kind"),
-        *(column.label(f"newest_{column.name}") for column in _newest.c),
+        _newest.c.kind.label("newest_kind"),
+        _newest.c.direction.label("newest_direction"),
+        func.substr(_newest.c.body, 1, PREVIEW_CHARS).label("newest_preview"),
+        _newest.c.author_name.label("newest_author_name"),
+        _newest.c.created_at.label("newest_at"),
     ).select_from(joined)
 
 
@@ -35,19 +50,34 @@ def conversation_from(row: RowMapping) -> Conversation:
     return Conversation(
         id=row["id"],
         clinic_id=row["clinic_id"],
-        contact=ContactRef(id=row["contact_id"], name=row["contact_name"], address=row["contact_address"]),
+        contact=ContactRef(
+            id=row["contact_id"],
+            name=row["contact_name"],
+            address="" if row["deleted"] else row["contact_address"],
+        ),
         channel=ChannelRef(id=row["channel_id"], kind=row["channel_kind"]),
         status=row["status"],
         snoozed_until=row["snoozed_until"],
         assignee_id=row["assignee_id"],
         labels=tuple(row["labels"]),
-        last_message=preview_of(_message(row, (), prefix="newest_")) if row["last_message_id"] else None,
+        last_message=_last_message(row) if row["last_message_id"] else None,
         last_seq=row["last_seq"],
         inbound_count=row["inbound_count"],
         waiting_since=row["waiting_since"],
         created_at=row["created_at"],
         version=row["version"],
         deleted=row["deleted"],
+    )
+
+
+def _last_message(row: RowMapping) -> LastMessage:
+    return LastMessage(
+        id=row["last_message_id"],
+        kind=row["newest_kind"],
+        direction=row["newest_direction"],
+        preview=row["newest_preview"],
+        author_name=row["newest_author_name"],
+        at=row["newest_at"],
     )
 
 
@@ -99,29 +129,26 @@ def _attachments_of(connection: Connection, ids: Iterable[str]) -> dict[str, tup
     return found
 
 
-def _message(row: RowMapping, files: tuple[Attachment, ...], *, prefix: str = "") -> Message:
-    def field(name: str) -> Any:
-        return row[prefix + name]
-
-    failure = field("failure_code")
+def _message(row: RowMapping, files: tuple[Attachment, ...]) -> Message:
+    failure = row["failure_code"]
     return Message(
-        id=field("id"),
-        conversation_id=field("conversation_id"),
-        kind=field("kind"),
-        direction=field("direction"),
-        author=Author(type=field("author_type"), id=field("author_id"), name=field("author_name")),
-        body=field("body"),
+        id=row["id"],
+        conversation_id=row["conversation_id"],
+        kind=row["kind"],
+        direction=row["direction"],
+        author=Author(type=row["author_type"], id=row["author_id"], name=row["author_name"]),
+        body=row["body"],
         attachments=files,
-        reply_to=field("reply_to"),
-        client_key=field("client_key"),
-        status=field("status"),
-        failure=Failure(code=failure, message=field("failure_message")) if failure else None,
-        ordinal=field("ordinal"),
-        seq=field("seq"),
-        version=field("version"),
-        created_at=field("created_at"),
-        edited_at=field("edited_at"),
-        deleted=field("deleted"),
+        reply_to=row["reply_to"],
+        client_key=row["client_key"],
+        status=row["status"],
+        failure=Failure(code=failure, message=row["failure_message"]) if failure else None,
+        ordinal=row["ordinal"],
+        seq=row["seq"],
+        version=row["version"],
+        created_at=row["created_at"],
+        edited_at=row["edited_at"],
+        deleted=row["deleted"],
     )
 
 
@@ -150,6 +177,20 @@ def message_row(message: Message, clinic_id: int) -> dict[str, Any]:
         "edited_at": message.edited_at,
         "deleted": message.deleted,
     }
+
+
+def read_mark_from(row: RowMapping) -> ReadMark:
+    return ReadMark(
+        conversation_id=row["conversation_id"],
+        member_id=row["member_id"],
+        up_to=row["up_to"],
+        inbound_read=row["inbound_read"],
+        version=row["version"],
+    )
+
+
+def read_mark_row(mark: ReadMark, clinic_id: int) -> dict[str, Any]:
+    return {**structs.asdict(mark), "clinic_id": clinic_id}
 
 
 def record_from(row: RowMapping) -> Record:

@@ -3,7 +3,8 @@
 Migrations create them; nothing else knows their columns but `rows.py` and the queries beside it.
 
 Times are `Instant` texts, ids UUIDv7 texts, versions and seqs integers. A patient's words stand in `contacts.name`,
-`contacts.address`, `messages.body`, `messages.author_name` and `attachments.name`, and nowhere else.
+`contacts.address`, `messages.body`, `messages.author_name` and `attachments.name`, folded in `search_documents.words`,
+and nowhere else.
 """
 
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 metadata = MetaData(
     naming_convention={
@@ -124,8 +126,38 @@ conversations = Table(
     Column("deleted", Boolean, nullable=False, server_default=false()),
 )
 Index("ix_conversations_list", conversations.c.clinic_id, conversations.c.deleted, conversations.c.last_seq)
+Index(
+    "ix_conversations_status",
+    conversations.c.clinic_id,
+    conversations.c.deleted,
+    conversations.c.status,
+    conversations.c.last_seq,
+)
+Index(
+    "ix_conversations_assignee",
+    conversations.c.clinic_id,
+    conversations.c.deleted,
+    conversations.c.assignee_id,
+    conversations.c.last_seq,
+)
 Index("ix_conversations_delta", conversations.c.clinic_id, conversations.c.version)
 Index("ix_conversations_contact", conversations.c.contact_id)
+Index("ix_conversations_snoozed", conversations.c.snoozed_until)
+
+conversation_labels = Table(
+    "conversation_labels",
+    metadata,
+    # What `conversations.labels` says, row by row, to be filtered by.
+    Column("conversation_id", ForeignKey("conversations.id"), primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("clinic_id", ForeignKey("clinics.id"), nullable=False),
+)
+Index(
+    "ix_conversation_labels_label",
+    conversation_labels.c.clinic_id,
+    conversation_labels.c.label,
+    conversation_labels.c.conversation_id,
+)
 
 messages = Table(
     "messages",
@@ -171,6 +203,18 @@ attachments = Table(
     Column("external_id", Text, nullable=False),
 )
 
+read_marks = Table(
+    "read_marks",
+    metadata,
+    Column("conversation_id", ForeignKey("conversations.id"), primary_key=True),
+    Column("member_id", ForeignKey("members.id"), primary_key=True),
+    Column("clinic_id", ForeignKey("clinics.id"), nullable=False),
+    Column("up_to", BigInteger, nullable=False),
+    Column("inbound_read", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+Index("ix_read_marks_delta", read_marks.c.member_id, read_marks.c.clinic_id, read_marks.c.version)
+
 command_keys = Table(
     "command_keys",
     metadata,
@@ -181,7 +225,8 @@ command_keys = Table(
         "purpose", Text, nullable=False
     ),  # the command and its conversation: a key serves one purpose only
     Column("clinic_id", Integer, nullable=False),
-    Column("message_id", Text, nullable=False),
+    Column("conversation_id", Text, nullable=False),
+    Column("message_id", Text),
 )
 
 events = Table(
@@ -214,6 +259,23 @@ outbox = Table(
     Column("due_at", Text, nullable=False),  # a lease is a due time ahead, so it ends by itself
     Column("leased", Boolean, nullable=False, server_default=false()),  # by a sender, until due_at
     Column("queued_at", Text, nullable=False),
+    Column("ended_wait", Text),  # since when the patient had been waiting for this reply
 )
 Index("ix_outbox_due", outbox.c.due_at)
 Index("ix_outbox_order", outbox.c.conversation_id, outbox.c.seq)
+
+search_documents = Table(
+    "search_documents",
+    metadata,
+    # the clinic, the log number that wrote the text, and whether it is a name (search.py): newest last
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("message_id", Text),  # of a message's words
+    Column("conversation_id", Text),  # of a contact's name
+    Column("words", Text().with_variant(TSVECTOR, "postgresql"), nullable=False),
+)
+Index(
+    "ix_search_documents_name",
+    search_documents.c.conversation_id,
+    sqlite_where=search_documents.c.conversation_id.is_not(None),
+    postgresql_where=search_documents.c.conversation_id.is_not(None),
+)

@@ -3,16 +3,64 @@
 The number of statements does not grow with the batch. Lives inside one transaction that holds the clinics' lock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, select, tuple_
+from msgspec import Struct, field
+from msgspec.structs import replace
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    tuple_,
+    values,
+)
 
-from recado.domain.commands import Command, ReceiveMessage, RecordDelivery, SendMessage, channel_scope, key_of
-from recado.domain.decide import Thread
-from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
-from recado.store.rows import conversation_from, messages_where, select_conversations
-from recado.store.tables import clinics, command_keys, contacts, conversations, messages
+from recado.domain.commands import (
+    Command,
+    CommandKey,
+    DeleteMessage,
+    EditMessage,
+    MarkRead,
+    ReceiveMessage,
+    RecordDelivery,
+    ReportStatus,
+    SendMessage,
+    UpdateConversation,
+    channel_scope,
+    key_of,
+)
+from recado.domain.thread import Thread, Waiting
+from recado.domain.values import (
+    ClinicId,
+    Conversation,
+    ConversationId,
+    MemberId,
+    Message,
+    MessageId,
+    ReadMark,
+    Seq,
+)
+from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
+from recado.store.tables import (
+    clinics,
+    command_keys,
+    contacts,
+    conversations,
+    memberships,
+    messages,
+    outbox,
+    read_marks,
+)
 
 
 class ClinicHead(Struct):
@@ -24,109 +72,245 @@ class ClinicHead(Struct):
 
 class RememberedKey(Struct, frozen=True):
     purpose: str
-    message_id: MessageId
+    conversation_id: ConversationId
+    message_id: MessageId | None
 
 
 class WorkingSet(Struct):
-    """Rows by identity. `evolve` replaces values here, so that the next command of the batch sees them."""
+    """Rows by identity. `keep` replaces values here, so that the next command of the batch sees them."""
 
     clinics: dict[ClinicId, ClinicHead]
     keys: dict[tuple[str, str], RememberedKey]
-    by_contact: dict[tuple[str, str], ConversationId]
-    conversations: dict[ConversationId, Conversation]
-    last_inbound: dict[ConversationId, Seq]
-    messages: dict[MessageId, Message]
+    messages: dict[MessageId, Message] = field(default_factory=dict)
+    by_contact: dict[tuple[str, str], ConversationId] = field(default_factory=dict)
+    conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
+    last_inbound: dict[ConversationId, Seq] = field(default_factory=dict)
+    outbox: dict[MessageId, Waiting] = field(default_factory=dict)
+    reads: dict[tuple[ConversationId, MemberId], ReadMark] = field(default_factory=dict)
+    inbound_until: dict[tuple[ConversationId, Seq], int] = field(default_factory=dict)
+    members: set[tuple[ClinicId, MemberId]] = field(default_factory=set)
 
     def thread_of(self, command: Command) -> Thread:
-        """The conversation the command is about, and those of its messages that the command names."""
-        match command:
-            case ReceiveMessage():
-                conversation_id = self.by_contact.get((command.channel.id, command.contact_address))
-                named = self._replied_to(command)
-            case SendMessage():
-                conversation_id, named = command.conversation_id, command.reply_to
-            case RecordDelivery():
-                conversation_id, named = command.conversation_id, command.message_id
-        message = self.messages.get(named) if named else None
-        ours = message is not None and message.conversation_id == conversation_id
-        return Thread(
-            self.conversations.get(conversation_id) if conversation_id else None,
-            self.last_inbound.get(conversation_id, Seq(0)) if conversation_id else Seq(0),
-            {message.id: message} if message is not None and ours else {},
+        """The conversation the command is about, and of everything around it that which the command names."""
+        named = self._message_of(command)
+        conversation_id = self._conversation_of(command, named)
+        if conversation_id is None:
+            return Thread()
+        ours = named is not None and named.conversation_id == conversation_id
+        thread = Thread(
+            conversation=self.conversations.get(conversation_id),
+            last_inbound_seq=self.last_inbound.get(conversation_id, Seq(0)),
+            messages={named.id: named} if named is not None and ours else {},
         )
+        match command:
+            case EditMessage() | DeleteMessage() | RecordDelivery() | ReportStatus() if named:
+                waiting = self.outbox.get(named.id)
+                return replace(thread, outbox={named.id: waiting} if waiting else {})
+            case MarkRead():
+                mark = self.reads.get((conversation_id, command.member_id))
+                return replace(
+                    thread,
+                    reads={command.member_id: mark} if mark else {},
+                    inbound_until={
+                        command.up_to: self.inbound_until.get((conversation_id, command.up_to), 0)
+                    },
+                )
+            case UpdateConversation(assignee_id=str(assignee_id)):
+                known = (command.clinic_id, assignee_id) in self.members
+                return replace(thread, members=frozenset({assignee_id} if known else ()))
+            case _:
+                return thread
 
     def keep(self, thread: Thread) -> None:
         """Remember a thread as it is after an event."""
-        if conversation := thread.conversation:
-            self.conversations[conversation.id] = conversation
-            self.by_contact[conversation.channel.id, conversation.contact.address] = conversation.id
-            self.last_inbound[conversation.id] = thread.last_inbound_seq
         self.messages.update(thread.messages)
+        self.outbox.update(thread.outbox)
+        if (conversation := thread.conversation) is None:
+            return
+        place = (conversation.channel.id, conversation.contact.address)
+        if conversation.deleted:
+            self._forget_words(conversation.id)
+        else:
+            self.by_contact[place] = conversation.id
+        self.conversations[conversation.id] = conversation
+        self.last_inbound[conversation.id] = thread.last_inbound_seq
+        self.reads.update({(conversation.id, member_id): mark for member_id, mark in thread.reads.items()})
 
-    def _replied_to(self, command: ReceiveMessage) -> MessageId | None:
-        if command.reply_to_external_id is None:
-            return None
-        known = self.keys.get((channel_scope(command.channel.id), command.reply_to_external_id))
+    def first_result(self, key: CommandKey) -> RememberedKey | None:
+        return self.keys.get((key.scope, key.key))
+
+    def _message_of(self, command: Command) -> Message | None:
+        match command:
+            case ReceiveMessage():
+                message_id = self._by_external_id(command.channel.id, command.reply_to_external_id)
+            case ReportStatus():
+                message_id = self._by_external_id(command.channel_id, command.external_id)
+            case SendMessage():
+                message_id = command.reply_to
+            case EditMessage() | DeleteMessage() | RecordDelivery():
+                message_id = command.message_id
+            case _:
+                return None
+        return self.messages.get(message_id) if message_id else None
+
+    def _conversation_of(self, command: Command, named: Message | None) -> ConversationId | None:
+        match command:
+            case ReceiveMessage():
+                return self.by_contact.get((command.channel.id, command.contact_address))
+            case EditMessage() | DeleteMessage() | ReportStatus():
+                return named.conversation_id if named else None
+            case _:
+                return command.conversation_id
+
+    def _by_external_id(self, channel_id: str, external_id: str | None) -> MessageId | None:
+        known = self.keys.get((channel_scope(channel_id), external_id)) if external_id else None
         return known.message_id if known else None
+
+    def _forget_words(self, conversation_id: ConversationId) -> None:
+        """A deleted conversation is nobody's place any more, and its messages in hand say nothing."""
+        self.by_contact = {place: id_ for place, id_ in self.by_contact.items() if id_ != conversation_id}
+        for message in list(self.messages.values()):
+            if message.conversation_id == conversation_id:
+                self.messages[message.id] = replace(message, body="", attachments=(), deleted=True)
+                self.outbox.pop(message.id, None)
+
+
+def _wanted(*columns: Column[Any]) -> ColumnElement[bool]:
+    """The rows whose columns have one of the values that the statement is executed with."""
+    place = columns[0] if len(columns) == 1 else tuple_(*columns)
+    return place.in_(bindparam("wanted", expanding=True))
+
+
+# What every batch asks, built once: building a statement costs more than SQLite takes to answer it.
+_CLINICS = (
+    select(clinics.c.id, clinics.c.seq, clinics.c.head)
+    .where(_wanted(clinics.c.id))
+    .order_by(clinics.c.id)
+    .with_for_update(key_share=True)
+)
+_KEYS = select(command_keys).where(_wanted(command_keys.c.scope, command_keys.c.key))
+_CONVERSATIONS_BY_ID = select_conversations().where(_wanted(conversations.c.id))
+_CONVERSATIONS_BY_ADDRESS = select_conversations().where(
+    _wanted(contacts.c.channel_id, contacts.c.address), conversations.c.deleted.is_(False)
+)
 
 
 def load(connection: Connection, commands: Sequence[Command]) -> WorkingSet:
-    """Take the clinics' lock, then everything the commands name: six statements, however many commands."""
+    """Take the clinics' lock, then everything the commands name: ten statements at most, however many commands."""
     found = WorkingSet(
         clinics=_lock_clinics(connection, {command.clinic_id for command in commands}),
         keys=_load_keys(connection, commands),
-        by_contact={},
-        conversations={},
-        last_inbound={},
-        messages={},
     )
-    by_address = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
-    by_id = {c.conversation_id for c in commands if isinstance(c, SendMessage | RecordDelivery)}
-    if by_address:
-        address = tuple_(contacts.c.channel_id, contacts.c.address)
-        _load_conversations(connection, found, address.in_(sorted(by_address)))
-    if by_id:
-        _load_conversations(connection, found, conversations.c.id.in_(sorted(by_id)))
-    named = {known.message_id for known in found.keys.values()}
-    for command in commands:
-        if isinstance(command, SendMessage) and command.reply_to:
-            named.add(command.reply_to)
-        elif isinstance(command, RecordDelivery):
-            named.add(command.message_id)
+    named = _named_messages(found, commands)
     if named:
         loaded = messages_where(connection, messages.c.id.in_(sorted(named)))
         found.messages = {message.id: message for message in loaded}
+    by_address = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
+    by_id = {known.conversation_id for known in found.keys.values()}
+    by_id |= {message.conversation_id for message in found.messages.values()}
+    by_id |= {id_ for command in commands if (id_ := getattr(command, "conversation_id", None))}
+    _load_conversations(connection, found, _CONVERSATIONS_BY_ID, by_id)
+    _load_conversations(connection, found, _CONVERSATIONS_BY_ADDRESS, by_address)
+    _load_outbox(connection, found, commands)
+    _load_reads(connection, found, [c for c in commands if isinstance(c, MarkRead)])
+    _load_members(connection, found, [c for c in commands if isinstance(c, UpdateConversation)])
     return found
 
 
 def _lock_clinics(connection: Connection, ids: Iterable[ClinicId]) -> dict[ClinicId, ClinicHead]:
     """The only lock there is, taken in order of id, so nobody dead-locks; `seq` is known from here on."""
-    query = (
-        select(clinics.c.id, clinics.c.seq, clinics.c.head)
-        .where(clinics.c.id.in_(sorted(ids)))
-        .order_by(clinics.c.id)
-        .with_for_update(key_share=True)
-    )
-    return {row.id: ClinicHead(row.seq, row.head) for row in connection.execute(query)}
+    rows = connection.execute(_CLINICS, {"wanted": sorted(ids)})
+    return {row.id: ClinicHead(row.seq, row.head) for row in rows}
 
 
 def _load_keys(connection: Connection, commands: Sequence[Command]) -> dict[tuple[str, str], RememberedKey]:
     wanted = {(key.scope, key.key) for command in commands if (key := key_of(command))}
     for command in commands:
-        if isinstance(command, ReceiveMessage) and command.reply_to_external_id:
-            wanted.add((channel_scope(command.channel.id), command.reply_to_external_id))
-        elif isinstance(command, RecordDelivery) and command.external_id:
-            wanted.add((channel_scope(command.channel_id), command.external_id))
+        match command:
+            case ReceiveMessage(reply_to_external_id=str(external_id)):
+                wanted.add((channel_scope(command.channel.id), external_id))
+            case RecordDelivery(external_id=str(external_id)) | ReportStatus(external_id=external_id):
+                wanted.add((channel_scope(command.channel_id), external_id))
     if not wanted:
         return {}
-    query = select(command_keys).where(tuple_(command_keys.c.scope, command_keys.c.key).in_(sorted(wanted)))
     return {
-        (row.scope, row.key): RememberedKey(row.purpose, row.message_id) for row in connection.execute(query)
+        (row.scope, row.key): RememberedKey(row.purpose, row.conversation_id, row.message_id)
+        for row in connection.execute(_KEYS, {"wanted": sorted(wanted)})
     }
 
 
-def _load_conversations(connection: Connection, found: WorkingSet, condition: ColumnElement[bool]) -> None:
-    query = select_conversations().where(condition, conversations.c.deleted.is_(False))
-    for row in connection.execute(query).mappings():
+def _named_messages(found: WorkingSet, commands: Sequence[Command]) -> set[MessageId]:
+    named = {known.message_id for known in found.keys.values() if known.message_id}
+    for command in commands:
+        match command:
+            case SendMessage(reply_to=str(message_id)):
+                named.add(message_id)
+            case EditMessage() | DeleteMessage() | RecordDelivery():
+                named.add(command.message_id)
+    return named
+
+
+def _load_conversations(
+    connection: Connection, found: WorkingSet, query: Select[Any], wanted: Collection[Any]
+) -> None:
+    if not wanted:
+        return
+    for row in connection.execute(query, {"wanted": sorted(wanted)}).mappings():
         conversation = conversation_from(row)
-        found.keep(Thread(conversation, row["last_inbound_seq"]))
+        found.conversations[conversation.id] = conversation
+        found.last_inbound[conversation.id] = row["last_inbound_seq"]
+        if not conversation.deleted:
+            found.by_contact[conversation.channel.id, conversation.contact.address] = conversation.id
+
+
+def _load_outbox(connection: Connection, found: WorkingSet, commands: Sequence[Command]) -> None:
+    """Locked, so that a sender cannot begin with a message that is just being changed."""
+    kinds = EditMessage | DeleteMessage | RecordDelivery | ReportStatus
+    if not found.messages or not any(isinstance(command, kinds) for command in commands):
+        return
+    query = (
+        select(outbox.c.message_id, outbox.c.attempts, outbox.c.ended_wait)
+        .where(outbox.c.message_id.in_(sorted(found.messages)))
+        .order_by(outbox.c.message_id)
+        .with_for_update(key_share=True)
+    )
+    for row in connection.execute(query):
+        found.outbox[row.message_id] = Waiting(row.attempts > 0, row.ended_wait)
+
+
+def _load_reads(connection: Connection, found: WorkingSet, commands: Sequence[MarkRead]) -> None:
+    if not commands:
+        return
+    whose = {(command.conversation_id, command.member_id) for command in commands}
+    query = select(read_marks).where(
+        tuple_(read_marks.c.conversation_id, read_marks.c.member_id).in_(sorted(whose))
+    )
+    for row in connection.execute(query).mappings():
+        found.reads[row["conversation_id"], row["member_id"]] = read_mark_from(row)
+    asked = sorted({(command.conversation_id, command.up_to) for command in commands})
+    # A common table expression, because SQLite cannot name the columns of VALUES anywhere else.
+    wanted = values(column("conversation_id", Text), column("up_to", BigInteger)).data(asked).cte("wanted")
+    count = (
+        select(func.max(messages.c.ordinal))
+        .where(
+            messages.c.conversation_id == wanted.c.conversation_id,
+            messages.c.seq <= cast(wanted.c.up_to, BigInteger),
+        )
+        .scalar_subquery()
+    )
+    query = select(wanted.c.conversation_id, wanted.c.up_to, func.coalesce(count, 0, type_=Integer))
+    for conversation_id, up_to, inbound in connection.execute(query):
+        found.inbound_until[conversation_id, up_to] = inbound
+
+
+def _load_members(connection: Connection, found: WorkingSet, commands: Sequence[UpdateConversation]) -> None:
+    wanted = {
+        (command.clinic_id, command.assignee_id)
+        for command in commands
+        if isinstance(command.assignee_id, str)
+    }
+    if wanted:
+        query = select(memberships.c.clinic_id, memberships.c.member_id).where(
+            tuple_(memberships.c.clinic_id, memberships.c.member_id).in_(sorted(wanted))
+        )
+        found.members = {(row.clinic_id, row.member_id) for row in connection.execute(query)}

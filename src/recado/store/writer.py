@@ -74,18 +74,40 @@ class Writer:
         self._wake.set()
 
     async def _commit(self, batch: Sequence[Waiting]) -> None:
-        """One transaction; if it fails, each command alone, so that one bad command harms no other."""
+        """One transaction; if it fails, once more with each command alone.
+
+        So one bad command harms no other, and who lost a race against another process finds what that one wrote.
+        """
+        try:
+            await self._carry_out(batch)
+        except Exception:  # the task's top: told, answered, and the next batch goes on
+            log.exception("commit_failed", commands=len(batch))
+            await self._replay(batch)
+
+    async def _replay(self, batch: Sequence[Waiting]) -> None:
+        """Where the database does not answer one command, the rest need not wait to hear the same."""
+        silent: RecadoError | None = None
+        for command, answer in batch:
+            try:
+                if silent is None:
+                    await self._carry_out([(command, answer)])
+            except UnavailableError as error:
+                silent = error
+            except Exception as error:  # as above
+                log.exception("command_failed", command=type(command).__name__)
+                _refuse(answer, error if isinstance(error, RecadoError) else RecadoError())
+            if silent is not None:
+                _refuse(answer, silent)
+
+    async def _carry_out(self, batch: Sequence[Waiting]) -> None:
+        """Commit, tell, answer."""
         started = time.perf_counter()
         commands = [command for command, _ in batch]
 
         def work(connection: Connection) -> Committed:
             return carry_out(connection, commands, self._sources)
 
-        try:
-            committed = await self._database.write(work)
-        except Exception as error:  # noqa: BLE001 - the task's top: told, answered, and the next batch goes on
-            await self._failed(batch, error)
-            return
+        committed = await self._database.write(work)
         observe.COMMIT_SECONDS.observe(time.perf_counter() - started)
         observe.COMMIT_BATCH.observe(len(batch))
         for told in committed.told:
@@ -104,19 +126,12 @@ class Writer:
             # It is committed: the callers are answered, and the follower catches up from the log.
             log.exception("on_commit_failed")
         for (_, answer), outcome in zip(batch, committed.outcomes, strict=True):
-            if answer.done():
-                continue
             if isinstance(outcome, RefusedError):
-                answer.set_exception(outcome)
-            else:
+                _refuse(answer, outcome)
+            elif not answer.done():
                 answer.set_result(outcome)
 
-    async def _failed(self, batch: Sequence[Waiting], error: Exception) -> None:
-        log.error("commit_failed", commands=len(batch), exc_info=error)
-        if len(batch) > 1:
-            for waiting in batch:
-                await self._commit([waiting])
-            return
-        [(_, answer)] = batch
-        if not answer.done():
-            answer.set_exception(error if isinstance(error, RecadoError) else RecadoError())
+
+def _refuse(answer: asyncio.Future[Outcome], error: RecadoError) -> None:
+    if not answer.done():
+        answer.set_exception(error)

@@ -1,5 +1,5 @@
 /** The names and payloads of the socket's events (docs/events.md). */
-import type { Conversation, Delta, Message, NewMessage } from '@/shared/api/types';
+import type { Conversation, Delta, Message, NewMessage, ReadMark, ReadOrder } from '@/shared/api/types';
 
 export interface MessagePacket {
   conversationId: string;
@@ -19,10 +19,17 @@ export interface ConversationListPacket {
   conversation: Conversation;
 }
 
+export interface ReadPacket {
+  read: ReadMark;
+  seq: number;
+  clientKey?: string;
+}
+
 export interface ServerEvents {
   'message:new': MessagePacket;
   'message:updated': MessagePacket;
   'conversation:list:updated': ConversationListPacket;
+  'conversation:read': ReadPacket;
   'clinic:connections': { count: number };
   'server:draining': { reconnectInMs: number };
   'session:expiring': { expiresAt: string };
@@ -39,6 +46,7 @@ export interface ClientEvents {
   'conversation:join': { payload: { conversationId: string; after?: string }; answer: MaybeDelta };
   'conversation:leave': { payload: { conversationId: string }; answer: object };
   'message:send': { payload: NewMessage & { conversationId: string }; answer: { message: Message } };
+  'message:read': { payload: ReadOrder; answer: { read: ReadMark } };
 }
 
 export type Acknowledgement<Answer> =

@@ -8,6 +8,7 @@ import {
   Lock,
   Mic,
   Paperclip,
+  Trash2,
   Video,
 } from 'lucide-react';
 import type { ReactNode } from 'react';
@@ -41,30 +42,33 @@ export function Bubble(props: BubbleProps) {
   const at = new Date((message ?? pending).createdAt);
   const status: Status = message?.status ?? pending?.state ?? 'sending';
   const author = !message || message.author.id === props.memberId ? t.thread.you : message.author.name;
-  const failed = status === 'failed';
+  const deleted = message?.deleted === true;
+  const failed = status === 'failed' && !deleted;
   return (
     <article
       data-message-id={message?.id}
       data-client-key={message?.clientKey ?? pending?.clientKey}
       data-status={status}
+      data-deleted={message?.deleted}
       aria-label={`${author}, ${clockTime(locale, at)}`}
       className={`flex flex-col px-4 sm:px-6 ${tone === 'clinic' ? 'items-end' : 'items-start'} ${props.endsGroup ? 'pb-3' : 'pb-0.5'}`}
     >
       <Heading tone={tone} author={author} shown={props.startsGroup} />
       <div className={shapeOf(tone, props)}>
-        {props.repliedTo && <Quote message={props.repliedTo} memberId={props.memberId} />}
-        {message?.attachments.map((attachment) => (
-          <AttachmentLine key={attachment.id} attachment={attachment} />
-        ))}
+        {props.repliedTo && !deleted && <Quote message={props.repliedTo} memberId={props.memberId} />}
+        {!deleted &&
+          message?.attachments.map((attachment) => (
+            <AttachmentLine key={attachment.id} attachment={attachment} />
+          ))}
         <div className="flow-root whitespace-pre-wrap wrap-anywhere">
-          {message?.body ?? pending?.body}
+          {deleted ? <Deleted /> : (message?.body ?? pending?.body)}
           {/* floats: in the last line where there is room, below it where there is none */}
           <span className="float-right mt-[5px] -mr-0.5 ml-2.5 flex items-center gap-1 whitespace-nowrap text-ink-soft text-mini tabular-nums">
-            {message?.editedAt && <span>{t.thread.edited}</span>}
+            {message?.editedAt && !deleted && <span>{t.thread.edited}</span>}
             <time dateTime={at.toISOString()} title={fullTime(locale, at)}>
               {clockTime(locale, at)}
             </time>
-            {tone !== 'patient' && <Glyph status={status} note={tone === 'note'} />}
+            {tone !== 'patient' && !deleted && <Glyph status={status} note={tone === 'note'} />}
           </span>
         </div>
       </div>
@@ -82,6 +86,7 @@ function toneOf({ message, pending }: Entry): Tone {
 function shapeOf(tone: Tone, { entry, endsGroup }: BubbleProps): string {
   const shape = 'rounded-2xl px-3 py-1.5';
   const width = 'max-w-[min(88%,36rem)] sm:max-w-[min(76%,36rem)]';
+  if (entry.message?.deleted) return `${shape} ${width} ring-1 ring-line ring-inset`;
   const failed = (entry.message?.status ?? entry.pending?.state) === 'failed';
   if (tone === 'note') return `${shape} w-full rounded-box border border-note-line bg-note`;
   if (tone === 'patient') {
@@ -89,6 +94,17 @@ function shapeOf(tone: Tone, { entry, endsGroup }: BubbleProps): string {
   }
   const ground = failed ? 'bg-broken-tint ring-1 ring-broken/40 ring-inset' : 'bg-own';
   return `${shape} ${width} ${ground} ${endsGroup ? 'rounded-br-md' : ''}`;
+}
+
+/** A tombstone keeps the message's place, quietly. */
+function Deleted() {
+  const { t } = useI18n();
+  return (
+    <span className="text-ink-soft">
+      <Trash2 aria-hidden="true" className="mr-1.5 inline size-3.5 align-[-2px]" />
+      <em>{t.thread.deleted}</em>
+    </span>
+  );
 }
 
 /** Who speaks, where it is not obvious: the patient is named in the thread's header. */
@@ -187,7 +203,9 @@ function Quote({ message, memberId }: { message: Message; memberId: string }) {
         <span className="sr-only">{t.thread.replyingTo(author)}</span>
         <span aria-hidden="true">{author}</span>
       </p>
-      <p className="line-clamp-2 text-ink-soft">{message.body}</p>
+      <p className="line-clamp-2 text-ink-soft">
+        {message.deleted ? <em>{t.thread.deleted}</em> : message.body}
+      </p>
     </div>
   );
 }

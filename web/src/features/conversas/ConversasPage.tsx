@@ -1,5 +1,5 @@
 import { ArrowLeft } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import { Link } from 'wouter';
 import { useWebSocket } from '@/realtime/useWebSocket';
 import { WebSocketStatus } from '@/realtime/WebSocketStatus';
@@ -10,7 +10,8 @@ import { Avatar } from '@/shared/ui/Avatar';
 import { Composer } from './Composer';
 import { ConversationList } from './ConversationList';
 import type { Reading } from './inbox';
-import { NoThread, Thread } from './Thread';
+import { DeletedThread, NoThread, Thread } from './Thread';
+import { unreadConversations } from './unread';
 import { useInboxState, useOpenThread } from './useInbox';
 
 const THREAD = 'thread';
@@ -25,6 +26,7 @@ interface ConversasPageProps {
 /** Desktop: list and thread. Narrower: one of them. */
 export function ConversasPage({ clinicName, conversationId, account }: ConversasPageProps) {
   const both = useMediaQuery('(min-width: 64rem)');
+  useTitle();
   const list = (
     <section className="flex min-h-0 w-full flex-col border-line bg-raised lg:w-84 lg:border-r">
       <ListHeader clinicName={clinicName} account={account} status={!both} />
@@ -54,6 +56,19 @@ export function ConversasPage({ clinicName, conversationId, account }: Conversas
       )}
     </main>
   );
+}
+
+/** The tab says how many conversations wait to be read. */
+function useTitle() {
+  const { t } = useI18n();
+  const unread = useInboxState(({ state, seen }) => unreadConversations(state, seen));
+  useEffect(() => {
+    const count = unread > 0 ? `(${unread}) ` : '';
+    document.title = `${count}${t.nav.conversations} · ${t.product}`;
+    return () => {
+      document.title = t.product;
+    };
+  }, [unread, t]);
 }
 
 /** Past the list, for who works by keyboard. */
@@ -99,8 +114,9 @@ function OpenConversation({ id, back }: { id: string; back: boolean }) {
     ({ state }) =>
       state.threads.get(id)?.shown.find((message) => message.author.type === 'contact')?.author.name,
   );
+  const deleted = conversation?.deleted === true;
   const missing = useInboxState(({ readings }) => isMissing(readings.get(id))) && !conversation;
-  const name = conversation?.contact.name ?? patient ?? t.thread.patient;
+  const name = deleted ? t.thread.patient : (conversation?.contact.name ?? patient ?? t.thread.patient);
   return (
     <>
       <Header>
@@ -113,10 +129,10 @@ function OpenConversation({ id, back }: { id: string; back: boolean }) {
             <ArrowLeft aria-hidden="true" className="size-5" />
           </Link>
         )}
-        {conversation && <Avatar id={conversation.contact.id} name={name} size="small" />}
+        {conversation && !deleted && <Avatar id={conversation.contact.id} name={name} size="small" />}
         <div className="min-w-0 flex-1">
-          {!missing && <h2 className="truncate font-semibold leading-5">{name}</h2>}
-          {conversation && (
+          {!missing && !deleted && <h2 className="truncate font-semibold leading-5">{name}</h2>}
+          {conversation && !deleted && (
             <p className="truncate text-ink-soft text-mini tabular-nums">
               {contactAddress(conversation.contact.address)}
               <span className="hidden sm:inline">
@@ -132,9 +148,9 @@ function OpenConversation({ id, back }: { id: string; back: boolean }) {
       </Header>
       <OfflineLine />
       <div className="min-h-0 flex-1">
-        <Thread conversationId={id} contactName={name} />
+        {deleted ? <DeletedThread /> : <Thread conversationId={id} contactName={name} />}
       </div>
-      {!missing && <Composer conversationId={id} contactName={name} />}
+      {!missing && !deleted && <Composer conversationId={id} contactName={name} />}
     </>
   );
 }

@@ -1,5 +1,5 @@
 import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
-import { ArrowDown, MessageSquareDashed, MessagesSquare, TriangleAlert } from 'lucide-react';
+import { ArrowDown, MessageSquareDashed, MessagesSquare, Trash2, TriangleAlert } from 'lucide-react';
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import type { Message } from '@/shared/api/types';
@@ -13,6 +13,7 @@ import { Notice } from '@/shared/ui/Notice';
 import { Bubble } from './Bubble';
 import type { Thread as ThreadState } from './cache';
 import { type TimelineItem, timeline } from './timeline';
+import { newSince } from './unread';
 import { useInbox, useInboxState, useOutbox } from './useInbox';
 
 const SKELETON_AFTER_MS = 200;
@@ -51,6 +52,7 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
   const { t } = useI18n();
   const inbox = useInbox();
   const outbox = useOutbox();
+  const since = useNewSince(conversationId);
   const items = useMemo(
     () =>
       timeline({
@@ -58,8 +60,9 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
         pending: outbox.filter((pending) => pending.conversationId === conversationId),
         memberId: inbox.member.id,
         fromBeginning: thread.before === null,
+        newSince: since,
       }),
-    [thread.shown, thread.before, outbox, conversationId, inbox],
+    [thread.shown, thread.before, outbox, conversationId, inbox, since],
   );
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
@@ -77,6 +80,7 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
   useBottomStays(box, virtual);
 
   const atEnd = virtual.isAtEnd(AT_END_PX);
+  useEffect(() => (atEnd ? inbox.lookAtEnd(conversationId) : undefined), [atEnd, inbox, conversationId]);
   const unseen = useUnseen(thread.shown, atEnd, inbox.member.id);
 
   // One's own message is always shown, wherever one was reading.
@@ -159,13 +163,22 @@ function useBottomStays(box: RefObject<HTMLElement | null>, virtual: Virtualizer
   }, [box, virtual]);
 }
 
+/** Where the member's mark stood when the thread was opened. */
+function useNewSince(conversationId: string): number | null | undefined {
+  const now = useInboxState(({ state }) => newSince(state, conversationId));
+  const [atOpening, setAtOpening] = useState(now);
+  if (atOpening === undefined && now !== undefined) setAtOpening(now);
+  return atOpening ?? now;
+}
+
 /** How many messages of others came since the reader left the end. */
 function useUnseen(shown: readonly Message[], atEnd: boolean, memberId: string): number {
   const newest = shown.at(-1)?.seq ?? 0;
   const [seenTo, setSeenTo] = useState(newest);
   if (atEnd && seenTo !== newest) setSeenTo(newest);
   if (atEnd) return 0;
-  return shown.filter((message) => message.seq > seenTo && message.author.id !== memberId).length;
+  return shown.filter((message) => message.seq > seenTo && !message.deleted && message.author.id !== memberId)
+    .length;
 }
 
 function Item({ item, thread }: { item: TimelineItem; thread: ThreadState }) {
@@ -176,6 +189,7 @@ function Item({ item, thread }: { item: TimelineItem; thread: ThreadState }) {
     return <p className="px-4 pt-2 pb-3 text-center text-ink-soft text-meta">{t.thread.beginning}</p>;
   }
   if (item.kind === 'day') return <Day at={item.at} />;
+  if (item.kind === 'new') return <NewDivider />;
   const replyTo = item.message?.replyTo;
   return (
     <Bubble
@@ -199,6 +213,17 @@ function Day({ at }: { at: string }) {
       <span className="h-px flex-1 bg-line" />
       <span className="first-letter:uppercase">{dayName(locale, new Date(at), new Date(now), t.thread)}</span>
       <span className="h-px flex-1 bg-line" />
+    </div>
+  );
+}
+
+function NewDivider() {
+  const { t } = useI18n();
+  return (
+    <div className="flex items-center gap-3 px-4 pt-1 pb-3 font-medium text-accent text-meta sm:px-6">
+      <span className="h-px flex-1 bg-accent/40" />
+      <span className="first-letter:uppercase">{t.thread.newDivider}</span>
+      <span className="h-px flex-1 bg-accent/40" />
     </div>
   );
 }
@@ -249,6 +274,20 @@ function BackLink() {
     <Link href="/conversas" className="font-medium text-accent text-meta underline underline-offset-2">
       {t.nav.back}
     </Link>
+  );
+}
+
+/** In place of a thread that somebody deleted, perhaps while it was being read. */
+export function DeletedThread() {
+  const { t } = useI18n();
+  return (
+    <Notice
+      alert
+      icon={<Trash2 className="size-6" />}
+      title={t.thread.gone}
+      text={t.thread.goneText}
+      action={<BackLink />}
+    />
   );
 }
 

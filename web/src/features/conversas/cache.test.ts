@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Conversation, Message } from '@/shared/api/types';
+import type { Conversation, Message, ReadMark } from '@/shared/api/types';
 import {
   type Arrival,
   clinicQuestion,
@@ -11,9 +11,19 @@ import {
   noLongerLive,
 } from './cache';
 import { parseCursor } from './cursor';
-import { conversation, listPacket, message, messagePacket, ownMessage, page } from './fixtures';
+import {
+  ANA,
+  conversation,
+  listPacket,
+  message,
+  messagePacket,
+  ownMessage,
+  page,
+  readMark,
+  readPacket,
+} from './fixtures';
 
-const all = (arrivals: Arrival[], from = emptyInbox()) => arrivals.reduce(ingest, from);
+const all = (arrivals: Arrival[], from = emptyInbox(ANA.id)) => arrivals.reduce(ingest, from);
 const clinicAnswer = (cursor: string, more: object = {}, after?: string, conversationIds: string[] = []) =>
   ({
     kind: 'clinicAnswer',
@@ -40,7 +50,14 @@ const listPage = (
   seq: number,
   next: string | null = null,
   before: string | null = null,
-) => ({ kind: 'conversationPage', page: page(items, seq, next), before, life: 0 }) satisfies Arrival;
+  reads: ReadMark[] = [],
+) =>
+  ({
+    kind: 'conversationPage',
+    page: { ...page(items, seq, next), reads },
+    before,
+    life: 0,
+  }) satisfies Arrival;
 const threadPage = (
   id: string,
   items: Message[],
@@ -62,6 +79,7 @@ const threadSeqs = (state: InboxState, id: string) => state.threads.get(id)?.sho
 /** What a screen shows, without how it came to know it. */
 const onScreen = (state: InboxState) => ({
   list: state.list.shown,
+  reads: new Map([...state.reads].sort()),
   threads: [...state.threads].map(([id, thread]) => [id, thread.shown] as const),
 });
 
@@ -86,9 +104,17 @@ const shuffled = <T>(items: readonly T[], random: () => number) =>
 function randomHistory(random: () => number) {
   const conversations = new Map<string, Conversation>();
   const messages = new Map<string, Message>();
+  const reads = new Map<string, ReadMark>();
   const packets: Arrival[] = [];
   for (let seq = 1; seq <= 40; seq++) {
     const id = `c${Math.floor(random() * 4)}`;
+    if (random() < 0.2) {
+      const memberId = random() < 0.6 ? ANA.id : 'bia';
+      const mark = readMark(id, seq, { memberId, upTo: Math.floor(random() * seq) });
+      if (memberId === ANA.id) reads.set(id, mark);
+      packets.push({ kind: 'readPacket', packet: readPacket(mark) });
+      continue;
+    }
     const held = [...messages.values()].filter((row) => row.conversationId === id);
     const old = held[Math.floor(random() * held.length)];
     const row =
@@ -105,7 +131,12 @@ function randomHistory(random: () => number) {
     conversations.set(id, listRow);
     packets.push(conversationPacket(row), clinicPacket(listRow));
   }
-  return { conversations: [...conversations.values()], messages: [...messages.values()], packets };
+  return {
+    conversations: [...conversations.values()],
+    messages: [...messages.values()],
+    reads: [...reads.values()],
+    packets,
+  };
 }
 
 describe('the law', () => {
@@ -113,23 +144,25 @@ describe('the law', () => {
 
   it.each(seeds)('old pages + packets in any order, with repeats = fresh pages (seed %i)', (seed) => {
     const random = randomFrom(seed);
-    const { conversations, messages, packets } = randomHistory(random);
+    const { conversations, messages, reads, packets } = randomHistory(random);
     const newestFirst = (a: Message, b: Message) => b.seq - a.seq;
-    const fresh = (rows: Conversation[], of: Message[], seq: number): Arrival[] => [
-      listPage(rows, seq),
+    const fresh = (rows: Conversation[], of: Message[], marks: ReadMark[], seq: number): Arrival[] => [
+      listPage(rows, seq, null, null, marks),
       ...['c0', 'c1', 'c2', 'c3'].map((id) =>
         threadPage(id, of.filter((row) => row.conversationId === id).sort(newestFirst), seq),
       ),
     ];
-    const expected = onScreen(all(fresh(conversations, messages, 40)));
+    const expected = onScreen(all(fresh(conversations, messages, reads, 40)));
     const repeated = [...packets, ...packets.filter(() => random() < 0.5)];
-    const lived = all([...fresh([], [], 0), ...shuffled(repeated, random)]);
+    const lived = all([...fresh([], [], [], 0), ...shuffled(repeated, random)]);
     expect(onScreen(lived)).toEqual(expected);
     const latePages = all([
       ...shuffled(repeated, random),
-      ...shuffled(fresh(conversations, messages, 40), random),
+      ...shuffled(fresh(conversations, messages, reads, 40), random),
     ]);
     expect(onScreen(latePages).list).toEqual(expected.list);
+    expect(onScreen(lived).reads).toEqual(new Map(reads.map((mark) => [mark.conversationId, mark])));
+    expect(onScreen(latePages).reads).toEqual(expected.reads);
     expect(new Map(onScreen(latePages).threads)).toEqual(new Map(expected.threads));
   });
 
@@ -153,14 +186,14 @@ describe('rows', () => {
     expect(told.conversations.get('a')?.status).toBe('resolved');
   });
 
-  it('a tombstone leaves the screen and is remembered against late packets', () => {
+  it('a message’s tombstone keeps its place, a conversation’s leaves the list; late packets bring neither back', () => {
     const gone = { ...message('a', 2), version: 4, deleted: true, body: '' };
     const state = all([
       threadPage('a', [message('a', 2), message('a', 1)], 2),
       conversationPacket(gone),
       conversationPacket(message('a', 2)),
     ]);
-    expect(threadSeqs(state, 'a')).toEqual([1]);
+    expect(state.threads.get('a')?.shown).toMatchObject([{ seq: 1 }, { seq: 2, deleted: true }]);
     const list = all([
       listPage([conversation('a', 1), conversation('b', 2)], 2),
       clinicPacket(conversation('a', 3, { deleted: true })),
@@ -250,6 +283,15 @@ describe('the cursor', () => {
     );
     expect(filled.cursor?.seq).toBe(8);
     expect(hasHole(filled)).toBe(false);
+  });
+
+  it.each([ANA.id, 'bia'])('a read packet (of %s) moves it like any other of the clinic', (memberId) => {
+    const next = ingest(at5, { kind: 'readPacket', packet: readPacket(readMark('a', 6, { memberId })) });
+    expect(next.cursor?.seq).toBe(6);
+    expect(hasHole(next)).toBe(false);
+    const ahead = ingest(next, { kind: 'readPacket', packet: readPacket(readMark('a', 9, { memberId })) });
+    expect(ahead.cursor?.seq).toBe(6);
+    expect(hasHole(ahead)).toBe(true);
   });
 
   it('conversation packets, pages and conversation answers do not move it', () => {
@@ -354,7 +396,7 @@ describe('complete threads', () => {
     const caught = ingest(behind, clinicAnswer('e:8', { messages: [message('a', 7)] }, 'e:5', ['a']));
     expect(completeOf(caught)).toBe(8);
     expect(caught.cursor?.seq).toBe(8);
-    expect(clinicQuestion(emptyInbox(), 50)).toEqual({ conversationIds: [] });
+    expect(clinicQuestion(emptyInbox(ANA.id), 50)).toEqual({ conversationIds: [] });
   });
 
   it('an answer asked from further on does not make a thread complete', () => {
@@ -369,4 +411,32 @@ it('an acknowledged message takes its place before its packet comes, and keeps i
   const state = all([threadPage('a', [message('a', 5)], 5), { kind: 'message', message: sent }]);
   expect(threadSeqs(state, 'a')).toEqual([5, 6]);
   expect(ingest(state, conversationPacket(sent))).toBe(state);
+});
+
+describe('read marks', () => {
+  it('come with answers too; the higher version wins, others’ are not kept', () => {
+    const state = all([
+      clinicAnswer('e:9', { reads: [readMark('a', 7), readMark('b', 8, { memberId: 'bia' })] }),
+      { kind: 'read', read: readMark('a', 9, { upTo: 3 }) },
+      conversationAnswer('a', 'e:9', { reads: [readMark('a', 5)] }),
+    ]);
+    expect([...state.reads.values()]).toEqual([readMark('a', 9, { upTo: 3 })]);
+    expect(ingest(state, { kind: 'read', read: readMark('a', 8) })).toBe(state);
+  });
+
+  it('a server that tells none breaks nothing', () => {
+    const { reads: _, ...told } = listPage([conversation('a', 5)], 5).page;
+    const state = all([{ kind: 'conversationPage', page: told, before: null, life: 0 }, clinicAnswer('e:5')]);
+    expect(state.reads.size).toBe(0);
+    expect(listIds(state)).toEqual(['a']);
+  });
+
+  it('go with everything else when another history begins', () => {
+    const state = ingest(
+      all([clinicAnswer('e:5'), { kind: 'read', read: readMark('a', 5) }]),
+      clinicAnswer('f:2', { reset: true }, 'e:5'),
+    );
+    expect(state.reads.size).toBe(0);
+    expect(state.marked.size).toBe(0);
+  });
 });

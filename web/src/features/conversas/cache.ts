@@ -5,10 +5,10 @@
  * Rules (web/README.md explains them): a row's higher version wins; tombstones are remembered; only clinic-room
  * packets and clinic answers move the cursor, and only without a gap.
  */
-import type { ConversationListPacket, MessagePacket } from '@/realtime/events';
-import type { Conversation, Delta, Message, Page } from '@/shared/api/types';
+import type { ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
+import type { Conversation, ConversationPage, Delta, Message, Page, ReadMark } from '@/shared/api/types';
 import { type Cursor, formatCursor, parseCursor } from './cursor';
-import { CLOSED, mergeRows, type Rows, shown, type Window, widen } from './rows';
+import { CLOSED, mergeBy, mergeRows, type Rows, shown, type Window, widen } from './rows';
 
 export interface Thread extends Window {
   readonly rows: Rows<Message>;
@@ -24,6 +24,8 @@ export interface ConversationList extends Window {
 }
 
 export interface InboxState {
+  /** Whose screen this is: of all read marks only theirs are kept. */
+  readonly memberId: string;
   /** Counts the times everything was dropped; an answer to a question of an earlier life is no longer one. */
   readonly life: number;
   /** Up to here nothing of the clinic is missing; null before the first answer. */
@@ -33,6 +35,10 @@ export interface InboxState {
   readonly conversations: Rows<Conversation>;
   readonly list: ConversationList;
   readonly threads: ReadonlyMap<string, Thread>;
+  /** The member's own read marks, by conversation. */
+  readonly reads: ReadonlyMap<string, ReadMark>;
+  /** Conversations whose mark, if there is one, has been told: without one in `reads` nothing of them has been read. */
+  readonly marked: ReadonlySet<string>;
 }
 
 /** What a delta was asked with. */
@@ -45,17 +51,28 @@ type MaybeDelta = { cursor: string } & Partial<Delta>;
 
 /** Everything that can arrive. */
 export type Arrival =
-  | { kind: 'conversationPage'; page: Page<Conversation>; before: string | null; life: number }
+  | { kind: 'conversationPage'; page: ConversationPage; before: string | null; life: number }
   | { kind: 'messagePage'; conversationId: string; page: Page<Message>; before: string | null; life: number }
   | { kind: 'clinicPacket'; packet: ConversationListPacket }
+  | { kind: 'readPacket'; packet: ReadPacket }
   | { kind: 'conversationPacket'; packet: MessagePacket }
   | { kind: 'clinicAnswer'; asked: Asked; answer: MaybeDelta }
   | { kind: 'conversationAnswer'; conversationId: string; after?: string; answer: MaybeDelta }
-  | { kind: 'message'; message: Message };
+  | { kind: 'message'; message: Message }
+  | { kind: 'read'; read: ReadMark };
 
-export function emptyInbox(life = 0): InboxState {
-  const list = { ...CLOSED, shown: [] };
-  return { life, cursor: null, head: 0, conversations: new Map(), list, threads: new Map() };
+export function emptyInbox(memberId: string, life = 0): InboxState {
+  return {
+    memberId,
+    life,
+    cursor: null,
+    head: 0,
+    conversations: new Map(),
+    list: { ...CLOSED, shown: [] },
+    threads: new Map(),
+    reads: new Map(),
+    marked: new Set(),
+  };
 }
 
 const UNREAD_THREAD: Thread = { ...CLOSED, rows: new Map(), shown: [], complete: 0, liveSince: null };
@@ -68,6 +85,10 @@ export function ingest(state: InboxState, arrival: Arrival): InboxState {
       return arrival.life === state.life ? messagePage(state, arrival) : state;
     case 'clinicPacket':
       return clinicPacket(state, arrival.packet);
+    case 'readPacket':
+      return movedBy(withReads(state, [arrival.packet.read]), arrival.packet.seq);
+    case 'read':
+      return withReads(state, [arrival.read]);
     case 'conversationPacket':
       return withMessages(state, [arrival.packet.message]);
     case 'message':
@@ -136,10 +157,11 @@ function conversationPage(
   state: InboxState,
   { page, before }: Arrival & { kind: 'conversationPage' },
 ): InboxState {
-  return withConversations(
-    state,
-    page.items,
-    widen(state.list, page, before, (row) => row.lastSeq),
+  const window = widen(state.list, page, before, (row) => row.lastSeq);
+  const next = withReads(withConversations(state, page.items, window), page.reads ?? []);
+  return withMarked(
+    next,
+    page.items.map(({ id }) => id),
   );
 }
 
@@ -158,17 +180,22 @@ function messagePage(state: InboxState, arrival: Arrival & { kind: 'messagePage'
 
 function clinicPacket(state: InboxState, packet: ConversationListPacket): InboxState {
   const next = withConversations(state, [packet.conversation]);
-  const { cursor } = next;
-  const head = Math.max(next.head, packet.seq);
-  const follows = cursor !== null && packet.seq === cursor.seq + 1;
-  if (!follows) return head === next.head ? next : { ...next, head };
-  return { ...next, head, cursor: { ...cursor, seq: packet.seq } };
+  return movedBy(packet.eventType === 'new' ? withMarked(next, [packet.conversationId]) : next, packet.seq);
+}
+
+/** A clinic-room packet has come: the cursor follows if nothing is missing before it. */
+function movedBy(state: InboxState, seq: number): InboxState {
+  const { cursor } = state;
+  const head = Math.max(state.head, seq);
+  const follows = cursor !== null && seq === cursor.seq + 1;
+  if (!follows) return head === state.head ? state : { ...state, head };
+  return { ...state, head, cursor: { ...cursor, seq } };
 }
 
 function clinicAnswer(state: InboxState, asked: Asked, answer: MaybeDelta): InboxState {
   const cursor = parseCursor(answer.cursor);
   if (answer.reset || isOtherEpoch(state, cursor)) {
-    return { ...emptyInbox(state.life + 1), cursor, head: cursor.seq };
+    return { ...emptyInbox(state.memberId, state.life + 1), cursor, head: cursor.seq };
   }
   let next = withDelta(state, answer);
   if (asked.after === undefined) {
@@ -192,7 +219,7 @@ function conversationAnswer(
 ): InboxState {
   const { conversationId, after, answer } = arrival;
   const cursor = parseCursor(answer.cursor);
-  if (answer.reset || isOtherEpoch(state, cursor)) return emptyInbox(state.life + 1);
+  if (answer.reset || isOtherEpoch(state, cursor)) return emptyInbox(state.memberId, state.life + 1);
   const next = withDelta(state, answer);
   const thread = next.threads.get(conversationId) ?? UNREAD_THREAD;
   const joinsOn = after !== undefined && parseCursor(after).seq <= completeTo(next, thread);
@@ -205,7 +232,23 @@ const isOtherEpoch = (state: InboxState, cursor: Cursor) =>
   state.cursor !== null && state.cursor.epoch !== cursor.epoch;
 
 function withDelta(state: InboxState, answer: MaybeDelta): InboxState {
-  return withMessages(withConversations(state, answer.conversations ?? []), answer.messages ?? []);
+  const next = withMessages(withConversations(state, answer.conversations ?? []), answer.messages ?? []);
+  return withReads(next, answer.reads ?? []);
+}
+
+function withReads(state: InboxState, incoming: readonly ReadMark[]): InboxState {
+  const own = incoming.filter(({ memberId }) => memberId === state.memberId);
+  const reads = mergeBy((mark) => mark.conversationId, state.reads, own);
+  if (reads === state.reads) return state;
+  return withMarked(
+    { ...state, reads },
+    own.map(({ conversationId }) => conversationId),
+  );
+}
+
+function withMarked(state: InboxState, ids: readonly string[]): InboxState {
+  if (ids.every((id) => state.marked.has(id))) return state;
+  return { ...state, marked: new Set([...state.marked, ...ids]) };
 }
 
 function withConversations(
@@ -215,7 +258,10 @@ function withConversations(
 ): InboxState {
   const conversations = mergeRows(state.conversations, incoming);
   if (conversations === state.conversations && window === state.list) return state;
-  const list = { ...window, shown: shown(conversations, window, (row) => row.lastSeq, 'descending') };
+  const list = {
+    ...window,
+    shown: shown(conversations, window, (row) => row.lastSeq, 'descending', 'hidden'),
+  };
   return { ...state, conversations, list };
 }
 
@@ -239,7 +285,7 @@ function withMessages(
     const rows = mergeRows(thread.rows, messages);
     if (rows === thread.rows && opened === thread) continue;
     const { loaded, before, floor } = opened;
-    const visible = shown(rows, opened, (row) => row.seq, 'ascending');
+    const visible = shown(rows, opened, (row) => row.seq, 'ascending', 'shown');
     next = withThread(next, id, { ...thread, loaded, before, floor, rows, shown: visible });
   }
   return next;

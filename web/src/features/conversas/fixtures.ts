@@ -1,6 +1,6 @@
 /** Rows for the tests of this folder. */
-import type { ConversationListPacket, MessagePacket } from '@/realtime/events';
-import type { Conversation, Message, Page } from '@/shared/api/types';
+import type { ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
+import type { Conversation, Message, Page, ReadMark } from '@/shared/api/types';
 
 export const ANA = { id: 'ana', name: 'Ana Ribeiro', email: 'ana@clinica.test' };
 const AT = Date.UTC(2026, 10, 23, 13, 0);
@@ -69,6 +69,21 @@ export const messagePacket = (row: Message): MessagePacket => ({
   timestamp: timeOf(row.version),
   seq: row.version,
 });
+
+export const readMark = (
+  conversationId: string,
+  version: number,
+  more: Partial<ReadMark> = {},
+): ReadMark => ({
+  conversationId,
+  memberId: ANA.id,
+  upTo: version,
+  inboundRead: 0,
+  version,
+  ...more,
+});
+
+export const readPacket = (read: ReadMark): ReadPacket => ({ read, seq: read.version });
 
 /** Newest first, as the server gives it. */
 export const page = <Row>(items: Row[], seq: number, before: string | null = null): Page<Row> => ({

@@ -3,10 +3,29 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RealtimeConnection } from '@/realtime/connection';
 import { FakeSocket } from '@/realtime/fakeSocket';
 import { ApiError } from '@/shared/api/errors';
-import type { Conversation, Delta, Message, Page } from '@/shared/api/types';
+import type {
+  Conversation,
+  ConversationPage,
+  Delta,
+  Message,
+  Page,
+  ReadMark,
+  ReadOrder,
+} from '@/shared/api/types';
 import type { Asked } from './cache';
-import { ANA, conversation, listPacket, message, messagePacket, ownMessage, page } from './fixtures';
+import {
+  ANA,
+  conversation,
+  listPacket,
+  message,
+  messagePacket,
+  ownMessage,
+  page,
+  readMark,
+  readPacket,
+} from './fixtures';
 import { Inbox } from './inbox';
+import { unreadOf } from './unread';
 
 const NETWORK = new ApiError('network', { retryable: true });
 
@@ -16,14 +35,15 @@ class Rest {
   readonly posted: { clientKey: string; body: string }[] = [];
   conversations: Conversation[] = [];
   messages: Message[] = [];
+  reads: ReadMark[] = [];
   seq = 0;
   down = false;
   held = 0;
   changes: ((delta: Delta) => void)[] = [];
 
-  getConversations = async (_clinic: number, before: string | null): Promise<Page<Conversation>> => {
+  getConversations = async (_clinic: number, before: string | null): Promise<ConversationPage> => {
     this.#note(`conversations ${before ?? 'first'}`);
-    return page(this.conversations, this.seq);
+    return { ...page(this.conversations, this.seq), reads: this.reads };
   };
   getMessages = async (id: string, before: string | null): Promise<Page<Message>> => {
     this.#note(`messages ${id} ${before ?? 'first'}`);
@@ -33,6 +53,10 @@ class Rest {
     this.#note(`post ${id}`);
     this.posted.push(sent);
     return ownMessage(id, ++this.seq, sent.clientKey, { body: sent.body });
+  };
+  putRead = async ({ conversationId, upTo }: ReadOrder): Promise<ReadMark> => {
+    this.#note(`read ${conversationId} ${upTo}`);
+    return readMark(conversationId, 99, { upTo });
   };
   getChanges = (_clinic: number, asked: Asked, signal: AbortSignal): Promise<Delta> => {
     this.#note(`changes ${asked.after ?? 'cold'} [${asked.conversationIds}]`);
@@ -287,6 +311,72 @@ describe('sending', () => {
     const other = ownMessage('a', 6, key, { author: { type: 'member', id: 'bia', name: 'Bia' } });
     socket.comes('message:new', messagePacket(other));
     expect(inbox.outbox.getSnapshot()).toHaveLength(1);
+  });
+});
+
+describe('reading', () => {
+  const inbound = (seq: number, inboundCount: number) => {
+    socket.comes('message:new', messagePacket(message('a', seq, { ordinal: inboundCount })));
+    socket.comes('conversation:list:updated', listPacket(conversation('a', seq, { inboundCount })));
+    return settle();
+  };
+  const unread = () => {
+    const { state, seen } = inbox.getSnapshot();
+    return state.list.shown.map((row) => unreadOf(state, seen, row));
+  };
+
+  it('what comes while the end is in view is read at once, told once, and confirmed by the packet', async () => {
+    await opened();
+    inbox.lookAtEnd('a');
+    await inbound(6, 1);
+    expect(sent('message:read')).toMatchObject([{ conversationId: 'a', upTo: 5 }]);
+    expect(unread()).toEqual([0]);
+    await answer('message:read', { ok: true, read: readMark('a', 7, { upTo: 5 }) });
+    expect(sent('message:read')).toMatchObject([{ upTo: 5 }, { upTo: 6 }]);
+    const mark = readMark('a', 8, { upTo: 6, inboundRead: 1 });
+    socket.comes('conversation:read', readPacket(readMark('a', 7, { upTo: 5 })));
+    socket.comes('conversation:read', readPacket(mark));
+    await answer('message:read', { ok: true, read: mark });
+    expect(inbox.getSnapshot().seen.size).toBe(0);
+    expect(unread()).toEqual([0]);
+    expect(inbox.state.cursor?.seq).toBe(8);
+    expect(sent('message:read')).toHaveLength(2);
+  });
+
+  it('away from the end it stays unread', async () => {
+    await opened();
+    await inbound(6, 1);
+    expect(unread()).toEqual([1]);
+    expect(sent('message:read')).toEqual([]);
+  });
+
+  it('without a socket it goes over REST; when nothing answers, again on reconnect', async () => {
+    await opened();
+    await drop();
+    inbox.lookAtEnd('a');
+    await settle();
+    expect(rest.calls.at(-1)).toBe('read a 5');
+    rest.down = true;
+    inbox.ingest({ kind: 'message', message: message('a', 6) });
+    await settle();
+    expect(rest.calls.at(-1)).toBe('read a 6');
+    await connect();
+    expect(sent('message:read')).toMatchObject([{ conversationId: 'a', upTo: 6 }]);
+  });
+
+  it('an old conversation that comes up is counted when its mark is known, which is asked for once', async () => {
+    await opened();
+    rest.conversations = [conversation('old', 6, { inboundCount: 12 }), conversation('a', 5)];
+    rest.reads = [readMark('old', 3, { inboundRead: 11 })];
+    socket.comes('conversation:list:updated', listPacket(conversation('old', 6, { inboundCount: 12 })));
+    expect(unread()).toEqual([0, 0]);
+    await settle();
+    expect(unread()).toEqual([1, 0]);
+    const { length } = rest.calls;
+    socket.comes('conversation:list:updated', listPacket(conversation('old', 7, { inboundCount: 13 })));
+    await settle();
+    expect(unread()).toEqual([2, 0]);
+    expect(rest.calls).toHaveLength(length);
   });
 });
 

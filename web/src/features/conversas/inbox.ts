@@ -6,7 +6,7 @@ import type { ConnectionSnapshot } from '@/realtime/connection';
 import type { ClientEvents, ServerEvents } from '@/realtime/events';
 import { Rooms } from '@/realtime/rooms';
 import { type ApiError, asApiError, wasUnanswered } from '@/shared/api/errors';
-import type { Member, Message } from '@/shared/api/types';
+import type { Member, Message, ReadMark, ReadOrder } from '@/shared/api/types';
 import { Listeners } from '@/shared/lib/listeners';
 import { singleFlight } from '@/shared/lib/singleFlight';
 import {
@@ -24,7 +24,9 @@ import { formatCursor } from './cursor';
 import { Drafts } from './drafts';
 import { LongPoll } from './longPoll';
 import { Outbox, type Pending } from './outbox';
+import { ReadMarks } from './readMarks';
 import * as rest from './rest';
+import { endOf, type Seen, unmarked } from './unread';
 
 /** What the inbox needs of a connection. */
 export interface InboxConnection {
@@ -50,6 +52,8 @@ export interface InboxSnapshot {
   readonly standIn: 'off' | 'working' | 'failing';
   /** While nothing comes by itself: until when (ms since 1970) the screen is known to be true. */
   readonly trueUntil: number | null;
+  /** What was shown, while the server does not know yet that it was read. */
+  readonly seen: Seen;
 }
 
 export interface InboxOptions {
@@ -57,7 +61,7 @@ export interface InboxOptions {
   member: Member;
   connection: InboxConnection;
   onUnauthenticated: () => void;
-  api?: Pick<typeof rest, 'getConversations' | 'getMessages' | 'postMessage' | 'getChanges'>;
+  api?: Pick<typeof rest, 'getConversations' | 'getMessages' | 'postMessage' | 'putRead' | 'getChanges'>;
 }
 
 export const LIST = 'list';
@@ -77,8 +81,11 @@ export class Inbox {
   readonly #news = new Listeners<[patientName: string]>();
   readonly #rooms: Rooms;
   readonly #longPoll: LongPoll;
+  readonly #readMarks: ReadMarks;
   readonly #tendThreads = new Map<string, () => Promise<void>>();
-  #snapshot: InboxSnapshot = { state: emptyInbox(), readings: new Map(), standIn: 'off', trueUntil: null };
+  /** Conversations whose mark was asked for: once, for an answer may not bring it. */
+  #askedMarks = new Set<string>();
+  #snapshot: InboxSnapshot;
   #unsubscribe: (() => void)[] = [];
   #wasConnected = false;
   #joined = false;
@@ -87,6 +94,13 @@ export class Inbox {
   constructor(options: InboxOptions) {
     this.#options = options;
     this.member = options.member;
+    this.#snapshot = {
+      state: emptyInbox(options.member.id),
+      readings: new Map(),
+      standIn: 'off',
+      trueUntil: null,
+      seen: new Map(),
+    };
     this.#api = options.api ?? rest;
     this.#rooms = new Rooms({
       enter: (id) => void this.#tendThread(id),
@@ -95,6 +109,11 @@ export class Inbox {
     this.outbox = new Outbox({
       deliver: (pending) => this.#deliver(pending),
       delivered: (message) => this.ingest({ kind: 'message', message }),
+    });
+    this.#readMarks = new ReadMarks({
+      endOf: (id) => endOf(this.state, id),
+      deliver: (order) => this.#deliverRead(order),
+      seenChanged: (seen) => this.#set({ seen }),
     });
     this.#longPoll = new LongPoll({
       question: () => this.#question(),
@@ -127,8 +146,10 @@ export class Inbox {
       connection.on('message:new', (packet) => this.ingest({ kind: 'conversationPacket', packet })),
       connection.on('message:updated', (packet) => this.ingest({ kind: 'conversationPacket', packet })),
       connection.on('conversation:list:updated', this.#onListPacket),
+      connection.on('conversation:read', (packet) => this.ingest({ kind: 'readPacket', packet })),
     ];
     this.outbox.start();
+    this.#readMarks.start();
     this.#onConnectionChange();
     this.#planStandIn();
   }
@@ -140,10 +161,14 @@ export class Inbox {
     clearTimeout(this.#standInTimer);
     this.#longPoll.stop();
     this.outbox.stop();
+    this.#readMarks.stop();
   }
 
   /** Reads the thread and keeps it true until the returned function is called. Counted: several may want the same. */
   openThread = (conversationId: string) => this.#rooms.want(conversationId);
+
+  /** The end of the thread is in view until the returned function is called: what stands there is marked as read. */
+  lookAtEnd = (conversationId: string) => this.#readMarks.look(conversationId);
 
   readOlderMessages(conversationId: string) {
     const before = this.state.threads.get(conversationId)?.before;
@@ -175,6 +200,8 @@ export class Inbox {
     this.#set({ state });
     if (restarted) this.#startAfresh();
     else if (hasHole(state) && this.#joined) void this.#tendClinic();
+    this.#readMarks.tend();
+    if (this.#unaskedMarks().length > 0) void this.#tendMarks();
   }
 
   #onConnectionChange = () => {
@@ -195,6 +222,7 @@ export class Inbox {
     void this.#tendClinic();
     for (const id of this.#rooms.all()) void this.#tendThread(id);
     this.outbox.kick();
+    this.#readMarks.kick();
   }
 
   #onDisconnected() {
@@ -251,6 +279,24 @@ export class Inbox {
     if (!this.state.list.loaded) void this.#readConversations(null);
     for (const id of this.#rooms.all()) void this.#tendThread(id);
   }
+
+  #unaskedMarks = () => unmarked(this.state).filter((id) => !this.#askedMarks.has(id));
+
+  /** A change brought a row that no page had reached, without its mark. It is among the newest now: so is its mark. */
+  #tendMarks = singleFlight(async () => {
+    const ids = this.#unaskedMarks();
+    if (ids.length === 0) return;
+    const { life } = this.state;
+    for (const id of ids) this.#askedMarks.add(id);
+    try {
+      const page = await this.#api.getConversations(this.#options.clinicId, null);
+      this.ingest({ kind: 'conversationPage', page, before: null, life });
+    } catch (thrown) {
+      this.#noteRefusal(asApiError(thrown).code);
+      for (const id of ids) this.#askedMarks.delete(id); // with the next change
+      await sleep(ASK_AGAIN_MS);
+    }
+  });
 
   /** The thread's room (first, so that nothing falls in between), then its first page. */
   #tendThread(id: string): Promise<void> {
@@ -339,19 +385,38 @@ export class Inbox {
     if (life === this.state.life) this.#noteReading(key, outcome);
   }
 
+  #deliver({ clientKey, conversationId, body, kind }: Pending): Promise<Message> {
+    return this.#command(
+      async (connection) =>
+        (await connection.request('message:send', { conversationId, clientKey, body, kind })).message,
+      () => this.#api.postMessage(conversationId, { clientKey, body, kind }),
+    );
+  }
+
+  async #deliverRead(order: ReadOrder) {
+    const { life } = this.state;
+    const read: ReadMark = await this.#command(
+      async (connection) => (await connection.request('message:read', order)).read,
+      () => this.#api.putRead(order),
+    );
+    if (life === this.state.life) this.ingest({ kind: 'read', read });
+  }
+
   /** Over the socket if there is one; when it stays silent the same clientKey goes over REST, and counts once. */
-  async #deliver(pending: Pending): Promise<Message> {
-    const { clientKey, conversationId, body, kind } = pending;
+  async #command<Answer>(
+    overSocket: (connection: InboxConnection) => Promise<Answer>,
+    overRest: () => Promise<Answer>,
+  ): Promise<Answer> {
+    const { connection } = this.#options;
     try {
-      if (this.#options.connection.connected) {
+      if (connection.connected) {
         try {
-          const payload = { conversationId, clientKey, body, kind };
-          return (await this.#options.connection.request('message:send', payload)).message;
+          return await overSocket(connection);
         } catch (error) {
           if (!wasUnanswered(asApiError(error))) throw error;
         }
       }
-      return await this.#api.postMessage(conversationId, { clientKey, body, kind });
+      return await overRest();
     } catch (error) {
       this.#noteRefusal(asApiError(error).code);
       throw error;
@@ -361,6 +426,8 @@ export class Inbox {
   /** Everything was dropped (another epoch): what is open is read again. */
   #startAfresh() {
     if (this.state.cursor === null) this.#joined = false;
+    this.#askedMarks = new Set();
+    this.#readMarks.forget();
     this.#set({ readings: new Map() });
     if (this.#options.connection.connected) void this.#tendClinic();
     for (const id of this.#rooms.all()) void this.#tendThread(id);

@@ -7,6 +7,7 @@ import { type ApiError, asApiError, wasUnanswered } from '@/shared/api/errors';
 import type { Message, MessageKind } from '@/shared/api/types';
 import { randomId } from '@/shared/lib/id';
 import { Listeners } from '@/shared/lib/listeners';
+import { pause } from '@/shared/lib/pause';
 
 /** sending: under way or queued · waiting: nobody answers, tried again by itself · failed: refused, the author decides. */
 export type PendingState = 'sending' | 'waiting' | 'failed';
@@ -124,21 +125,9 @@ export class Outbox {
           : delayAfterRefusal(error, refusals++);
         if (delay === undefined) return this.#patch(entry.clientKey, { state: 'failed', reason: error.code });
         this.#patch(entry.clientKey, { state: 'waiting', reason: error.code });
-        await this.#pause(delay);
+        await pause(delay, this.#kicks);
       }
     }
-  }
-
-  #pause(ms: number) {
-    return new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        forget();
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      const forget = this.#kicks.add(done);
-    });
   }
 
   #find = (clientKey: string) => this.#entries.find((entry) => entry.clientKey === clientKey);

@@ -1,22 +1,33 @@
 /** Versioned rows, and the windows of them that pages open. Pure. */
 import type { Page } from '@/shared/api/types';
 
-export interface Row {
-  id: string;
+export interface Versioned {
   version: number;
+}
+
+export interface Row extends Versioned {
+  id: string;
   deleted?: boolean;
 }
 
 export type Rows<R extends Row> = ReadonlyMap<string, R>;
 
 /** The higher version wins, whichever comes first. Nothing new gives back the same map, so nothing is drawn again. */
-export function mergeRows<R extends Row>(held: Rows<R>, incoming: readonly R[]): Rows<R> {
+export const mergeRows = <R extends Row>(held: Rows<R>, incoming: readonly R[]): Rows<R> =>
+  mergeBy((row) => row.id, held, incoming);
+
+export function mergeBy<R extends Versioned>(
+  keyOf: (row: R) => string,
+  held: ReadonlyMap<string, R>,
+  incoming: readonly R[],
+): ReadonlyMap<string, R> {
   let merged: Map<string, R> | undefined;
   for (const row of incoming) {
-    const known = (merged ?? held).get(row.id);
+    const key = keyOf(row);
+    const known = (merged ?? held).get(key);
     if (known && known.version >= row.version) continue;
     merged ??= new Map(held);
-    merged.set(row.id, row);
+    merged.set(key, row);
   }
   return merged ?? held;
 }
@@ -50,16 +61,17 @@ export function widen<R extends Row>(
   return { loaded: true, before: page.before, floor };
 }
 
-/** What the screen shows: rows in the window that are not deleted, in order. */
+/** What the screen shows of the window, in order: a message's tombstone keeps its place, a conversation's has none. */
 export function shown<R extends Row>(
   rows: Rows<R>,
   window: Window,
   placeOf: (row: R) => number,
   order: 'ascending' | 'descending',
+  tombstones: 'shown' | 'hidden',
 ): readonly R[] {
   if (!window.loaded) return [];
   const sign = order === 'ascending' ? 1 : -1;
   return [...rows.values()]
-    .filter((row) => !row.deleted && placeOf(row) >= window.floor)
+    .filter((row) => placeOf(row) >= window.floor && (tombstones === 'shown' || !row.deleted))
     .sort((a, b) => sign * (placeOf(a) - placeOf(b)) || (a.id < b.id ? -1 : 1));
 }

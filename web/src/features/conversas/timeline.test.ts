@@ -76,3 +76,16 @@ it('a bubble keeps its key from the click to the confirmed row', () => {
   const after = build({ messages: [ownMessage('a', 7, 'k1')] });
   expect(after.at(-1)?.key).toBe(before.at(-1)?.key);
 });
+
+it('“novas” stands once, before the first message of others after the mark, and parts groups', () => {
+  const messages = [message('a', 1), ownMessage('a', 2, 'k'), message('a', 3), message('a', 4)];
+  const news = (newSince: number | null) => build({ messages, newSince }).map((item) => item.key);
+  expect(news(1)).toEqual(['message 1', 'k', 'new', 'message 3', 'message 4']);
+  expect(groups({ messages: messages.slice(2), newSince: 3 })).toEqual([
+    [true, true],
+    [true, true],
+  ]);
+  expect(news(null)).not.toContain('new');
+  expect(news(4)).not.toContain('new');
+  expect(news(0)).not.toContain('new'); // nothing read stands above it
+});

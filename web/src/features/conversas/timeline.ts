@@ -8,6 +8,7 @@ export type Entry = { message: Message; pending?: never } | { message?: never; p
 export type TimelineItem =
   | { kind: 'beginning'; key: string }
   | { kind: 'day'; key: string; at: string }
+  | { kind: 'new'; key: string }
   | ({ kind: 'entry'; key: string; startsGroup: boolean; endsGroup: boolean } & Entry);
 
 export interface TimelineSource {
@@ -17,11 +18,15 @@ export interface TimelineSource {
   memberId: string;
   /** No older page exists. A day is announced where it begins, so not before an older page has been read. */
   fromBeginning: boolean;
+  /** The divider "novas" stands before the first message of others after this seq, if something read stands above it. */
+  newSince?: number | null | undefined;
 }
 
 const GROUP_WITHIN_MS = 5 * 60 * 1000;
 
-export function timeline({ messages, pending, memberId, fromBeginning }: TimelineSource): TimelineItem[] {
+export function timeline(source: TimelineSource): TimelineItem[] {
+  const { messages, pending, memberId, fromBeginning } = source;
+  const firstNew = keyOfFirstNew(source);
   const confirmed = new Set(messages.map((message) => message.clientKey));
   const placed = [
     ...messages.map((message) => placeMessage(message)),
@@ -37,11 +42,19 @@ export function timeline({ messages, pending, memberId, fromBeginning }: Timelin
     if (previous ? !sameDay(previous.at, here.at) : fromBeginning) {
       items.push({ kind: 'day', key: `day ${here.key}`, at: here.at.toISOString() });
     }
-    const startsGroup = !previous || !isSameGroup(previous, here);
-    const endsGroup = !next || !isSameGroup(here, next);
+    const isNew = (placed?: Placed) => placed !== undefined && placed.key === firstNew;
+    if (isNew(here) && previous) items.push({ kind: 'new', key: 'new' });
+    const startsGroup = !previous || isNew(here) || !isSameGroup(previous, here);
+    const endsGroup = !next || isNew(next) || !isSameGroup(here, next);
     items.push({ kind: 'entry', key: here.key, startsGroup, endsGroup, ...here.entry });
   });
   return items;
+}
+
+function keyOfFirstNew({ messages, memberId, newSince }: TimelineSource): string | undefined {
+  if (newSince == null) return undefined;
+  const first = messages.find(({ seq, author }) => seq > newSince && author.id !== memberId);
+  return first && placeMessage(first).key;
 }
 
 interface Placed {

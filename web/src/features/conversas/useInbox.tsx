@@ -1,6 +1,8 @@
 import { createContext, useContext, useEffect, useSyncExternalStore } from 'react';
+import type { Conversation } from '@/shared/api/types';
 import type { Inbox, InboxSnapshot } from './inbox';
 import type { Pending } from './outbox';
+import { unreadOf } from './unread';
 
 export const InboxContext = createContext<Inbox | null>(null);
 
@@ -15,6 +17,9 @@ export function useInboxState<Part>(select: (snapshot: InboxSnapshot) => Part): 
   const inbox = useInbox();
   return useSyncExternalStore(inbox.subscribe, () => select(inbox.getSnapshot()));
 }
+
+export const useUnread = (conversation: Conversation): number =>
+  useInboxState(({ state, seen }) => unreadOf(state, seen, conversation));
 
 export function useOutbox(): readonly Pending[] {
   const { outbox } = useInbox();

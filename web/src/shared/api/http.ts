@@ -3,7 +3,7 @@ import { ApiError } from './errors';
 const TIMEOUT_MS = 15_000;
 
 export interface HttpRequest {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'PUT';
   body?: unknown;
   query?: Record<string, string | number | null | undefined>;
   signal?: AbortSignal;

@@ -61,11 +61,25 @@ export interface Message {
   deleted?: boolean;
 }
 
+/** How far a member has read a conversation. A smaller `upTo` than before marks as unread. */
+export interface ReadMark {
+  conversationId: string;
+  memberId: string;
+  upTo: number;
+  inboundRead: number;
+  version: number;
+}
+
 /** Newest first; `before` asks for the page that follows, null when this was the last. */
 export interface Page<Row> {
   items: Row[];
   before: string | null;
   seq: number;
+}
+
+export interface ConversationPage extends Page<Conversation> {
+  /** The member's own marks in these conversations. */
+  reads?: ReadMark[];
 }
 
 /** Everything that changed since a cursor, as current rows. */
@@ -75,6 +89,7 @@ export interface Delta {
   more?: boolean;
   conversations: Conversation[];
   messages: Message[];
+  reads?: ReadMark[];
 }
 
 export interface Member {
@@ -99,4 +114,10 @@ export interface NewMessage {
   clientKey: string;
   body: string;
   kind: MessageKind;
+}
+
+export interface ReadOrder {
+  clientKey: string;
+  conversationId: string;
+  upTo: number;
 }

@@ -78,6 +78,7 @@ export const en: Messages = {
     note: 'Internal note',
     noMessages: 'No messages',
     yesterday: 'yesterday',
+    unread: (n) => `${number.format(n)} unread`,
     status: { open: 'Open', pending: 'Pending', snoozed: 'Snoozed', resolved: 'Resolved' },
   },
   thread: {
@@ -101,6 +102,10 @@ export const en: Messages = {
     latest: 'Latest',
     latestCount: (n) => `Latest (${number.format(n)})`,
     edited: 'edited',
+    deleted: 'Message deleted',
+    newDivider: 'new',
+    gone: 'This conversation was deleted.',
+    goneText: 'Its messages and the patient’s data were erased.',
     replyingTo: (name) => `In reply to ${name}`,
     newFrom: (name) => `New message from ${name}`,
     newCount: (n) => count(n, 'new message', 'new messages'),

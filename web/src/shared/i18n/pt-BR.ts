@@ -77,6 +77,7 @@ export const ptBR = {
     note: 'Nota interna',
     noMessages: 'Sem mensagens',
     yesterday: 'ontem',
+    unread: (n: number) => count(n, 'não lida', 'não lidas'),
     status: { open: 'Aberta', pending: 'Pendente', snoozed: 'Adiada', resolved: 'Resolvida' },
   },
   thread: {
@@ -100,6 +101,10 @@ export const ptBR = {
     latest: 'Mais recentes',
     latestCount: (n: number) => `Mais recentes (${number.format(n)})`,
     edited: 'editada',
+    deleted: 'Mensagem apagada',
+    newDivider: 'novas',
+    gone: 'Esta conversa foi excluída.',
+    goneText: 'As mensagens e os dados do paciente foram apagados.',
     replyingTo: (name: string) => `Em resposta a ${name}`,
     newFrom: (name: string) => `Nova mensagem de ${name}`,
     newCount: (n: number) => count(n, 'mensagem nova', 'mensagens novas'),

@@ -1,0 +1,48 @@
+"""Text → the words that search knows, without accents and case, each with its place. Pure; docs/store.md, "Search".
+
+What is indexed, what is asked for and what is highlighted go through here, so the three cannot disagree.
+"""
+
+import re
+import unicodedata
+from collections.abc import Container, Sequence
+from typing import NamedTuple
+
+from recado.domain.values import Highlight
+
+MAX_WORD_CHARS = 64
+"""A longer word is known by its beginning."""
+
+# Letters and digits with the accents that may follow each as characters of their own.
+_WORD = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
+
+
+class Word(NamedTuple):
+    """`folded` consists of letters and digits only; `start` and `end` are offsets into the text it stands in."""
+
+    folded: str
+    start: int
+    end: int
+
+
+def words_of(text: str) -> list[Word]:
+    """In order. What has no letter or digit left once folded is no word."""
+    found = (Word(_folded(match[0]), match.start(), match.end()) for match in _WORD.finditer(text))
+    return [word for word in found if word.folded]
+
+
+def highlights(body: str, asked: Sequence[str], kin: Container[str] = ()) -> tuple[Highlight, ...]:
+    """Where `body` has one of the folded words `asked` (at least one) or `kin`, or begins with the last asked for."""
+    whole, prefix = frozenset(asked), asked[-1]
+    return tuple(
+        Highlight(start=word.start, end=word.end)
+        for word in words_of(body)
+        if word.folded in whole or word.folded in kin or word.folded.startswith(prefix)
+    )
+
+
+def _folded(word: str) -> str:
+    if word.isascii():
+        return word.lower()[:MAX_WORD_CHARS]
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", word).casefold())
+    return "".join(each for each in plain if each.isalnum())[:MAX_WORD_CHARS]

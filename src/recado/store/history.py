@@ -1,0 +1,18 @@
+"""Which history of the database this is: the part of a cursor's epoch that all clinics share. docs/store.md, "Epoch".
+
+A number means nothing across histories: after a restore, or when a standby that lacked the last commits was promoted,
+the same seq may have been given out twice.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, ScalarSelect, func, select
+
+from recado.store.tables import history
+
+
+def history_of(connection: Connection) -> ScalarSelect[Any]:
+    """To be selected with what it labels, in one statement: the restore's id and, on PostgreSQL, the server's own."""
+    if connection.dialect.name == "postgresql":
+        return select(history.c.id.concat(func.recado_server_history())).scalar_subquery()
+    return select(history.c.id).scalar_subquery()

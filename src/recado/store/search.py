@@ -1,0 +1,364 @@
+"""Search inside a clinic: what is indexed with a change, and what a text finds. docs/store.md, "Search".
+
+A document is a message's words, or a contact's name. Its terms begin with their clinic, so that the index itself keeps
+clinics apart. User text is never given to a database as a query: its words are taken out, and the query made of them.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from msgspec import Struct, field
+from sqlalchemy import BigInteger, Connection, Select, case, cast, delete, func, select, text
+
+from recado.domain.packets import Told
+from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
+from recado.domain.views import SearchHit, SearchPage
+from recado.domain.words import highlights, words_of
+from recado.store.bulk import insert_rows
+from recado.store.inbox import heads
+from recado.store.rows import conversation_from, messages_where, select_conversations
+from recado.store.tables import contacts, conversations, messages, search_documents
+
+MAX_CHARS = 65_536
+"""Of a longer message the beginning is indexed: PostgreSQL's tsvector ends at 1 MiB."""
+
+WINDOW = 1_000
+"""So many hits are ranked among themselves, then the next older ones: ranking all hits of a common word takes long."""
+
+MAX_PHRASE_WORDS = 32
+"""More words are not asked for as a phrase, too."""
+
+BODY, NAME, STEM = "/", "@", "="
+"""What stands between a term's clinic and its word."""
+
+Row = dict[str, Any]
+
+_others = messages.alias("others")
+
+
+class Place(NamedTuple):
+    """A hit's place in the order of all, and so all that the next page has to know.
+
+    `part`: names (0) come before messages (1). `top`: what was written later is left out, so that pages do not shift.
+    `below`: its window is what matches below here. `rank`: 0 is best. `at`: the document, in its clinic.
+    """
+
+    part: int
+    top: int
+    below: int
+    rank: int
+    at: int
+
+    def __str__(self) -> str:
+        return ".".join(str(number) for number in self)
+
+    @classmethod
+    def parse(cls, written: str) -> "Place":
+        """`str` back again. Raises ValueError."""
+        numbers = written.split(".")
+        plain = all(number.isascii() and number.isdigit() and len(number) < 14 for number in numbers)
+        if len(numbers) != len(cls._fields) or not plain:
+            raise ValueError("not a place")
+        return cls(*map(int, numbers))
+
+
+class _Documents(Struct):
+    """What a batch does to the index, collected record by record."""
+
+    dialect: str
+    rows: dict[int, Row] = field(default_factory=dict)
+    outdated: list[int] = field(default_factory=list)
+    renamed: list[ConversationId] = field(default_factory=list)
+    erased: list[ConversationId] = field(default_factory=list)
+
+    def note(self, told: Told) -> None:
+        match told.record.type:
+            case "MessageReceived" | "MessageWritten":
+                self._put_body(told)
+                if told.record.facts.get("opened"):
+                    self._put_name(told)
+            case "MessageEdited" | "MessageDeleted":
+                self.outdated.append(self._put_body(told))
+            case "ContactRenamed":
+                self._forget_name(told.conversation.id)
+                self._put_name(told)
+            case "ConversationDeleted":
+                self._forget_name(told.conversation.id)
+                self.erased.append(told.conversation.id)
+
+    def save(self, connection: Connection) -> None:
+        """One statement; of four kinds, if there were edits, new names and erasures, too. Erasures are last."""
+        documents = search_documents.c
+        if self.outdated:
+            connection.execute(delete(search_documents).where(documents.id.in_(self.outdated)))
+        if self.renamed:
+            connection.execute(delete(search_documents).where(documents.conversation_id.in_(self.renamed)))
+        insert_rows(connection, search_documents, list(self.rows.values()))
+        if self.erased:
+            connection.execute(delete(search_documents).where(documents.id.in_(_bodies_of(self.erased))))
+
+    def _put_body(self, told: Told) -> int:
+        message = told.message
+        if message is None:
+            raise LookupError("the record is about no message")
+        id_ = _document_id(told.record.clinic_id, message.seq)
+        self._put(id_, told, BODY, message.body)
+        return id_
+
+    def _put_name(self, told: Told) -> None:
+        id_ = _document_id(told.record.clinic_id, told.record.seq, name=True)
+        self._put(id_, told, NAME, told.conversation.contact.name)
+
+    def _put(self, id_: int, told: Told, mark: str, content: str) -> None:
+        terms = _terms(self.dialect, told.record.clinic_id, mark, content)
+        if not terms:
+            self.rows.pop(id_, None)
+            return
+        self.rows[id_] = {
+            "id": id_,
+            "message_id": told.record.message_id if mark == BODY else None,
+            "conversation_id": told.conversation.id if mark == NAME else None,
+            "words": terms,
+        }
+
+    def _forget_name(self, conversation_id: ConversationId) -> None:
+        self.renamed.append(conversation_id)
+        self.rows = {id_: row for id_, row in self.rows.items() if row["conversation_id"] != conversation_id}
+
+
+class _Query(Struct, frozen=True):
+    """The words asked for, in the terms of one part of a clinic's index and the language of its database."""
+
+    dialect: str
+    prefix: str
+    words: Sequence[str]
+    stems: Mapping[str, str] = {}
+    """By word; on PostgreSQL alone, as terms."""
+
+    def phrase(self) -> str:
+        """All words, whole and in this order."""
+        joint = " + " if self.dialect == "sqlite" else " <-> "
+        return joint.join(self._term(word) for word in self.words)
+
+    def whole(self) -> str:
+        return self._all(self._term(word) for word in dict.fromkeys(self.words))
+
+    def loose(self) -> str:
+        """Also in other forms, and with the last word as a beginning."""
+        *others, last = self.words
+        end = self._term(last) + (" *" if self.dialect == "sqlite" else ":*")
+        return self._all(
+            [*(self._form(self._term(word), word) for word in dict.fromkeys(others)), self._form(end, last)]
+        )
+
+    def _term(self, word: str) -> str:
+        """Letters and digits only: there is nothing in it to escape."""
+        return f'"{self.prefix}{word}"' if self.dialect == "sqlite" else f"'{self.prefix}{word}'"
+
+    def _form(self, term: str, word: str) -> str:
+        return f"({term} | '{self.stems[word]}')" if word in self.stems else term
+
+    def _all(self, terms: Iterable[str]) -> str:
+        return (" AND " if self.dialect == "sqlite" else " & ").join(terms)
+
+
+def index(connection: Connection, told: Sequence[Told]) -> None:
+    """Make the index say what the texts are after these new records; in the records' own transaction."""
+    documents = _Documents(connection.dialect.name)
+    for each in told:
+        documents.note(each)
+    documents.save(connection)
+
+
+def reindex(connection: Connection) -> None:
+    """Index all that there is, from the rows. For migrations: it asks for no column that came after the first."""
+    connection.execute(delete(search_documents))
+    last = ""
+    while rows := connection.execute(_texts_after(last)).all():
+        last = rows[-1].id
+        insert_rows(connection, search_documents, _documents_of(connection.dialect.name, rows))
+
+
+def find(
+    connection: Connection, clinic_id: ClinicId, asked: str, limit: int, before: Place | None
+) -> SearchPage:
+    """The clinic's messages and contacts' names with all words of `asked`, the last one at least as a beginning."""
+    head = heads(connection, [clinic_id])[clinic_id].cursor.seq
+    words = [word.folded for word in words_of(asked)]
+    if not words:
+        return SearchPage(items=[], before=None, seq=head)
+    stems = _stems(connection, words)
+    top = _document_id(0, Seq(head + 1))
+    hits = _hits(connection, clinic_id, words, stems, before or Place(0, top, top, -1, 0))
+    found = list(islice(hits, limit + 1))
+    shown = found[:limit]
+    return SearchPage(
+        items=_with_rows(connection, clinic_id, shown, words, stems),
+        before=str(shown[-1]) if len(found) > limit else None,
+        seq=head,
+    )
+
+
+def _hits(
+    connection: Connection, clinic_id: ClinicId, words: Sequence[str], stems: Mapping[str, str], after: Place
+) -> Iterator[Place]:
+    """The places after `after`: names, then messages; of each window by window, by rank, newest first."""
+    dialect = connection.dialect.name
+    own_stems = {word: f"{clinic_id}{STEM}{stem}" for word, stem in stems.items()}
+    names = _Query(dialect, f"{clinic_id}{NAME}", words)
+    bodies = _Query(dialect, f"{clinic_id}{BODY}", words, own_stems)
+    for part, query in list(enumerate((names, bodies)))[after.part :]:
+        below, done = after.top, (-1, 0)
+        if part == after.part:
+            below, done = after.below, (after.rank, -after.at)
+        while window := _matching(connection, clinic_id, query.loose(), 0, below):
+            for rank, negative in sorted(_ranked(connection, clinic_id, query, window, below)):
+                if (rank, negative) > done:
+                    yield Place(part, after.top, below, rank, -negative)
+            if len(window) < WINDOW:
+                break
+            below, done = window[-1], (-1, 0)
+
+
+def _ranked(
+    connection: Connection, clinic_id: ClinicId, query: _Query, window: Sequence[int], below: int
+) -> Iterator[tuple[int, int]]:
+    """(rank, −place): 0 with the very phrase, 1 with all words as they were asked for, 2 with forms of them."""
+    whole = set(_matching(connection, clinic_id, query.whole(), window[-1], below))
+    phrase = whole
+    if 1 < len(query.words) <= MAX_PHRASE_WORDS:
+        phrase = set(_matching(connection, clinic_id, query.phrase(), window[-1], below))
+    for at in window:
+        yield 2 - (at in whole) - (at in phrase), -at
+
+
+_SQLITE = text(
+    "SELECT rowid FROM search_index WHERE search_index MATCH :query AND rowid >= :start AND rowid < :stop"
+    " ORDER BY rowid DESC LIMIT :most"
+)
+_POSTGRESQL = text(
+    "SELECT id FROM search_documents WHERE words @@ CAST(:query AS tsquery) AND id >= :start AND id < :stop"
+    " ORDER BY id DESC LIMIT :most"
+)
+
+
+def _matching(connection: Connection, clinic_id: ClinicId, query: str, start: int, stop: int) -> list[int]:
+    """Places from `start` until before `stop`, newest first, at most WINDOW."""
+    first = _document_id(clinic_id, Seq(0))
+    statement = _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL
+    bounds = {"query": query, "start": first + start, "stop": first + stop, "most": WINDOW}
+    return [id_ - first for id_ in connection.execute(statement, bounds).scalars()]
+
+
+def _with_rows(
+    connection: Connection,
+    clinic_id: ClinicId,
+    places: Sequence[Place],
+    words: Sequence[str],
+    stems: Mapping[str, str],
+) -> list[SearchHit]:
+    """A name's hit shows its conversation's newest message."""
+    ids = [_document_id(clinic_id, Seq(0)) + place.at for place in places]
+    query = select(search_documents.c.id, search_documents.c.message_id, search_documents.c.conversation_id)
+    documents = {row.id: row for row in connection.execute(query.where(search_documents.c.id.in_(ids)))}
+    said = _messages(connection, [row.message_id for row in documents.values() if row.message_id])
+    named = [row.conversation_id for row in documents.values() if row.conversation_id]
+    threads = _conversations(connection, {*named, *(message.conversation_id for message in said.values())})
+    newest = {each.id: each.last_message.id for each in threads.values() if each.last_message}
+    said |= _messages(connection, [newest[id_] for id_ in named if id_ in newest])
+    shown = [said[documents[id_].message_id or newest[documents[id_].conversation_id]] for id_ in ids]
+    kin = _kin(connection, shown, stems)
+    return [
+        SearchHit(
+            message=message,
+            conversation=threads[message.conversation_id],
+            highlights=highlights(message.body, words, kin),
+        )
+        for message in shown
+    ]
+
+
+def _messages(connection: Connection, ids: Sequence[MessageId]) -> dict[MessageId, Message]:
+    found = messages_where(connection, messages.c.id.in_(ids)) if ids else []
+    return {message.id: message for message in found}
+
+
+def _conversations(
+    connection: Connection, ids: Collection[ConversationId]
+) -> dict[ConversationId, Conversation]:
+    rows = connection.execute(select_conversations().where(conversations.c.id.in_(ids))).mappings()
+    return {row["id"]: conversation_from(row) for row in rows}
+
+
+def _kin(connection: Connection, shown: Sequence[Message], stems: Mapping[str, str]) -> frozenset[str]:
+    """The words in these messages that are forms of those asked for."""
+    if not stems:
+        return frozenset()
+    spoken = {word.folded for message in shown for word in words_of(message.body[:MAX_CHARS])}
+    asked = set(stems.values())
+    return frozenset(word for word, stem in _stems(connection, spoken).items() if stem in asked)
+
+
+def _stems(connection: Connection, words: Iterable[str]) -> dict[str, str]:
+    """By word; what has none, such as "de", is missing. SQLite knows no stems."""
+    if connection.dialect.name == "sqlite":
+        return {}
+    query = text(
+        "SELECT word, stem FROM unnest(CAST(:words AS text[])) AS word, recado_stem(word) AS stem"
+        " WHERE stem IS NOT NULL"
+    )
+    return {row.word: row.stem for row in connection.execute(query, {"words": sorted(set(words))})}
+
+
+def _terms(dialect: str, clinic_id: int, mark: str, content: str) -> str:
+    """Text → what the column takes, with each word's position; empty if there is none."""
+    terms = [f"{clinic_id}{mark}{word.folded}" for word in words_of(content[:MAX_CHARS])]
+    if dialect == "postgresql":
+        terms = [f"'{term}':{position}" for position, term in enumerate(terms, 1)]
+    return " ".join(terms)
+
+
+def _texts_after(message_id: str) -> Select[Any]:
+    """Messages by id, each with the contact's name if it began its conversation."""
+    first = (
+        select(func.min(_others.c.seq))
+        .where(_others.c.conversation_id == messages.c.conversation_id)
+        .scalar_subquery()
+    )
+    name = case((messages.c.seq == first, contacts.c.name), else_="")
+    return (
+        select(
+            *(messages.c[column] for column in ("id", "clinic_id", "conversation_id", "seq", "body")),
+            name.label("name"),
+        )
+        .join(conversations, conversations.c.id == messages.c.conversation_id)
+        .join(contacts, contacts.c.id == conversations.c.contact_id)
+        .where(messages.c.id > message_id)
+        .order_by(messages.c.id)
+        .limit(WINDOW)
+    )
+
+
+def _documents_of(dialect: str, rows: Iterable[Any]) -> list[Row]:
+    """What is deleted has no words."""
+    documents = []
+    for row in rows:
+        body = _terms(dialect, row.clinic_id, BODY, row.body)
+        name = _terms(dialect, row.clinic_id, NAME, row.name)
+        body_id, name_id = (_document_id(row.clinic_id, row.seq, name=named) for named in (False, True))
+        documents += [
+            {"id": body_id, "message_id": row.id, "conversation_id": None, "words": body},
+            {"id": name_id, "message_id": None, "conversation_id": row.conversation_id, "words": name},
+        ]
+    return [document for document in documents if document["words"]]
+
+
+def _document_id(clinic_id: int, seq: Seq, *, name: bool = False) -> int:
+    """A clinic's documents lie together, the newest last: clinic, 40 bits of log number, 1 bit for a name."""
+    return clinic_id << 41 | seq << 1 | name
+
+
+def _bodies_of(conversation_ids: Sequence[ConversationId]) -> Select[Any]:
+    id_ = cast(messages.c.clinic_id, BigInteger) * (1 << 41) + messages.c.seq * 2
+    return select(id_).where(messages.c.conversation_id.in_(conversation_ids))

@@ -1,0 +1,64 @@
+"""SQLite as the store uses it: how connections are opened, how transactions begin, and who may serve a file."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from recado.errors import ConfigError
+
+BUSY_TIMEOUT_S = 5.0
+
+
+class ServeLock:
+    """One `serve` per file: the second is refused at start. The kernel lets go when a process dies."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + ".serve")
+
+    def acquire(self) -> None:
+        self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise ConfigError("RECADO_DATABASE_URL: another `recado serve` has this database open") from None
+
+    def release(self) -> None:
+        os.close(self._file)
+
+
+def path_of(url: URL) -> Path:
+    if not url.database or url.database == ":memory:":
+        raise ConfigError("RECADO_DATABASE_URL: must name a file")
+    return Path(url.database)
+
+
+def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine]:
+    """Engines to read and to write with; both share one pool.
+
+    Durable: WAL with synchronous=FULL. A write has the database's lock from its first statement (BEGIN IMMEDIATE).
+    """
+    path_of(url).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=connections,
+        max_overflow=2,
+        connect_args={"timeout": BUSY_TIMEOUT_S},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself; `begin` below does
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("recado_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine, engine.execution_options(recado_write=True)

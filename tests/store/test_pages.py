@@ -1,0 +1,166 @@
+"""List pages under every filter: exactly what fits, once, newest first, and by way of an index."""
+
+import random
+
+import pytest
+from sqlalchemy import event
+
+from recado.domain.commands import MarkRead, UpdateConversation
+from recado.domain.views import ListFilter, ThreadPlace
+from recado.store import inbox
+from store.test_law import live_a_while
+
+
+def pages(stock, fitting, limit=3):
+    """Every conversation of the filtered list, page by page."""
+    found, before = [], None
+    while True:
+        page = stock.database.read_now(
+            lambda c, before=before: inbox.conversation_page(
+                c, stock.clinic_id, stock.member_id, limit, before, fitting
+            )
+        )
+        assert len(page.items) <= limit
+        found += page.items
+        if page.before is None:
+            return found
+        before = int(page.before)
+
+
+def fits(row, marks, fitting, member_id) -> bool:
+    mark = marks.get(row.id)
+    return (
+        fitting.status in {None, row.status}
+        and (fitting.assignee_id is None or (row.assignee_id or "") == fitting.assignee_id)
+        and (fitting.label is None or fitting.label in row.labels)
+        and (not fitting.unread or row.inbound_count > (mark.inbound_read if mark else 0))
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_filtered_list_is_the_whole_list_without_what_does_not_fit(writing, seed):
+    await live_a_while(writing, random.Random(seed), 12)
+    whole = writing.database.read_now(
+        lambda c: inbox.conversation_page(c, writing.clinic_id, writing.member_id, 100, None)
+    )
+    marks = {mark.conversation_id: mark for mark in whole.reads}
+    mine = writing.member_id
+    for fitting in [
+        *(ListFilter(status=status) for status in ("open", "pending", "snoozed", "resolved")),
+        ListFilter(assignee_id=mine),
+        ListFilter(assignee_id=""),
+        ListFilter(label="exame"),
+        ListFilter(label="nobody's"),
+        ListFilter(unread=True),
+        ListFilter(status="open", assignee_id="", label="exame", unread=True),
+    ]:
+        expected = [row for row in whole.items if fits(row, marks, fitting, mine)]
+        assert pages(writing, fitting) == expected, fitting
+
+
+async def test_reading_and_labelling_move_a_conversation_between_lists(writing):
+    first = (await writing.writer.execute(writing.inbound())).conversation
+    assert pages(writing, ListFilter(unread=True)) == [first]
+    await writing.writer.execute(writing.order(MarkRead, conversation_id=first.id, up_to=first.last_seq))
+    assert pages(writing, ListFilter(unread=True)) == []
+    for labels in (("a", "b"), ("b",), ()):
+        order = writing.order(UpdateConversation, conversation_id=first.id, labels=labels)
+        await writing.writer.execute(order)
+        for label in ("a", "b"):
+            assert len(pages(writing, ListFilter(label=label))) == (label in labels)
+
+
+@pytest.mark.parametrize(
+    "fitting",
+    [
+        ListFilter(),
+        ListFilter(status="open"),
+        ListFilter(assignee_id=""),
+        ListFilter(assignee_id="01900000-0000-7000-8000-000000000000"),
+        ListFilter(label="exame"),
+        ListFilter(unread=True),
+    ],
+    ids=repr,
+)
+def test_no_list_reads_or_sorts_a_whole_table(stock, fitting, explain):
+    def read(connection):
+        inbox.conversation_page(connection, stock.clinic_id, stock.member_id, 50, 1000, fitting)
+
+    plan = explain(read)[0]
+    assert "ix_conversations" in plan
+    for word in ("SCAN conversations", "SCAN messages", "TEMP B-TREE", "Seq Scan on conversations", "Sort"):
+        assert word not in plan
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 100])
+async def test_a_thread_can_be_walked_both_ways_from_any_message(writing, limit):
+    for _ in range(9):
+        await writing.writer.execute(writing.inbound())
+        await writing.writer.execute(writing.inbound("another"))
+    conversation_id = writing.told[0].conversation.id
+    whole = [told.message for told in reversed(writing.told) if told.conversation.id == conversation_id]
+
+    def page(**place):
+        return writing.database.read_now(
+            lambda c: inbox.message_page(c, writing.clinic_id, conversation_id, limit, ThreadPlace(**place))
+        )
+
+    for start in whole:
+        around = page(around=start.id)
+        assert start in around.items
+        assert len(around.items) <= limit
+        walked, before, after = around.items, around.before, around.after
+        while before is not None:
+            older = page(before=int(before))
+            walked, before = walked + older.items, older.before
+        while after is not None:
+            newer = page(after=int(after))
+            walked, after = newer.items + walked, newer.after
+        assert walked == whole
+    newest = page()
+    assert (newest.items, newest.after) == (whole[:limit], None)
+
+
+def test_no_thread_page_or_delta_reads_a_whole_table(stock, explain):
+    cursor = stock.database.read_now(lambda c: inbox.heads(c, [stock.clinic_id]))[stock.clinic_id].cursor
+    ids = ["01900000-0000-7000-8000-000000000000"]
+
+    def read(connection):
+        inbox.message_page(connection, stock.clinic_id, ids[0], 50, ThreadPlace(before=1000))
+        inbox.clinic_delta(connection, stock.clinic_id, stock.member_id, cursor, ids)
+        inbox.log_after(connection, stock.clinic_id, 0, 100)
+        inbox.due_to_wake(connection, stock.sources.now(), 10)
+
+    plan = "\n".join(explain(read))
+    for table in ("conversations", "messages", "events", "read_marks"):
+        assert f"SCAN {table}" not in plan
+        assert f"Seq Scan on {table}" not in plan
+
+
+@pytest.fixture
+def explain(stock):
+    """How the database would carry out each statement that a function runs, in its own words."""
+
+    def explain(work) -> list[str]:
+        statements = []
+
+        def note(connection, cursor, statement, parameters, context, many):
+            if statement.lstrip().startswith(("SELECT", "WITH")):
+                statements.append((statement, parameters))
+
+        event.listen(stock.database._reading, "before_cursor_execute", note)
+        stock.database.read_now(work)
+        event.remove(stock.database._reading, "before_cursor_execute", note)
+
+        def ask(connection) -> list[str]:
+            sqlite = connection.dialect.name == "sqlite"
+            if not sqlite:  # an empty table is always read whole, unless that is forbidden
+                connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+                connection.exec_driver_sql("SET LOCAL enable_sort = off")
+            form = "EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN "
+            rows = [connection.exec_driver_sql(form + text, values).all() for text, values in statements]
+            return ["\n".join(str(tuple(row)) for row in each) for each in rows]
+
+        return stock.database.read_now(ask)
+
+    return explain

@@ -122,7 +122,11 @@ LINT = Stage(
 TYPES = Stage("types", [python_tool("mypy"), web_script("typecheck")])
 IMPORTS = Stage("imports", [python_tool("lint-imports")])
 PYTHON = Stage(
-    "python", [pytest("--ignore=tests/e2e", "-n3", "--dist=loadfile")], read_junit, without_postgres
+    "python",
+    [pytest("--ignore=tests/e2e", "-n3", "--dist=loadfile")],  # they wait for disks more than they compute
+    read_junit,
+    without_postgres,
+    limit_s=2 * STAGE_LIMIT_S,
 )
 UNIT = Stage(
     "web",

@@ -8,6 +8,7 @@ import asyncio
 import shutil
 
 import pytest
+import structlog
 
 from postgres import PostgresServer
 from recado import observe
@@ -18,6 +19,8 @@ from stock import make_stock
 DATABASES = ("sqlite", "postgresql")
 
 observe.configure("debug", "json")
+# A cached logger keeps the processors of its first use, and then nothing captures it any more.
+structlog.configure(cache_logger_on_first_use=False)
 
 
 def pytest_generate_tests(metafunc):

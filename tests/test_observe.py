@@ -5,6 +5,7 @@ import json
 import logging
 
 import pytest
+import structlog
 
 from recado import observe
 
@@ -13,9 +14,15 @@ WORDS = "palavra-da-paciente"
 
 @pytest.fixture
 def lines(capfd):
-    observe.configure("debug", "json")
+    configure()
     yield lambda: [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    configure()
+
+
+def configure():
+    """As the process does, but uncached, so that later tests can capture every logger."""
     observe.configure("debug", "json")
+    structlog.configure(cache_logger_on_first_use=False)
 
 
 def fail():

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, Select, case, cast, delete, func,
 from recado.domain.packets import Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
 from recado.domain.views import SearchHit, SearchPage
-from recado.domain.words import highlights, words_of
+from recado.domain.words import folded_words, highlights
 from recado.store.bulk import insert_rows
 from recado.store.inbox import heads
 from recado.store.rows import conversation_from, messages_where, select_conversations
@@ -185,7 +185,7 @@ def find(
 ) -> SearchPage:
     """The clinic's messages and contacts' names with all words of `asked`, the last one at least as a beginning."""
     head = heads(connection, [clinic_id])[clinic_id].cursor.seq
-    words = [word.folded for word in words_of(asked)]
+    words = folded_words(asked)
     if not words:
         return SearchPage(items=[], before=None, seq=head)
     stems = _stems(connection, words)
@@ -295,7 +295,7 @@ def _kin(connection: Connection, shown: Sequence[Message], stems: Mapping[str, s
     """The words in these messages that are forms of those asked for."""
     if not stems:
         return frozenset()
-    spoken = {word.folded for message in shown for word in words_of(message.body[:MAX_CHARS])}
+    spoken = {word for message in shown for word in folded_words(message.body[:MAX_CHARS])}
     asked = set(stems.values())
     return frozenset(word for word, stem in _stems(connection, spoken).items() if stem in asked)
 
@@ -313,7 +313,8 @@ def _stems(connection: Connection, words: Iterable[str]) -> dict[str, str]:
 
 def _terms(dialect: str, clinic_id: int, mark: str, content: str) -> str:
     """Text → what the column takes, with each word's position; empty if there is none."""
-    terms = [f"{clinic_id}{mark}{word.folded}" for word in words_of(content[:MAX_CHARS])]
+    prefix = f"{clinic_id}{mark}"
+    terms = [prefix + word for word in folded_words(content[:MAX_CHARS])]
     if dialect == "postgresql":
         terms = [f"'{term}':{position}" for position, term in enumerate(terms, 1)]
     return " ".join(terms)

@@ -10,8 +10,8 @@ from msgspec import UnsetType
 from msgspec.structs import fields
 
 from recado import errors
-from recado.app import inbox
-from recado.domain import packets, values, views
+from recado.app import clinics, inbox
+from recado.domain import clinic, packets, values, views
 from recado.domain.transitions import BY_MEMBERS
 from recado.realtime import gateway
 
@@ -27,6 +27,13 @@ SHAPES = [
     values.Attachment,
     values.Failure,
     values.ReadMark,
+    clinic.Clinic,
+    clinic.ClinicMember,
+    clinic.Label,
+    clinic.CannedReply,
+    clinic.BusinessHours,
+    clinic.OpenHours,
+    clinic.MemberDetails,
     views.ConversationPage,
     views.MessagePage,
     views.Delta,
@@ -41,15 +48,25 @@ SHAPES = [
     inbox.UpdateOrder,
     inbox.RenameOrder,
     inbox.EraseOrder,
+    clinics.UpdateClinicOrder,
+    clinics.InviteOrder,
+    clinics.UpdateMemberOrder,
+    clinics.ResetPasswordOrder,
+    clinics.ChangePasswordOrder,
     gateway.Joined,
     gateway.Server,
     gateway.Sent,
     gateway.Marked,
     gateway.Updated,
+    gateway.ClinicUpdated,
+    gateway.Invited,
+    gateway.PasswordSet,
     gateway.Left,
     packets.MessagePacket,
     packets.ConversationPacket,
     packets.ReadPacket,
+    packets.ClinicPacket,
+    packets.TickPacket,
     gateway.Connections,
 ]
 
@@ -108,6 +125,7 @@ def test_every_client_event_is_told():
         access=None,
         queries=None,
         inbox=None,
+        clinics=None,
         feed=None,
         origins=None,
         now=None,

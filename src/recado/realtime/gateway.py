@@ -12,6 +12,14 @@ from msgspec import Struct
 
 from recado import __version__, observe
 from recado.app.access import Access
+from recado.app.clinics import (
+    ChangePasswordOrder,
+    Clinics,
+    InviteOrder,
+    ResetPasswordOrder,
+    UpdateClinicOrder,
+    UpdateMemberOrder,
+)
 from recado.app.inbox import (
     DeleteOrder,
     EditOrder,
@@ -28,8 +36,19 @@ from recado.app.payloads import payload_of
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions
 from recado.domain.accounts import Identity
+from recado.domain.clinic import Clinic
+from recado.domain.clinic_events import access_change
 from recado.domain.packets import Told, clinic_room, conversation_room, packets
-from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, ReadMark, Value
+from recado.domain.values import (
+    ClinicId,
+    Conversation,
+    ConversationId,
+    Instant,
+    MemberId,
+    Message,
+    ReadMark,
+    Value,
+)
 from recado.domain.views import Delta
 from recado.errors import FieldError, InvalidError, NotFoundError, RecadoError, UnauthenticatedError, describe
 from recado.feed.feed import Feed
@@ -78,6 +97,7 @@ class Joined(Value, frozen=True, kw_only=True):
     server: Server | None = None
     reset: bool = False
     more: bool = False
+    clinic: Clinic | None = None
     conversations: list[Conversation] | None = None
     messages: list[Message] | None = None
     reads: list[ReadMark] | None = None
@@ -102,6 +122,27 @@ class Updated(Value, frozen=True, kw_only=True):
     conversation: Conversation
 
 
+class ClinicUpdated(Value, frozen=True, kw_only=True):
+    ok: bool
+    clinic: Clinic
+
+
+class Invited(Value, frozen=True, kw_only=True):
+    """`temporaryPassword` is there as long as it opens."""
+
+    ok: bool
+    clinic: Clinic
+    member_id: MemberId
+    temporary_password: str | None = None
+
+
+class PasswordSet(Value, frozen=True, kw_only=True):
+    """`temporaryPassword` is there after a reset, as long as it opens."""
+
+    ok: bool
+    temporary_password: str | None = None
+
+
 class Connections(Value, frozen=True, kw_only=True):
     """`clinic:connections`: how many screens of the clinic are live on this node."""
 
@@ -120,7 +161,7 @@ Handler = Callable[[Session, Seat, Any], Awaitable[Value]]
 
 
 class Gateway:
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every use case that a socket may ask for
         self,
         *,
         rooms: Rooms,
@@ -128,6 +169,7 @@ class Gateway:
         access: Access,
         queries: Queries,
         inbox: Inbox,
+        clinics: Clinics,
         feed: Feed,
         origins: OwnOrigins,
         now: Callable[[], Instant],
@@ -137,6 +179,7 @@ class Gateway:
         self._access = access
         self._queries = queries
         self._inbox = inbox
+        self._clinics = clinics
         self._feed = feed
         self._origins = origins
         self._now = now
@@ -153,6 +196,11 @@ class Gateway:
             "conversation:update": self._update_conversation,
             "conversation:delete": self._delete_conversation,
             "contact:rename": self._rename_contact,
+            "clinic:update": self._update_clinic,
+            "member:invite": self._invite_member,
+            "member:update": self._update_member,
+            "member:reset-password": self._reset_password,
+            "password:change": self._change_password,
         }
         sessions.on_end(self._end_login)
 
@@ -163,7 +211,7 @@ class Gateway:
         identity = await self._sessions.verify(token)
         clinic_id = _clinic_of(identity, hello.clinic_id)
         self._access.clinic(identity, clinic_id, "inbox.read")
-        await self._feed.follow(clinic_id)
+        identity = await self._follow(token, clinic_id)
         if session.closed:
             self._feed.unfollow(clinic_id)
             return
@@ -178,6 +226,17 @@ class Gateway:
             member_id=identity.member_id,
             clinic_id=clinic_id,
         )
+
+    async def _follow(self, token: str | None, clinic_id: ClinicId) -> Identity:
+        """Follow the clinic, then ask once more who may: from here on a lost access is heard, before it was not."""
+        await self._feed.follow(clinic_id)
+        try:
+            identity = await self._sessions.verify(token)
+            self._access.clinic(identity, clinic_id, "inbox.read")
+        except BaseException:
+            self._feed.unfollow(clinic_id)
+            raise
+        return identity
 
     def disconnected(self, session: Session, reason: str) -> None:
         """Called once for every session that `connect` accepted."""
@@ -211,8 +270,22 @@ class Gateway:
 
     def tell(self, told: Told) -> None:
         """A log record → its rooms. The feed calls this once per record, in order."""
+        self._end_access(told)
         for room, event, payload in packets(told):
             self._rooms.emit(room, event, payload)
+
+    def _end_access(self, told: Told) -> None:
+        """Whose access a record changed hears no more of the clinic on the sockets they have: they come back, or not.
+
+        A new password is told in each of the member's clinics, so each socket is met in its own.
+        """
+        change = access_change(told.record)
+        if change is None or change.reason is None:
+            return
+        for session in list(self._rooms.members(clinic_room(told.record.clinic_id))):
+            who = session.data.identity if isinstance(session.data, Seat) else None
+            if who and who.member_id == change.member_id and who.session_id != change.kept_session_id:
+                session.close(change.reason)
 
     def reset(self, clinic_id: ClinicId) -> None:
         """The clinic's log is another than its screens believe: they come back and are told to read afresh."""
@@ -255,7 +328,7 @@ class Gateway:
 
     async def _switch(self, session: Session, seat: Seat, clinic_id: ClinicId) -> None:
         """Leave every room of the clinic before and take a seat in `clinic_id`."""
-        await self._feed.follow(clinic_id)
+        seat.identity = await self._follow(seat.token, clinic_id)
         if session.closed:
             self._feed.unfollow(clinic_id)
             raise UnauthenticatedError
@@ -304,15 +377,40 @@ class Gateway:
 
     async def _update_conversation(self, _session: Session, seat: Seat, payload: Any) -> Updated:
         outcome = await self._inbox.update_conversation(seat.identity, payload_of(payload, UpdateOrder))
-        return Updated(ok=True, conversation=outcome.conversation)
+        return Updated(ok=True, conversation=outcome.the_conversation)
 
     async def _rename_contact(self, _session: Session, seat: Seat, payload: Any) -> Updated:
         outcome = await self._inbox.rename_contact(seat.identity, payload_of(payload, RenameOrder))
-        return Updated(ok=True, conversation=outcome.conversation)
+        return Updated(ok=True, conversation=outcome.the_conversation)
 
     async def _delete_conversation(self, _session: Session, seat: Seat, payload: Any) -> Updated:
         outcome = await self._inbox.delete_conversation(seat.identity, payload_of(payload, EraseOrder))
-        return Updated(ok=True, conversation=outcome.conversation)
+        return Updated(ok=True, conversation=outcome.the_conversation)
+
+    async def _update_clinic(self, _session: Session, seat: Seat, payload: Any) -> ClinicUpdated:
+        clinic = await self._clinics.update(seat.identity, payload_of(payload, UpdateClinicOrder))
+        return ClinicUpdated(ok=True, clinic=clinic)
+
+    async def _invite_member(self, _session: Session, seat: Seat, payload: Any) -> Invited:
+        made = await self._clinics.invite(seat.identity, payload_of(payload, InviteOrder))
+        return Invited(
+            ok=True,
+            clinic=made.clinic,
+            member_id=made.member_id,
+            temporary_password=made.temporary_password,
+        )
+
+    async def _update_member(self, _session: Session, seat: Seat, payload: Any) -> ClinicUpdated:
+        clinic = await self._clinics.update_member(seat.identity, payload_of(payload, UpdateMemberOrder))
+        return ClinicUpdated(ok=True, clinic=clinic)
+
+    async def _reset_password(self, _session: Session, seat: Seat, payload: Any) -> PasswordSet:
+        made = await self._clinics.reset_password(seat.identity, payload_of(payload, ResetPasswordOrder))
+        return PasswordSet(ok=True, temporary_password=made.temporary_password)
+
+    async def _change_password(self, _session: Session, seat: Seat, payload: Any) -> PasswordSet:
+        await self._clinics.change_password(seat.identity, payload_of(payload, ChangePasswordOrder))
+        return PasswordSet(ok=True)
 
     def _cookie(self, session: Session) -> str | None:
         """The browser's session, if one of our own pages asks: a browser attaches cookies by itself."""
@@ -360,6 +458,7 @@ def _joined(
         server=server,
         reset=delta.reset,
         more=delta.more,
+        clinic=delta.clinic,
         conversations=delta.conversations if full else None,
         messages=delta.messages if full else None,
         reads=delta.reads if full else None,

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 
-
 READY_FOR_QUERY = b"Z\x00\x00\x00\x05"
 """PostgreSQL 15, 55.7 Message Formats: the type and the length, before a byte of state."""
 

@@ -10,10 +10,9 @@ from msgspec import UnsetType
 from msgspec.structs import fields
 
 from recado import errors
-from recado.app import clinics, inbox
+from recado.app import clinics, inbox, vocabulary
 from recado.domain import clinic, packets, values, views
 from recado.domain.transitions import BY_MEMBERS
-from recado.realtime import gateway
 
 PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text("utf-8")
 
@@ -37,10 +36,10 @@ SHAPES = [
     views.ConversationPage,
     views.MessagePage,
     views.Delta,
-    gateway.Hello,
-    gateway.JoinClinic,
-    gateway.JoinConversation,
-    gateway.LeaveConversation,
+    vocabulary.Hello,
+    vocabulary.JoinClinic,
+    vocabulary.JoinConversation,
+    vocabulary.LeaveConversation,
     inbox.SendOrder,
     inbox.EditOrder,
     inbox.DeleteOrder,
@@ -53,21 +52,22 @@ SHAPES = [
     clinics.UpdateMemberOrder,
     clinics.ResetPasswordOrder,
     clinics.ChangePasswordOrder,
-    gateway.Joined,
-    gateway.Server,
-    gateway.Sent,
-    gateway.Marked,
-    gateway.Updated,
-    gateway.ClinicUpdated,
-    gateway.Invited,
-    gateway.PasswordSet,
-    gateway.Left,
+    vocabulary.Joined,
+    vocabulary.Server,
+    vocabulary.Sent,
+    vocabulary.Marked,
+    vocabulary.Updated,
+    vocabulary.ClinicUpdated,
+    vocabulary.Invited,
+    vocabulary.PasswordSet,
+    vocabulary.Left,
     packets.MessagePacket,
     packets.ConversationPacket,
     packets.ReadPacket,
     packets.ClinicPacket,
     packets.TickPacket,
-    gateway.Connections,
+    vocabulary.Connections,
+    vocabulary.Draining,
 ]
 
 PLAIN = {int: "integer", str: "string", bool: "boolean"}
@@ -119,23 +119,24 @@ def test_every_shape_is_told_field_by_field(shape):
 
 
 def test_every_client_event_is_told():
-    made = gateway.Gateway(
-        rooms=None,
-        sessions=type("Sessions", (), {"on_end": lambda self, listener: None})(),
-        access=None,
-        queries=None,
-        inbox=None,
-        clinics=None,
-        feed=None,
-        origins=None,
-        now=None,
-    )
-    assert [row[0].strip("`") for row in table_under("Client → server")] == list(made._handlers)
+    told = [
+        tuple(cell.strip("`").split("]")[0].lstrip("[") for cell in row)
+        for row in table_under("Client → server")
+    ]
+    assert told == [
+        (name, event.payload.__name__, event.answer.__name__)
+        for name, event in vocabulary.CLIENT_EVENTS.items()
+    ]
 
 
-def test_every_packet_of_a_record_is_told():
-    told = [row[0].strip("`") for row in table_under("Server → client")]
-    assert {*packets.MESSAGE_EVENTS.values(), *packets.CLINIC_EVENTS.values()} <= set(told)
+def test_every_server_event_is_told():
+    told = [(row[0].strip("`"), row[1].split("]")[0].lstrip("[")) for row in table_under("Server → client")]
+    assert told == [(name, payload.__name__) for name, payload in vocabulary.SERVER_EVENTS.items()]
+
+
+def test_every_packet_of_a_record_is_an_event():
+    told = {*packets.MESSAGE_EVENTS.values(), *packets.CLINIC_EVENTS.values()}
+    assert told <= vocabulary.SERVER_EVENTS.keys()
 
 
 def test_every_error_code_is_told_with_its_status():

@@ -203,7 +203,7 @@ class Clinics:
         )
         return PasswordResult(temporary_password=await self._if_it_opens(order.member_id, password))
 
-    async def change_password(self, identity: Identity, order: ChangePasswordOrder) -> None:
+    async def change_password(self, identity: Identity, order: ChangePasswordOrder) -> PasswordResult:
         """Raises `invalid` for a wrong present password or a new one that will not do, `rate_limited`."""
         check_new_password("newPassword", order.new_password)
         if not identity.roles:
@@ -220,6 +220,7 @@ class Clinics:
                 kept_session_id=identity.session_id,
             )
         )
+        return PasswordResult()
 
     def _by(self, identity: Identity, order: ClinicOrder, action: Action) -> _By:
         self._access.clinic(identity, order.clinic_id, action)

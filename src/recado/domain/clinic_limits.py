@@ -39,7 +39,7 @@ def labels(asked: Sequence[Label]) -> tuple[Label, ...]:
     _at_most("labels", asked, MAX_CLINIC_LABELS)
     kept = []
     for number, label in enumerate(asked):
-        path = f"labels.{number}"
+        path = f"labels[{number}]"
         _form(f"{path}.colour", label.colour, COLOUR)
         kept.append(Label(name=_text(f"{path}.name", label.name, MAX_LABEL_CHARS), colour=label.colour))
     _differ("labels", "name", [label.name for label in kept])
@@ -51,7 +51,7 @@ def canned_replies(asked: Sequence[CannedReply]) -> tuple[CannedReply, ...]:
     _at_most("cannedReplies", asked, MAX_CANNED_REPLIES)
     kept = []
     for number, reply in enumerate(asked):
-        path = f"cannedReplies.{number}"
+        path = f"cannedReplies[{number}]"
         _form(f"{path}.shortcut", reply.shortcut, SHORTCUT)
         if not reply.body.strip():
             raise _refused(f"{path}.body", "empty")
@@ -78,7 +78,7 @@ def hours(asked: BusinessHours | None) -> BusinessHours | None:
     _form("hours.timeZone", asked.time_zone, TIME_ZONE)
     _at_most("hours.weekly", asked.weekly, MAX_OPEN_HOURS)
     for number, each in enumerate(asked.weekly):
-        path = f"hours.weekly.{number}"
+        path = f"hours.weekly[{number}]"
         if not 1 <= each.day <= 7:
             raise _refused(f"{path}.day", "unknown_value")
         _form(f"{path}.opens", each.opens, OPENS)
@@ -118,7 +118,7 @@ def _at_most(path: str, items: Sequence[object], limit: int) -> None:
 def _differ(path: str, field: str, keys: Sequence[Hashable]) -> None:
     for number, key in enumerate(keys):
         if key in keys[:number]:
-            raise _refused(f"{path}.{number}.{field}", "repeated")
+            raise _refused(f"{path}[{number}].{field}", "repeated")
 
 
 def _refused(path: str, code: str) -> InvalidError:

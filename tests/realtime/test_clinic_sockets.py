@@ -166,8 +166,13 @@ async def test_who_serves_two_clinics_and_loses_one_keeps_the_other(server, ana,
     ours, theirs = server.clinic_ids()
     caio = await newcomer(server, ana)
     carla = await stack.enter_async_context(phone(server, login(server, server.members(theirs)[0])))
+    invite = {"clinicId": theirs, "clientKey": "i", "email": caio["email"]}
+    refused = await carla.call("member:invite", invite)
+    assert refused["error"]["code"] == "password_temporary"
+    token, new = login(server, caio), "outra senha boa"
+    async with phone(server, token) as mine:
+        await order(mine, "password:change", currentPassword=caio["password"], newPassword=new)
     await order(carla, "member:invite", clinicId=theirs, email=caio["email"])
-    token = login(server, caio)
     here, there = [
         await stack.enter_async_context(phone(server, token, clinicId=clinic_id))
         for clinic_id in (ours, theirs)

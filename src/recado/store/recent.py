@@ -1,4 +1,4 @@
-"""Conversations as the last batches left them, so that the next need not read them again. docs/store.md, "One transaction".
+"""Conversations as the last batches left them, not to be read again. docs/store.md, "One transaction".
 
 The log judges whether they are still true: every change of a conversation is a record of its clinic, and a record has a
 random id. A clinic whose newest record is the one we wrote is as we left it, whoever else writes to the database. What

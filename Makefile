@@ -54,4 +54,4 @@ browser: python
 	@"$(PYTHON)" scripts/prepare.py app tools postgres browser
 
 peers: python
-	@"$(PYTHON)" scripts/prepare.py app bench
+	@"$(PYTHON)" scripts/prepare.py app bench postgres

@@ -4,19 +4,19 @@ import re
 
 import pytest
 from litestar import post
+from litestar.handlers import HTTPRouteHandler
 from msgspec.structs import fields
 
-from recado.app import inbox
 from recado.app.inbox import (
-    DeleteOrder,
     EditOrder,
-    EraseOrder,
     ReadOrder,
     RenameOrder,
     SendOrder,
     UpdateOrder,
 )
+from recado.app.vocabulary import INBOX_COMMANDS
 from recado.errors import RecadoError, SignatureError
+from recado.rest import commands
 from recado.rest.problems import known_errors, refusals
 from rest.conformance import check_value
 
@@ -129,31 +129,45 @@ async def test_answers_are_never_null_where_a_field_is_optional(document):
 
 async def test_an_order_is_its_body_its_address_and_perhaps_a_header(document):
     schemas = document["components"]["schemas"]
-    for order, address, optional in (
-        (SendOrder, "conversationId", False),
-        (EditOrder, "messageId", False),
-        (DeleteOrder, "messageId", True),
-        (ReadOrder, "conversationId", False),
-        (UpdateOrder, "conversationId", True),
-        (RenameOrder, "conversationId", False),
-        (EraseOrder, "conversationId", True),
+    for order, address in (
+        (SendOrder, "conversationId"),
+        (EditOrder, "messageId"),
+        (ReadOrder, "conversationId"),
+        (UpdateOrder, "conversationId"),
+        (RenameOrder, "conversationId"),
     ):
         [operation] = [each for _, each in operations(document).values() if body_of(each) == order.__name__]
-        path, header = operation["parameters"]
+        [path] = operation["parameters"]
         assert (path["name"], path["in"], path["required"]) == (address, "path", True)
-        assert (header["name"], header["in"], header["required"]) == ("Idempotency-Key", "header", False)
         schema = schemas[order.__name__]
         assert schema["properties"].keys() == {field.encode_name for field in fields(order)} - {address}
-        assert "clientKey" not in schema["required"]
-        assert operation["requestBody"]["required"] == (not optional) == bool(schema["required"])
+        assert "clientKey" in schema["required"]
+        assert operation["requestBody"]["required"]
         assert "client_key_reused" in operation["responses"]["409"]["description"]
 
 
-async def test_no_order_of_the_inbox_is_without_its_route(document):
-    orders = {
-        name for name, kind in vars(inbox).items() if name.endswith("Order") and not kind.__subclasses__()
-    }
-    assert orders == {body_of(each) for _, each in operations(document).values()} - {None, "LoginRequest"}
+async def test_an_order_that_says_no_more_has_its_key_as_a_header(document):
+    for name, address in (("deleteMessage", "messageId"), ("deleteConversation", "conversationId")):
+        operation = operations(document)[name][1]
+        path, header = operation["parameters"]
+        assert (path["name"], path["in"], path["required"]) == (address, "path", True)
+        assert (header["name"], header["in"], header["required"]) == ("Idempotency-Key", "header", True)
+        assert "requestBody" not in operation
+
+
+def test_no_command_of_a_socket_is_without_its_route():
+    routes = [each for each in vars(commands).values() if isinstance(each, HTTPRouteHandler)]
+    taken = {each.parsed_fn_signature.parameters["data"].annotation for each in routes}
+    assert taken == {command.payload for command in INBOX_COMMANDS.values()}
+
+
+async def test_options_allow_what_the_document_lists(service, document):
+    for path, item in document["paths"].items():
+        address = path.replace("{clinicId}", "1")
+        allowed = (await service.client.options(address)).headers["allow"].split(", ")
+        methods = {method.upper() for method in item}
+        assert sorted(allowed) == allowed
+        assert set(allowed) == methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
 
 
 async def test_the_orders_limits_are_in_the_document(document):

@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document of the routes, and where it is read: /api/openapi.json and /api/docs. docs/rest.md."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -9,19 +9,20 @@ import msgspec
 from litestar import Litestar, Response, Router, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.routes import BaseRoute
+from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 from msgspec.structs import fields
 
 from recado import __version__
-from recado.app.inbox import Number, Order
+from recado.app.inbox import Number, Order, UpdateOrder
 from recado.app.origins import SESSION_COOKIE
 from recado.domain.decide import MAX_BODY_CHARS, MAX_LABEL_CHARS, MAX_LABELS, MAX_NAME_CHARS
+from recado.domain.text import VISIBLE
 from recado.domain.values import Instant, Value
 from recado.errors import RecadoError
 from recado.rest import parameters
-from recado.rest.problems import MEDIA_TYPE, known_errors
+from recado.rest.problems import MEDIA_TYPE, known_errors, refusals
 from recado.rest.reference import STYLE_PATH, Node, render
 from recado.rest.shapes import LoginRequest
 from recado.rest.webapp import PAGE_HEADERS
@@ -30,14 +31,20 @@ SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 """What a route of members asks for: either."""
 
 LIMITS: dict[str, Node] = {
-    "body": {"minLength": 1, "maxLength": MAX_BODY_CHARS, "pattern": r"\S"},
-    "name": {"minLength": 1, "maxLength": MAX_NAME_CHARS, "pattern": r"\S"},
+    "body": {"minLength": 1, "maxLength": MAX_BODY_CHARS, "pattern": VISIBLE},
+    "name": {"minLength": 1, "maxLength": MAX_NAME_CHARS, "pattern": VISIBLE},
     "labels": {
         "maxItems": MAX_LABELS,
-        "items": {"type": "string", "minLength": 1, "maxLength": MAX_LABEL_CHARS, "pattern": r"\S"},
+        "items": {"type": "string", "minLength": 1, "maxLength": MAX_LABEL_CHARS, "pattern": VISIBLE},
     },
 }
 """What the document says of orders' fields whose rules are the domain's (decide.py), with codes of their own."""
+
+SNOOZING: Node = {
+    "if": {"required": ["status"], "properties": {"status": {"const": "snoozed"}}},
+    "then": {"required": ["snoozedUntil"], "properties": {"snoozedUntil": {"type": "string"}}},
+}
+"""Whoever snoozes says until when."""
 
 DESCRIPTION = """\
 Everything the web app does, for every other client: the same names, shapes and codes as the Socket.IO events.
@@ -80,7 +87,9 @@ def openapi_config() -> OpenAPIConfig:
 def describe(application: Litestar) -> Node:
     """The application's routes as an OpenAPI document, made exact where Litestar's is only near."""
     document = application.openapi_schema.to_schema()
+    elsewhere = _refusals_from_elsewhere(application)
     for operation in _operations(document):
+        operation["responses"] |= _refused(elsewhere.get(operation["operationId"], ()))
         _complete(operation)
         _take_from_order(document, operation)
     _forbid_null(document)
@@ -120,31 +129,56 @@ def _complete(operation: Node) -> None:
     """What Litestar leaves out: that anything may fail, that 204 has no body, that a query string has no null."""
     for parameter in operation.get("parameters", ()):
         _drop_null(parameter["schema"])
+        parameter.update(parameters.EXACTLY.get(parameter["name"], {}))
     responses = operation["responses"]
     responses.get("204", {}).pop("content", None)
-    responses["500"] = {
-        "description": f"`{RecadoError.code}`: {RecadoError.title}",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    responses |= _refused([RecadoError])
+
+
+def _refusals_from_elsewhere(application: Litestar) -> dict[str, Sequence[type[RecadoError]]]:
+    """Operation → the errors that a route names as `opt["refusals"]`: one that was handed in cannot import ours."""
+    return {
+        str(handler.operation_id): handler.opt["refusals"]
+        for route in application.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        if "refusals" in handler.opt
+    }
+
+
+def _refused(errors: Sequence[type[RecadoError]]) -> Node:
+    return {
+        str(status): {
+            "description": response.description,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status, response in refusals(*errors).items()
     }
 
 
 def _take_from_order(document: Node, operation: Node) -> None:
-    """What the address and a header say of an order (reading.py) is no property of its body any more."""
+    """What the address says of an order (reading.py) is no property of its body any more.
+
+    Its key may come in either, which no document can say: this one asks for it in the body, and in the header where
+    there would be nothing else to say.
+    """
     body = operation.get("requestBody", {})
-    name = next(_references(body), "")
-    if name not in {kind.__name__ for kind in _kinds(Order)}:
+    order_name = next(_references(body), "")
+    if order_name not in {kind.__name__ for kind in _kinds(Order)}:
         return
-    order = document["components"]["schemas"][name]
+    order = document["components"]["schemas"][order_name]
     properties = order["properties"]
     for parameter in operation["parameters"]:
         name = parameter["name"]
         parameter |= {"description": parameters.NAMED[name], "schema": {"type": "string", "format": "uuid"}}
         del properties[name]
-    header = {"name": "Idempotency-Key", "in": "header", "required": False}
-    header |= {"description": parameters.IDEMPOTENCY_KEY, "schema": dict(properties["clientKey"])}
-    operation["parameters"].append(header)
-    order["required"] = sorted(set(order["required"]) & set(properties) - {"clientKey"})
-    body["required"] = bool(order["required"])
+    order["required"] = sorted(set(order["required"]) & set(properties))
+    body["required"] = True
+    if list(properties) == ["clientKey"]:
+        header = {"name": "Idempotency-Key", "in": "header", "required": True}
+        header |= {"description": parameters.IDEMPOTENCY_KEY, "schema": dict(properties["clientKey"])}
+        operation["parameters"].append(header)
+        del operation["requestBody"], document["components"]["schemas"][order_name]
 
 
 def _forbid_null(document: Node) -> None:
@@ -198,6 +232,8 @@ def _annotate(schema: Node, kind: type[Struct]) -> None:
         if issubclass(kind, Order):
             _unwrap(property_)
             property_ |= LIMITS.get(field.name, {})
+    if kind is UpdateOrder:
+        schema |= SNOOZING
 
 
 def _parts(hint: Any) -> Iterator[Any]:

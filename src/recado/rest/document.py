@@ -1,9 +1,11 @@
-"""The OpenAPI 3.1 document of the routes, and where it is read: /api/openapi.json and /api/docs. docs/rest.md."""
+"""The OpenAPI 3.1 document of the routes, and where it is read: /api/openapi.json and /api/docs. docs/rest.md.
+
+The socket's own document (asyncapi.py) is read beside it.
+"""
 
 from collections.abc import Iterator, Sequence
-from inspect import cleandoc
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import msgspec
 from litestar import Litestar, Response, Router, get
@@ -11,40 +13,22 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ControllerRouterHandler
-from msgspec import Struct
-from msgspec.structs import fields
 
 from recado import __version__
-from recado.app.inbox import Number, Order, UpdateOrder
+from recado.app.inbox import Order
 from recado.app.origins import SESSION_COOKIE
-from recado.domain.decide import MAX_BODY_CHARS, MAX_LABEL_CHARS, MAX_LABELS, MAX_NAME_CHARS
-from recado.domain.text import VISIBLE
-from recado.domain.values import Instant, Value
+from recado.domain.values import Value
 from recado.errors import RecadoError
 from recado.rest import parameters
+from recado.rest.asyncapi import describe_events
 from recado.rest.problems import MEDIA_TYPE, known_errors, refusals
 from recado.rest.reference import STYLE_PATH, Node, render
+from recado.rest.schemas import annotate, drop_null, kinds
 from recado.rest.shapes import LoginRequest
 from recado.rest.webapp import PAGE_HEADERS
 
 SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 """What a route of members asks for: either."""
-
-LIMITS: dict[str, Node] = {
-    "body": {"minLength": 1, "maxLength": MAX_BODY_CHARS, "pattern": VISIBLE},
-    "name": {"minLength": 1, "maxLength": MAX_NAME_CHARS, "pattern": VISIBLE},
-    "labels": {
-        "maxItems": MAX_LABELS,
-        "items": {"type": "string", "minLength": 1, "maxLength": MAX_LABEL_CHARS, "pattern": VISIBLE},
-    },
-}
-"""What the document says of orders' fields whose rules are the domain's (decide.py), with codes of their own."""
-
-SNOOZING: Node = {
-    "if": {"required": ["status"], "properties": {"status": {"const": "snoozed"}}},
-    "then": {"required": ["snoozedUntil"], "properties": {"snoozedUntil": {"type": "string"}}},
-}
-"""Whoever snoozes says until when."""
 
 DESCRIPTION = """\
 Everything the web app does, for every other client: the same names, shapes and codes as the Socket.IO events.
@@ -93,21 +77,26 @@ def describe(application: Litestar) -> Node:
         _complete(operation)
         _take_from_order(document, operation)
     _forbid_null(document)
-    for kind in _kinds(Value, Order, LoginRequest):
+    for kind in kinds(Value, Order, LoginRequest):
         if schema := document["components"]["schemas"].get(kind.__name__):
-            _annotate(schema, kind)
+            annotate(schema, kind)
     return document
 
 
 def document_router(document: Node) -> Router:
-    """The document as JSON and as a page, both made once."""
+    """The document as JSON and as a page, and the socket's document: all made once."""
     document_json = msgspec.json.encode(document)
+    events_json = msgspec.json.encode(describe_events())
     page = render(document, list(known_errors()))
     style = Path(__file__).with_name("reference.css").read_bytes()
 
     @get("/openapi.json", sync_to_thread=False)
     def openapi_json() -> Response[bytes]:
         return Response(document_json, media_type="application/vnd.oai.openapi+json")
+
+    @get("/asyncapi.json", sync_to_thread=False)
+    def asyncapi_json() -> Response[bytes]:
+        return Response(events_json, media_type="application/vnd.aai.asyncapi+json;version=3.0.0")
 
     @get("/docs", sync_to_thread=False)
     def docs() -> Response[str]:
@@ -117,7 +106,9 @@ def document_router(document: Node) -> Router:
     def docs_style() -> Response[bytes]:
         return Response(style, media_type="text/css", headers={"Cache-Control": "no-cache"})
 
-    return Router("/api", route_handlers=[openapi_json, docs, docs_style], include_in_schema=False)
+    return Router(
+        "/api", route_handlers=[openapi_json, asyncapi_json, docs, docs_style], include_in_schema=False
+    )
 
 
 def _operations(document: Node) -> Iterator[Node]:
@@ -128,7 +119,7 @@ def _operations(document: Node) -> Iterator[Node]:
 def _complete(operation: Node) -> None:
     """What Litestar leaves out: that anything may fail, that 204 has no body, that a query string has no null."""
     for parameter in operation.get("parameters", ()):
-        _drop_null(parameter["schema"])
+        drop_null(parameter["schema"])
         parameter.update(parameters.EXACTLY.get(parameter["name"], {}))
     responses = operation["responses"]
     responses.get("204", {}).pop("content", None)
@@ -164,7 +155,7 @@ def _take_from_order(document: Node, operation: Node) -> None:
     """
     body = operation.get("requestBody", {})
     order_name = next(_references(body), "")
-    if order_name not in {kind.__name__ for kind in _kinds(Order)}:
+    if order_name not in {kind.__name__ for kind in kinds(Order)}:
         return
     order = document["components"]["schemas"][order_name]
     properties = order["properties"]
@@ -193,13 +184,7 @@ def _forbid_null(document: Node) -> None:
         for field, kind in schema.get("properties", {}).items():
             if name not in asked and field not in schema.get("required", ()):
                 kind.pop("default", None)
-                _drop_null(kind)
-
-
-def _drop_null(schema: Node) -> None:
-    if "oneOf" in schema:
-        schema["oneOf"] = [choice for choice in schema["oneOf"] if choice != {"type": "null"}]
-        _unwrap(schema)
+                drop_null(kind)
 
 
 def _references(node: Any) -> Iterator[str]:
@@ -210,40 +195,3 @@ def _references(node: Any) -> Iterator[str]:
     if isinstance(node, list):
         for each in node:
             yield from _references(each)
-
-
-def _kinds(*bases: type[Struct]) -> Iterator[type[Struct]]:
-    for base in bases:
-        yield base
-        yield from _kinds(*base.__subclasses__())
-
-
-def _annotate(schema: Node, kind: type[Struct]) -> None:
-    """The class's own docstring, its fields' limits, and which texts are times."""
-    schema["description"] = cleandoc(kind.__doc__ or "")
-    hints = get_type_hints(kind, include_extras=True)
-    for field in fields(kind):
-        property_ = schema["properties"].get(field.encode_name, {})
-        parts = list(_parts(hints[field.name]))
-        if Instant in parts:
-            property_["format"] = "date-time"
-        if Number in parts:
-            property_["minimum"] = Number.ge  # which Litestar leaves out if it is 0
-        if issubclass(kind, Order):
-            _unwrap(property_)
-            property_ |= LIMITS.get(field.name, {})
-    if kind is UpdateOrder:
-        schema |= SNOOZING
-
-
-def _parts(hint: Any) -> Iterator[Any]:
-    """Everything a type hint is made of: the members of unions, and what Annotated says of them."""
-    yield hint
-    for part in (*get_args(hint), *getattr(hint, "__metadata__", ())):
-        yield from _parts(part)
-
-
-def _unwrap(schema: Node) -> None:
-    """A choice of one, which is what Litestar makes of `X | UnsetType`, is none."""
-    if len(schema.get("oneOf", ())) == 1:
-        schema.update(schema.pop("oneOf")[0])

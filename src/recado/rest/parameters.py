@@ -82,7 +82,7 @@ ConversationIds = Annotated[
     str | None,
     QueryParameter(
         name="conversationIds",
-        pattern=f"^({UUID_TEXT[1:-1]}(,{UUID_TEXT[1:-1]})*)?$",
+        pattern=f"^({UUID_TEXT[1:-1]})?(,({UUID_TEXT[1:-1]})?)*$",
         description=f"Conversations whose messages are wanted too: ids joined by commas, at most {MAX_THREADS}.",
     ),
 ]
@@ -142,7 +142,8 @@ EXACTLY: Mapping[str, dict[str, Any]] = {
         "explode": False,
         "schema": {
             "type": "array",
-            "items": {"type": "string", "format": "uuid", "pattern": UUID_TEXT},
+            # An address cannot tell no item from an empty one.
+            "items": {"type": "string", "pattern": f"^({UUID_TEXT[1:-1]})?$"},
             "maxItems": MAX_THREADS,
         },
     },

@@ -16,20 +16,20 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "scripts")]  # postgres.py, and what it needs
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # postgres.py, and what that needs
+sys.path.append(str(Path(__file__).parents[1] / "scripts"))
 
-from corpus import HITS, MEMBER_ID, Corpus, deep_places, fill, some_conversations  # noqa: E402
-from postgres import PostgresServer  # noqa: E402
-from recado.app.access import Access  # noqa: E402
-from recado.app.queries import Queries  # noqa: E402
-from recado.domain.accounts import Identity  # noqa: E402
-from recado.domain.values import ClinicId, ConversationId, Instant, MemberId  # noqa: E402
-from recado.feed.feed import Feed  # noqa: E402
-from recado.store.database import Database  # noqa: E402
-from recado.store.migrate import upgrade  # noqa: E402
+from corpus import HITS, MEMBER_ID, Corpus, deep_places, fill, some_conversations
+from postgres import PostgresServer
+from recado.app.access import Access
+from recado.app.queries import Queries
+from recado.domain.accounts import Identity
+from recado.domain.values import ClinicId, ConversationId, Instant, MemberId
+from recado.feed.feed import Feed
+from recado.store.database import Database
+from recado.store.migrate import upgrade
 
-DOCUMENT = ROOT / "docs/benchmarks.md"
+DOCUMENT = Path(__file__).parents[1] / "docs/benchmarks.md"
 SMALL = 10_000
 CLINIC = ClinicId(1)
 PAGE = 50

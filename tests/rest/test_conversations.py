@@ -239,6 +239,7 @@ async def test_a_session_is_asked_for_before_anything_else(service):
         (f"before={WORD}", [("before", "wrong_format")]),
         ("before=-1", [("before", "wrong_format")]),
         (f"before={'9' * 19}", [("before", "wrong_format")]),
+        ("before=1%0A", [("before", "wrong_format")]),
     ],
 )
 async def test_pages_name_the_parameter_that_does_not_fit(service, query, refused):
@@ -257,6 +258,7 @@ async def test_pages_name_the_parameter_that_does_not_fit(service, query, refuse
         (f"after={WORD}", [("after", "wrong_format")]),
         ("after=", [("after", "wrong_format")]),
         (f"after=1:0&conversationIds={WORD}", [("conversationIds", "wrong_format")]),
+        (f"after=1:0&conversationIds={NOBODYS}%0A", [("conversationIds", "wrong_format")]),
         (f"after=1:0&conversationIds={','.join([NOBODYS] * 201)}", [("conversationIds", "too_many")]),
         (f"wait={WORD}", [("wait", "wrong_type")]),
         ("wait=nan", [("wait", "wrong_type")]),

@@ -95,6 +95,6 @@ def _schemas(shapes: set[type[Struct]]) -> Node:
 def _never_null(schema: Node) -> None:
     """In what we say an optional field without a value is absent."""
     for name, property_ in schema["properties"].items():
-        if name not in schema["required"]:
+        if name not in schema.get("required", ()):
             property_.pop("default", None)
             drop_null(property_)

@@ -18,10 +18,10 @@ from recado.errors import FieldError, InvalidError
 
 DEFAULT_PAGE = 50
 
-# Without the guard against a last line break: an address cannot end in one unseen.
-UUID_TEXT = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-ROW = "^[0-9]{1,18}$"
-CURSOR = "^[!-~]{1,128}:[0-9]{1,18}$"
+# As in app/inbox.py, `$` alone would let a last line break pass.
+ID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+ROW = r"^[0-9]{1,18}$(?!\n)"
+CURSOR = r"^[!-~]{1,128}:[0-9]{1,18}$(?!\n)"
 
 IDEMPOTENCY_KEY = (
     "The command's `clientKey`, bare or in the double quotes of the IETF's draft. "
@@ -53,7 +53,7 @@ Around = Annotated[
     str | None,
     QueryParameter(
         name="around",
-        pattern=UUID_TEXT,
+        pattern=rf"^{ID}$(?!\n)",
         description="A message: the page around it. Counts before `after` and `before`.",
     ),
 ]
@@ -62,7 +62,7 @@ Assignee = Annotated[
     str | None,
     QueryParameter(
         name="assigneeId",
-        pattern=f"^(none|{UUID_TEXT[1:-1]})$",
+        pattern=rf"^(none|{ID})$(?!\n)",
         description="Only this member's; `none` for those that are nobody's.",
     ),
 ]
@@ -82,7 +82,7 @@ ConversationIds = Annotated[
     str | None,
     QueryParameter(
         name="conversationIds",
-        pattern=f"^({UUID_TEXT[1:-1]})?(,({UUID_TEXT[1:-1]})?)*$",
+        pattern=rf"^({ID})?(,({ID})?)*$(?!\n)",
         description=f"Conversations whose messages are wanted too: ids joined by commas, at most {MAX_THREADS}.",
     ),
 ]
@@ -143,7 +143,7 @@ EXACTLY: Mapping[str, dict[str, Any]] = {
         "schema": {
             "type": "array",
             # An address cannot tell no item from an empty one.
-            "items": {"type": "string", "pattern": f"^({UUID_TEXT[1:-1]})?$"},
+            "items": {"type": "string", "pattern": f"^({ID})?$"},
             "maxItems": MAX_THREADS,
         },
     },

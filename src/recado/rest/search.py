@@ -26,7 +26,7 @@ FoundBefore = Annotated[
     str | None,
     QueryParameter(
         name="before",
-        pattern=r"^[0-9]{1,13}(\.[0-9]{1,13}){4}$",
+        pattern=r"^[0-9]{1,13}(\.[0-9]{1,13}){4}$(?!\n)",
         description="`before` of the page that came last; without it, the best.",
     ),
 ]

@@ -7,6 +7,12 @@ from litestar import post
 from litestar.handlers import HTTPRouteHandler
 from msgspec.structs import fields
 
+from recado.app.clinics import (
+    ChangePasswordOrder,
+    InviteOrder,
+    UpdateClinicOrder,
+    UpdateMemberOrder,
+)
 from recado.app.inbox import (
     EditOrder,
     ReadOrder,
@@ -14,9 +20,9 @@ from recado.app.inbox import (
     SendOrder,
     UpdateOrder,
 )
-from recado.app.vocabulary import INBOX_COMMANDS
+from recado.app.vocabulary import CLINIC_COMMANDS, INBOX_COMMANDS
 from recado.errors import RecadoError, SignatureError
-from recado.rest import commands
+from recado.rest import clinics, commands
 from recado.rest.problems import known_errors, refusals
 from rest.conformance import check_value
 
@@ -36,6 +42,13 @@ OPERATIONS = {
     "updateConversation": "PATCH /api/v1/conversations/{conversationId}",
     "renameContact": "PATCH /api/v1/conversations/{conversationId}/contact",
     "deleteConversation": "DELETE /api/v1/conversations/{conversationId}",
+    "getClinic": "GET /api/v1/clinics/{clinicId}",
+    "updateClinic": "PATCH /api/v1/clinics/{clinicId}",
+    "listMembers": "GET /api/v1/clinics/{clinicId}/members",
+    "inviteMember": "POST /api/v1/clinics/{clinicId}/members",
+    "updateMember": "PATCH /api/v1/clinics/{clinicId}/members/{memberId}",
+    "resetPassword": "POST /api/v1/clinics/{clinicId}/members/{memberId}/password",
+    "changePassword": "POST /api/v1/me/password",
     "getHealth": "GET /healthz",
     "getReadiness": "GET /readyz",
 }
@@ -135,30 +148,43 @@ async def test_an_order_is_its_body_its_address_and_perhaps_a_header(document):
         (ReadOrder, "conversationId"),
         (UpdateOrder, "conversationId"),
         (RenameOrder, "conversationId"),
+        (UpdateClinicOrder, "clinicId"),
+        (InviteOrder, "clinicId"),
+        (UpdateMemberOrder, "clinicId memberId"),
+        (ChangePasswordOrder, ""),
     ):
         [operation] = [each for _, each in operations(document).values() if body_of(each) == order.__name__]
-        [path] = operation["parameters"]
-        assert (path["name"], path["in"], path["required"]) == (address, "path", True)
+        path = operation["parameters"]
+        assert {each["name"] for each in path} == set(address.split())
+        assert all((each["in"], each["required"]) == ("path", True) for each in path)
         schema = schemas[order.__name__]
-        assert schema["properties"].keys() == {field.encode_name for field in fields(order)} - {address}
+        assert schema["properties"].keys() == {each.encode_name for each in fields(order)} - set(
+            address.split()
+        )
         assert "clientKey" in schema["required"]
         assert operation["requestBody"]["required"]
         assert "client_key_reused" in operation["responses"]["409"]["description"]
 
 
 async def test_an_order_that_says_no_more_has_its_key_as_a_header(document):
-    for name, address in (("deleteMessage", "messageId"), ("deleteConversation", "conversationId")):
+    for name, address in (
+        ("deleteMessage", "messageId"),
+        ("deleteConversation", "conversationId"),
+        ("resetPassword", "clinicId memberId"),
+    ):
         operation = operations(document)[name][1]
-        path, header = operation["parameters"]
-        assert (path["name"], path["in"], path["required"]) == (address, "path", True)
+        *path, header = operation["parameters"]
+        assert {each["name"] for each in path} == set(address.split())
+        assert all((each["in"], each["required"]) == ("path", True) for each in path)
         assert (header["name"], header["in"], header["required"]) == ("Idempotency-Key", "header", True)
         assert "requestBody" not in operation
 
 
 def test_no_command_of_a_socket_is_without_its_route():
-    routes = [each for each in vars(commands).values() if isinstance(each, HTTPRouteHandler)]
-    taken = {each.parsed_fn_signature.parameters["data"].annotation for each in routes}
-    assert taken == {command.payload for command in INBOX_COMMANDS.values()}
+    handlers = [*vars(commands).values(), *vars(clinics).values()]
+    signatures = [each.parsed_fn_signature for each in handlers if isinstance(each, HTTPRouteHandler)]
+    taken = {each.parameters["data"].annotation for each in signatures if "data" in each.parameters}
+    assert taken == {command.payload for command in (INBOX_COMMANDS | CLINIC_COMMANDS).values()}
 
 
 async def test_options_allow_what_the_document_lists(service, document):
@@ -183,6 +209,15 @@ async def test_the_orders_limits_are_in_the_document(document):
     assert limits("UpdateOrder", "snoozedUntil")["format"] == "date-time"
     assert {"type": "null"} in limits("UpdateOrder", "assigneeId")["oneOf"]
     assert limits("UpdateOrder", "status")["type"] == "string"
+    assert limits("UpdateClinicOrder", "labels")["maxItems"] == 50
+    assert limits("UpdateClinicOrder", "labels")["items"] == {"$ref": "#/components/schemas/Label"}
+    assert limits("UpdateClinicOrder", "name")["maxLength"] == 100
+    assert {"type": "null"} in limits("UpdateClinicOrder", "hours")["oneOf"]
+    assert limits("UpdateClinicOrder", "waitingLimitMinutes")["oneOf"][0]["maximum"] == 10_080
+    assert limits("ChangePasswordOrder", "newPassword")["minLength"] == 10
+    assert "maxLength" not in limits("InviteOrder", "name")
+    assert limits("Label", "name")["maxLength"] == 50
+    assert limits("OpenHours", "opens")["pattern"].startswith("^")
 
 
 async def test_conflicts_are_named_where_they_can_happen(document):
@@ -193,13 +228,18 @@ async def test_conflicts_are_named_where_they_can_happen(document):
         if "409" in operation["responses"]
     }
     assert conflicts == {
-        "sendMessage": {"conversation_moved"},
+        "sendMessage": {"conflict", "conversation_moved"},
         "editMessage": {"message_left"},
         "deleteMessage": {"message_left"},
         "markRead": set(),
         "updateConversation": {"conflict", "conversation_changed"},
         "renameContact": {"conversation_changed"},
         "deleteConversation": set(),
+        "updateClinic": {"clinic_changed", "conflict"},
+        "inviteMember": {"already_member"},
+        "updateMember": {"clinic_changed", "last_admin"},
+        "resetPassword": {"member_shared"},
+        "changePassword": {"conflict"},
     }
 
 

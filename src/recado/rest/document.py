@@ -159,9 +159,10 @@ def _take_from_order(document: Node, operation: Node) -> None:
         return
     order = document["components"]["schemas"][order_name]
     properties = order["properties"]
-    for parameter in operation["parameters"]:
+    for parameter in operation.setdefault("parameters", []):
         name = parameter["name"]
-        parameter |= {"description": parameters.NAMED[name], "schema": {"type": "string", "format": "uuid"}}
+        schema = {"type": "integer"} if name == "clinicId" else {"type": "string", "format": "uuid"}
+        parameter |= {"description": parameters.NAMED[name], "schema": schema}
         del properties[name]
     order["required"] = sorted(set(order["required"]) & set(properties))
     body["required"] = True

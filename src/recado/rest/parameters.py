@@ -27,11 +27,16 @@ IDEMPOTENCY_KEY = (
     "The command's `clientKey`, bare or in the double quotes of the IETF's draft. "
     "Every other command takes the header too, in place of its body's `clientKey`."
 )
-NAMED = {"conversationId": "The conversation.", "messageId": "The message."}
+NAMED = {
+    "conversationId": "The conversation.",
+    "messageId": "The message.",
+    "clinicId": "The clinic.",
+    "memberId": "The member.",
+}
 """What the address of a command may name, in the document's words."""
 
 # What cannot be an id is refused like an id that nobody has: problems.py.
-ClinicPath = Annotated[int, PathParameter(name="clinicId", description="The clinic.")]
+ClinicPath = Annotated[int, PathParameter(name="clinicId", description=NAMED["clinicId"])]
 ConversationPath = Annotated[UUID, PathParameter(name="conversationId", description=NAMED["conversationId"])]
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_PAGE, description="How many items at most.")]

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import uvloop
 
+from document import write
 from load import Measured, Rooms, quantile
 from systems import LOAD_CORE, SYSTEMS, Recado, System
 
-DOCUMENT = Path(__file__).parent.parent / "docs/benchmarks.md"
 MEMBERS = 10
 IN_FLIGHT = (1, 32, 128)
 OPEN_LOOP_RATE = 1_000
@@ -111,13 +111,6 @@ def _cells(measured: Measured | None) -> str:
     return f"{measured.rate:,.0f} | {low:.1f}, {high:.1f}"
 
 
-def write(text: str) -> None:
-    """Between the document's markers."""
-    begin, end = "<!-- durable -->\n", "<!-- /durable -->"
-    before, _, rest = DOCUMENT.read_text().partition(begin)
-    DOCUMENT.write_text(f"{before}{begin}\n{text}\n\n{end}{rest.partition(end)[2]}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=3.0, help="per measurement")
@@ -130,7 +123,7 @@ def main() -> None:
     if any(row.load == OPEN_LOOP for row in rows):
         print(f"\n{open_loop(rows)}")
     if not options.only:
-        write(f"{table(rows)}\n\n{open_loop(rows)}")
+        write("durable", f"{table(rows)}\n\n{open_loop(rows)}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 /* A Socket.IO load over WebSocket that one core can outrun one core of any server with.
  *
  *   wire_load -p PORT -n CONNECTIONS [-c CONNECTORS] [-a AUTH] [-r ROOMS] [-w WINDOW] [-b PUBLISHERS] [-d SECONDS] [-z PAD]
- *   wire_load -p PORT -n CONNECTIONS -i          connect, print, stay idle until standard input ends
+ *   wire_load -p PORT -n CONNECTIONS -i [-j EVENT]   connect, print, stay idle until standard input ends
  *
  * Connection i joins room "r<i mod ROOMS>" by the event `join`. Publishers are further connections; they send
  * `pub` [{t, p}, room] to one room after the other, so that at most WINDOW messages have not been received by all
- * members yet; the server emits `msg` [{t, p}] to the room. Pings are answered. One line of JSON comes out:
+ * members yet; the server emits `msg` [{t, p}] to the room. Pings are answered. A line of JSON comes out:
  * connects per second (TCP, upgrade and CONNECT, CONNECTORS at a time), deliveries per second, latencies from publish
- * to receipt in milliseconds, and reads per delivery. The first second is warm-up.
+ * to receipt in milliseconds, and reads per delivery. The first second is warm-up; when it is over a line says so.
+ * With -j a connection sends this event after its CONNECT and counts as connected when it is acknowledged.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -34,7 +35,7 @@ typedef struct {
 } Connection;
 
 static int port, connections, connectors = 4, rooms = 1, window = 1, publishers = 1, seconds = 5, pad = 64, idle;
-static const char *auth = "{}";
+static const char *auth = "{}", *event;
 static int epoll, joined, failed;
 static Connection *all;
 static uint64_t delivered, reads, sampled, *latencies;
@@ -105,10 +106,17 @@ static void on_message(Connection *one, const char *text, size_t size, uint64_t 
     snprintf(connect, sizeof connect, "40%s", auth);
     send_text(one->fd, connect);
   } else if (size >= 2 && text[0] == '4' && text[1] == '0') {
-    char join[64];
+    char join[1024];
+    if (event) {
+      snprintf(join, sizeof join, "421%s", event);
+      send_text(one->fd, join);
+      return;
+    }
     one->stage = JOINED, joined++;
     snprintf(join, sizeof join, "42[\"join\",\"r%d\"]", one->number % rooms);
     if (!idle && one->number < connections) send_text(one->fd, join);
+  } else if (size >= 4 && !memcmp(text, "431[", 4)) {
+    one->stage = JOINED, joined++;
   } else if (size >= 2 && text[0] == '4' && text[1] == '4') {
     fprintf(stderr, "refused: %.*s\n", (int)size, text), exit(2);
   } else if (size > 32 && !memcmp(text, "42[\"msg\"", 8)) {
@@ -189,11 +197,12 @@ static double quantile(double share) { return sampled ? latencies[(size_t)(sampl
 
 static void options(int count, char **words) {
   int option;
-  while ((option = getopt(count, words, "p:n:c:a:r:w:b:d:z:i")) != -1) switch (option) {
+  while ((option = getopt(count, words, "p:n:c:a:j:r:w:b:d:z:i")) != -1) switch (option) {
       case 'p': port = atoi(optarg); break;
       case 'n': connections = atoi(optarg); break;
       case 'c': connectors = atoi(optarg); break;
       case 'a': auth = optarg; break;
+      case 'j': event = optarg; break;
       case 'r': rooms = atoi(optarg); break;
       case 'w': window = atoi(optarg); break;
       case 'b': publishers = atoi(optarg); break;
@@ -242,7 +251,10 @@ int main(int count, char **words) {
   uint64_t members = connections / rooms, published = 0, start = now(), end = start + seconds * 1000000000ull;
   uint64_t warm = start + 1000000000ull, before = 0, reads_before = 0;
   for (uint64_t at; (at = now()) < end;) {
-    if (!sampling && at >= warm) sampling = 1, warm = at, before = delivered, reads_before = reads;
+    if (!sampling && at >= warm) {
+      sampling = 1, warm = at, before = delivered, reads_before = reads;
+      printf("{\"measuring\":true}\n"), fflush(stdout);
+    }
     while (published * members <= delivered + (uint64_t)(window - 1) * members) publish(published++);
     turn(10);
   }

@@ -61,7 +61,7 @@ class EchoHandlers:
     async def connect(self, session, auth: dict[str, Any]):
         session.emit("auth", auth)
 
-    async def event(self, session, name, args):
+    def event(self, session, name, args):
         handler = self._events.get(name)
         return handler(session, *args) if handler else None
 
@@ -84,7 +84,7 @@ class EchoHandlers:
 class Quiet(EchoHandlers):
     """`/custom`: nothing but the greeting."""
 
-    async def event(self, session, name, args):
+    def event(self, session, name, args):
         return None
 
 

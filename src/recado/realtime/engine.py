@@ -82,6 +82,12 @@ class Engine:
 
     def admit(self, head: Head) -> Refusal | None:
         """The order of checks is the official server's. Upgrades of polling sessions come with polling."""
+        refusal = self._refusal(head)
+        if refusal is not None:
+            self._hub.statistics.refusals[refusal.text] += 1
+        return refusal
+
+    def _refusal(self, head: Head) -> Refusal | None:
         if head.parameter("transport") != "websocket":
             return Refusal(400, "Transport unknown")
         if self._accept is not None and (refusal := self._accept(head)):
@@ -90,7 +96,7 @@ class Engine:
             return Refusal(400, "Session ID unknown")
         if head.parameter("EIO") != engineio.REVISION:
             return Refusal(400, "Unsupported protocol version")
-        return Refusal(503, "Draining") if self._hub.draining else None
+        return Refusal(503, "Draining") if self._hub.draining else self._hub.doors.refusal(head.client)
 
     def open(self, transport: Transport, head: Head) -> Link:
         return self._make_link(self._hub, transport, head)
@@ -145,7 +151,7 @@ class Engine:
 
     def _namespace(self, name: str) -> Namespace:
         if name not in self._hub.namespaces:
-            self._hub.namespaces[name] = Namespace(Rooms(name, self._hub.flusher))
+            self._hub.namespaces[name] = Namespace(Rooms(name, self._hub.flusher, self._hub.statistics))
         return self._hub.namespaces[name]
 
     def _turn(self) -> None:

@@ -38,7 +38,9 @@ class Transport(Protocol):
 class Receiver(Protocol):
     """What a transport reports to; a link."""
 
-    def receive_text(self, text: str) -> None: ...
+    def receive_text(self, text: str, size: int) -> None:
+        """`size` is the text's as it came, in bytes."""
+        ...
 
     def receive_binary(self, data: bytes) -> None: ...
 

@@ -28,6 +28,7 @@ MISSING = "bench/fanout.py needs a C compiler (cc) for its load, node, and `make
 PATIENT = ("--ping-interval-ms=25000", "--ping-timeout-ms=60000", "--connect-timeout-ms=60000")
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 IDLE = 10_000
+FEW = 1_000  # python-socketio refuses some of 5,000 connections ("Unable to connect")
 RUN_LIMIT_S = 180
 
 
@@ -115,16 +116,16 @@ class Load:
         deliveries = told["deliveries_per_s"] * seconds
         return {**told, "cpu_us": spent / deliveries * 1e6 if deliveries else 0.0}
 
-    def connect(self, server: Server, **options: Any) -> dict[str, Any]:
-        """`IDLE` connections; adds `resident`: bytes of the server's memory per connection, and `seconds`."""
-        before = server.resident_bytes()
+    def connect(self, server: Server, connections: int = IDLE, **options: Any) -> dict[str, Any]:
+        """Idle connections; adds `resident`: bytes of the server's memory per connection, `cpu_us` per connect, and `seconds`."""
+        before, spent = server.resident_bytes(), server.cpu_s()
         began = time.monotonic()
-        with self.running(server, n=IDLE, i="", **options) as process:
+        with self.running(server, n=connections, i="", **options) as process:
             told = _said(process)
-            took = time.monotonic() - began
+            took, spent = time.monotonic() - began, server.cpu_s() - spent
             time.sleep(1)
-            resident = (server.resident_bytes() - before) / IDLE
-        return {**told, "resident": resident, "seconds": took}
+            resident = (server.resident_bytes() - before) / connections
+        return {**told, "resident": resident, "seconds": took, "cpu_us": spent / connections * 1e6}
 
 
 def _said(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def measure_fan_out(load: Load, seconds: int) -> str:
         found = {}
         for name, command in SYSTEMS.items():
             if shape.rooms > 1 and name == "python-socketio":
-                continue  # it refuses some of 5,000 connections
+                continue  # see FEW
             print(f"{name}: {shape} ...", file=sys.stderr, flush=True)
             with serving(command) as server:
                 found[name] = load.fan_out(server, shape, seconds)
@@ -158,12 +159,14 @@ def measure_fan_out(load: Load, seconds: int) -> str:
 
 
 def measure_connections(load: Load) -> str:
-    lines = ["| system | connects/s | memory per idle connection |", "|---|---|---|"]
+    lines = ["| system | connects/s | server's µs each | memory per idle connection |", "|---|---|---|---|"]
     for name, command in SYSTEMS.items():
         print(f"{name}: {IDLE:,} connections ...", file=sys.stderr, flush=True)
         with serving(command) as server:
-            told = load.connect(server)
-        lines.append(f"| {name} | {told['connects_per_s']:,} | {told['resident'] / 1000:.1f} KB |")
+            told = load.connect(server, FEW if name == "python-socketio" else IDLE)
+        lines.append(
+            f"| {name} | {told['connects_per_s']:,} | {told['cpu_us']:.0f} | {told['resident'] / 1000:.1f} KB |"
+        )
     return "\n".join(lines)
 
 
@@ -181,7 +184,7 @@ def measure_returning(load: Load, folder: Path) -> str:
     return (
         f"`recado serve` with a session token checked at every CONNECT: {idle['connects_per_s']:,} connects/s, "
         f"{idle['resident'] / 1000:.1f} KB per idle connection at {IDLE:,}. {IDLE:,} clients that come back at once "
-        f"with a cursor are all live (connected and answered) after {back['seconds']:.1f} s."
+        f"with a cursor are all live (connected and answered) after {back['seconds']:.1f} s, {back['cpu_us']:.0f} µs of the server each."
     )
 
 

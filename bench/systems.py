@@ -117,7 +117,7 @@ class Recado:
             head = database.read_now(lambda connection: heads(connection, [ClinicId(clinic_id)]))
         finally:
             database.close()
-        return f"{head[ClinicId(clinic_id)].cursor.rpartition(':')[0]}:0"
+        return f"{str(head[ClinicId(clinic_id)].cursor).rpartition(':')[0]}:0"
 
     def stored(self) -> int:
         """Messages that were sent by members."""

@@ -45,6 +45,7 @@ class Config(Struct, frozen=True, kw_only=True):
     outbox_give_up_s: Seconds = 86_400.0
     log_retention: Annotated[float, Meta(gt=0, le=36_500)] = 90.0
     drain_s: Seconds = 5.0
+    websocket: Literal["picows", "asgi"] = "picows"
 
     @property
     def base_url(self) -> str:

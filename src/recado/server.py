@@ -43,7 +43,6 @@ from recado.feed.postgres_broker import PostgresBroker
 from recado.realtime.engine import Engine
 from recado.realtime.gateway import Gateway
 from recado.realtime.hub import Settings
-from recado.realtime.picows_transport import make_websocket_protocol
 from recado.realtime.serving import make_server
 from recado.rest.application import create_application
 from recado.store.batch import Committed, Sources
@@ -146,12 +145,11 @@ class Server:
             self.application,
             host=self.config.host,
             port=self.config.port,
-            websocket_protocol=make_websocket_protocol(
-                {SOCKET_PATH: self.engine},
-                log=observe.get_logger("realtime"),
-                trusted_proxies=self.config.proxy_networks,
-            ),
+            endpoints={SOCKET_PATH: self.engine},
             drain=self._drain,
+            log=observe.get_logger("realtime"),
+            websocket=self.config.websocket,
+            trusted_proxies=self.config.proxy_networks,
         )
         loop = asyncio.get_running_loop()
         observe.watch(loop)

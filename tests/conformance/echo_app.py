@@ -9,6 +9,7 @@ suite of Socket.IO revision 5 expects of a server. docs/realtime.md, "Conformanc
 import argparse
 import asyncio
 import contextlib
+import os
 import resource
 import signal
 import socket
@@ -24,7 +25,6 @@ from recado.protocol.websocket import binary_frame, text_frame
 from recado.realtime.engine import Engine
 from recado.realtime.hub import Settings
 from recado.realtime.link import Link
-from recado.realtime.picows_transport import make_websocket_protocol
 from recado.realtime.serving import make_server
 
 ROOM = "r"
@@ -127,8 +127,10 @@ async def serve(options):
         nothing_else,
         host="127.0.0.1",
         port=options.port,
-        websocket_protocol=make_websocket_protocol({"/engine.io/": bare, "/socket.io/": engine}, log=log),
+        endpoints={"/engine.io/": bare, "/socket.io/": engine},
         drain=drain,
+        log=log,
+        websocket=options.websocket,
     )
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -146,6 +148,9 @@ def main():
     parser.add_argument("--ping-timeout-ms", type=int, default=200)
     parser.add_argument("--connect-timeout-ms", type=int, default=1_000)
     parser.add_argument("--max-payload", type=int, default=1_000_000)
+    parser.add_argument(
+        "--websocket", choices=["picows", "asgi"], default=os.environ.get("RECADO_WEBSOCKET") or "picows"
+    )
     options = parser.parse_args()
     observe.configure("warning", "console")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

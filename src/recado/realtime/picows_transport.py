@@ -41,6 +41,8 @@ class PicowsTransport(WSListener):
 
     __slots__ = ("_assembler", "_endpoint", "_head", "_receiver", "_socket", "_write", "writable")
 
+    name = "picows"
+
     def __init__(self, endpoint: Endpoint, head: Head) -> None:
         self.writable = True
         self._endpoint = endpoint

@@ -5,7 +5,6 @@ in memory for seconds. When a session ends, the listeners hear it at once and cl
 """
 
 import base64
-import hashlib
 import hmac
 import time
 from collections import OrderedDict
@@ -172,4 +171,4 @@ class Sessions:
         return min(shift(row.seen_at, self._settings.idle_s), row.ends_at)
 
     def _hash(self, token: str) -> str:
-        return hmac.new(self._settings.secret.encode(), token.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._settings.secret.encode(), token.encode(), "sha256").hex()

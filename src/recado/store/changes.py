@@ -26,8 +26,15 @@ from recado.domain.events import (
 from recado.domain.packets import Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, MessageId, ReadMark
 from recado.store import search
-from recado.store.bulk import insert_rows, update_rows
-from recado.store.rows import conversation_row, message_row, read_mark_row, record_row
+from recado.store.bulk import insert_rows, one_trip, update_rows
+from recado.store.rows import (
+    conversation_birth,
+    conversation_row,
+    message_birth,
+    message_row,
+    read_mark_row,
+    record_row,
+)
 from recado.store.tables import (
     attachments,
     clinics,
@@ -42,7 +49,8 @@ from recado.store.tables import (
 )
 from recado.store.working_set import RememberedKey, WorkingSet
 
-Rows = list[dict[str, Any]]
+Row = dict[str, Any]
+Rows = list[Row]
 
 
 class Changes(Struct):
@@ -136,43 +144,54 @@ class Changes(Struct):
 
     def save(self, connection: Connection, found: WorkingSet) -> None:
         """Write every row, parents before children, erasures last."""
-        threads = [
-            conversation_row(each, found.last_inbound[each.id]) for each in self.conversations.values()
-        ]
-        said = [
-            message_row(each, self.conversations[each.conversation_id].clinic_id)
-            for each in self.messages.values()
-        ]
+        with one_trip(connection):
+            self._save_threads(connection, found)
+            self._save_messages(connection)
+            insert_rows(connection, command_keys, self.keys)
+            insert_rows(connection, events, [record_row(each.record) for each in self.told])
+            insert_rows(connection, outbox, self.outbox)
+            self._save_reads(connection)
+            self._save_labels(connection)
+            if self.left:
+                connection.execute(delete(outbox).where(outbox.c.message_id.in_(self.left)))
+            if self.emptied:
+                connection.execute(delete(attachments).where(attachments.c.message_id.in_(self.emptied)))
+            search.index(connection, self.told)
+            for conversation in self.erased:
+                _erase(connection, conversation)
+            touched = sorted({each.record.clinic_id for each in self.told})
+            heads = [(id_, found.clinics[id_]) for id_ in touched]
+            rows = [{"id": id_, "seq": head.seq, "head": head.head} for id_, head in heads]
+            update_rows(connection, clinics, rows)
+
+    def _save_threads(self, connection: Connection, found: WorkingSet) -> None:
+        born, moved = [], []
+        for conversation in self.conversations.values():
+            row = conversation_row(conversation, found.last_inbound[conversation.id])
+            if conversation.id in self.opened:
+                born.append(row | conversation_birth(conversation))
+            else:
+                moved.append(row)
         for conversation in self.erased:
             _forget_contact(connection, conversation)  # its address may be a new contact's in this very batch
         insert_rows(connection, contacts, self.contacts)
         update_rows(connection, contacts, self.renamed)
-        insert_rows(connection, conversations, [row for row in threads if row["id"] in self.opened])
-        update_rows(connection, conversations, [row for row in threads if row["id"] not in self.opened])
-        insert_rows(
-            connection, messages, [row | self.written[row["id"]] for row in said if row["id"] in self.written]
-        )
-        update_rows(connection, messages, [row for row in said if row["id"] not in self.written])
+        insert_rows(connection, conversations, born)
+        update_rows(connection, conversations, moved)
+
+    def _save_messages(self, connection: Connection) -> None:
+        born, changed = [], []
+        for message in self.messages.values():
+            row = message_row(message)
+            if message.id in self.written:
+                clinic_id = self.conversations[message.conversation_id].clinic_id
+                born.append(row | message_birth(message, clinic_id) | self.written[message.id])
+            else:
+                changed.append(row)
+        insert_rows(connection, messages, born)
+        update_rows(connection, messages, changed)
         update_rows(connection, messages, self.taken)
         insert_rows(connection, attachments, self.attachments)
-        insert_rows(connection, command_keys, self.keys)
-        insert_rows(connection, events, [record_row(each.record) for each in self.told])
-        insert_rows(connection, outbox, self.outbox)
-        self._save_reads(connection)
-        self._save_labels(connection)
-        if self.left:
-            connection.execute(delete(outbox).where(outbox.c.message_id.in_(self.left)))
-        if self.emptied:
-            connection.execute(delete(attachments).where(attachments.c.message_id.in_(self.emptied)))
-        search.index(connection, self.told)
-        for conversation in self.erased:
-            _erase(connection, conversation)
-        touched = sorted({each.record.clinic_id for each in self.told})
-        update_rows(
-            connection,
-            clinics,
-            [{"id": id_, "seq": found.clinics[id_].seq, "head": found.clinics[id_].head} for id_ in touched],
-        )
 
     def _save_reads(self, connection: Connection) -> None:
         """Replace: a mark is two numbers, and most of them are new."""

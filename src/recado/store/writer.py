@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from sqlalchemy import Connection
 
@@ -53,9 +54,9 @@ class Writer:
         try:
             outcome = await answer
         except RecadoError as error:
-            observe.COMMANDS.labels(name, error.code).inc()
+            _count(name, error.code).inc()
             raise
-        observe.COMMANDS.labels(name, "repeated" if outcome.repeated else "ok").inc()
+        _count(name, "repeated" if outcome.repeated else "ok").inc()
         return outcome
 
     async def run(self) -> None:
@@ -130,6 +131,9 @@ class Writer:
                 _refuse(answer, outcome)
             elif not answer.done():
                 answer.set_result(outcome)
+
+
+_count = cache(observe.COMMANDS.labels)
 
 
 def _refuse(answer: asyncio.Future[Outcome], error: RecadoError) -> None:

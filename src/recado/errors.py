@@ -16,6 +16,7 @@
     │   │   └── MessageLeftError        409 message_left
     │   ├── TooLargeError               413 too_large
     │   └── RateLimitedError            429 rate_limited
+    │       └── TooManyConnectionsError 429 too_many_connections
     ├── UnavailableError                503 unavailable (ours, and worth trying again)
     │   └── OverloadedError             503 overloaded
     └── ConfigError                     stops the start; never reaches a client
@@ -139,6 +140,11 @@ class RateLimitedError(RefusedError):
     status = 429
     retryable = True
     title = "Too many attempts; wait before the next."
+
+
+class TooManyConnectionsError(RateLimitedError):
+    code = "too_many_connections"
+    title = "This member has as many connections as are allowed."
 
 
 class UnavailableError(RecadoError):

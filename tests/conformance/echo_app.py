@@ -125,8 +125,6 @@ async def serve(options):
 
     server = make_server(
         nothing_else,
-        host="127.0.0.1",
-        port=options.port,
         endpoints={"/engine.io/": bare, "/socket.io/": engine},
         drain=drain,
         log=log,

@@ -207,20 +207,28 @@ async def hello(scope, receive, send):
 
 
 @contextlib.asynccontextmanager
-async def serving(*, accept=None, trusted_proxies=(), drain_s=1.0, port=0, websocket="picows", **settings):
+async def serving(
+    *,
+    accept=None,
+    trusted_proxies=(),
+    drain_s=1.0,
+    port=0,
+    websocket="picows",
+    head_timeout_s=10.0,
+    **settings,
+):
     log = RecordingLog()
     engine = Engine(Settings(**settings), log=log, accept=accept)
     listener = socket.create_server(("127.0.0.1", port), backlog=1_000)
     port = listener.getsockname()[1]
     server = make_server(
         hello,
-        host="127.0.0.1",
-        port=port,
         endpoints={"/socket.io/": engine},
         drain=lambda: engine.drain(drain_s),
         log=log,
         websocket=websocket,
         trusted_proxies=trusted_proxies,
+        head_timeout_s=head_timeout_s,
     )
     engine.start()
     # Not `serve`: its signal handlers belong to a process of its own.

@@ -24,6 +24,7 @@ from recado.protocol import engineio, socketio
 from recado.realtime.head import Head, Refusal
 from recado.realtime.hub import Handlers, Hub, Log, Namespace, Settings
 from recado.realtime.link import Link
+from recado.realtime.report import Report
 from recado.realtime.rooms import Rooms
 from recado.realtime.session import Session
 from recado.realtime.socket_link import SocketLink
@@ -59,6 +60,7 @@ class Engine:
         self._accept = accept
         self._make_link = make_link
         self._due: deque[Link] = deque()
+        self.report = Report(self._hub)
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -164,6 +166,7 @@ class Engine:
         self._timer = loop.call_later(hub.settings.slot_s, self._turn)
         idle = not self._due
         self._due.extend(hub.wheel.turn(hub.clock()))
+        self.report.sample()
         if idle:
             self._tick_some()
 

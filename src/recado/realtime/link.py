@@ -5,6 +5,7 @@ mean is its subclass's story (socket_link.py). Must not know namespaces or handl
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from recado.errors import CLOSES
 from recado.protocol.connection import EngineConnection
@@ -37,6 +38,14 @@ class Link:
         # The session id opens the session's polling door: unlike `id` it is told to the client alone.
         self.perform(connection.open(hub.new_id()))
         self.schedule()
+
+    @property
+    def transport_name(self) -> str:
+        return self._transport.name
+
+    @property
+    def state(self) -> Literal["opening", "live", "closing"]:
+        return "closing" if self.closed else "live"
 
     @property
     def writable(self) -> bool:

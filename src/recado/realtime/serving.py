@@ -49,15 +49,16 @@ class DrainingServer(uvicorn.Server):
 def make_server(
     app: Any,
     *,
-    host: str,
-    port: int,
     endpoints: Mapping[str, Endpoint],
     drain: Callable[[], Awaitable[None]],
     log: Log,
     websocket: WebSocketKind = "picows",
     trusted_proxies: Collection[Network] = (),
+    head_timeout_s: float = 10.0,
 ) -> DrainingServer:
     """`app` is the ASGI application for everything that is no WebSocket of `endpoints`; its lifespan is run.
+
+    Give `serve` its sockets: nothing else is listened on.
 
     uvicorn's own log configuration and access log are off, for ours have ids only; so is its reading of
     `X-Forwarded-For`, for `app.addresses` must see the real peer.
@@ -70,10 +71,8 @@ def make_server(
         app = AsgiWebSockets(endpoints, app, log=log, trusted_proxies=trusted_proxies)
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         loop="uvloop",
-        http=HttpProtocol,
+        http=type("HttpProtocol", (HttpProtocol,), {"head_timeout_s": head_timeout_s}),
         ws=protocol,
         ws_max_size=max_payload_bytes,
         ws_per_message_deflate=False,

@@ -9,7 +9,7 @@ import re
 from collections import deque
 from collections.abc import Awaitable
 from types import CoroutineType
-from typing import Any
+from typing import Any, Literal
 
 from recado.errors import RateLimitedError, RecadoError, describe
 from recado.protocol.connection import SocketConnection
@@ -41,6 +41,13 @@ class SocketLink(Link):
         self._calls: dict[tuple[str, int], tuple[asyncio.Future[list[Any]], float]] | None = None
         self._socket = SocketConnection(hub.timing, self._opened_at, hub.namespaces)
         super().__init__(hub, transport, head, self._socket)
+
+    @property
+    def state(self) -> Literal["opening", "live", "closing"]:
+        """Live is who has been accepted into a namespace."""
+        if not self.closed and not any(session.connected for session in self.sessions.values()):
+            return "opening"
+        return super().state
 
     def handle(self, outcome: Outcome) -> None:
         match outcome:

@@ -27,7 +27,7 @@ PEERS = HERE / "peers"
 MISSING = "bench/fanout.py needs a C compiler (cc) for its load, node, and `make peers`."
 PATIENT = ("--ping-interval-ms=25000", "--ping-timeout-ms=60000", "--connect-timeout-ms=60000")
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-IDLE = 10_000
+IDLE = int(os.environ.get("IDLE_N", "10000"))
 FEW = 1_000  # python-socketio refuses some of 5,000 connections ("Unable to connect")
 RUN_LIMIT_S = 180
 

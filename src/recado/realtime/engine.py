@@ -18,6 +18,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from recado.app.vocabulary import Draining
 from recado.protocol import engineio, socketio
@@ -30,14 +31,19 @@ from recado.realtime.session import Session
 from recado.realtime.socket_link import SocketLink
 from recado.realtime.transport import Transport
 
+ID_BYTES = 15
+IDS_AT_ONCE = 256
 TICKS_AT_ONCE = 256  # then other callbacks get their turn: a slot of 10,000 pings must not stall the loop
 
 LinkFactory = Callable[[Hub, Transport, Head], Link]
 
 
-def _new_id() -> str:
-    """120 random bits, 20 characters."""
-    return base64.urlsafe_b64encode(os.urandom(15)).decode()
+def _random_ids() -> Iterator[str]:
+    """120 random bits each, 20 characters; the kernel is asked once for many."""
+    while True:
+        pool = os.urandom(ID_BYTES * IDS_AT_ONCE)
+        for start in range(0, len(pool), ID_BYTES):
+            yield base64.urlsafe_b64encode(pool[start : start + ID_BYTES]).decode()
 
 
 class Engine:
@@ -53,10 +59,10 @@ class Engine:
         log: Log,
         accept: Callable[[Head], Refusal | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        new_id: Callable[[], str] = _new_id,
+        new_id: Callable[[], str] | None = None,
         make_link: LinkFactory = SocketLink,
     ) -> None:
-        self._hub = Hub(settings, log=log, clock=clock, new_id=new_id)
+        self._hub = Hub(settings, log=log, clock=clock, new_id=new_id or partial(next, _random_ids()))
         self._accept = accept
         self._make_link = make_link
         self._due: deque[Link] = deque()

@@ -10,8 +10,8 @@ from msgspec import UnsetType
 from msgspec.structs import fields
 
 from recado import errors
-from recado.app import inbox, vocabulary
-from recado.domain import packets, values, views
+from recado.app import clinics, inbox, vocabulary
+from recado.domain import clinic, packets, values, views
 from recado.domain.transitions import BY_MEMBERS
 
 PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text("utf-8")
@@ -26,6 +26,13 @@ SHAPES = [
     values.Attachment,
     values.Failure,
     values.ReadMark,
+    clinic.Clinic,
+    clinic.ClinicMember,
+    clinic.Label,
+    clinic.CannedReply,
+    clinic.BusinessHours,
+    clinic.OpenHours,
+    clinic.MemberDetails,
     views.ConversationPage,
     views.MessagePage,
     views.Delta,
@@ -40,15 +47,25 @@ SHAPES = [
     inbox.UpdateOrder,
     inbox.RenameOrder,
     inbox.EraseOrder,
+    clinics.UpdateClinicOrder,
+    clinics.InviteOrder,
+    clinics.UpdateMemberOrder,
+    clinics.ResetPasswordOrder,
+    clinics.ChangePasswordOrder,
     vocabulary.Joined,
     vocabulary.Server,
     vocabulary.Sent,
     vocabulary.Marked,
     vocabulary.Updated,
+    vocabulary.ClinicUpdated,
+    vocabulary.Invited,
+    vocabulary.PasswordSet,
     vocabulary.Left,
     packets.MessagePacket,
     packets.ConversationPacket,
     packets.ReadPacket,
+    packets.ClinicPacket,
+    packets.TickPacket,
     vocabulary.Connections,
     vocabulary.Draining,
 ]

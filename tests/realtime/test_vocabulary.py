@@ -11,6 +11,7 @@ def test_every_event_of_the_table_has_its_handler():
         access=None,
         queries=None,
         inbox=None,
+        clinics=None,
         feed=None,
         origins=None,
         now=None,

@@ -8,6 +8,16 @@ from typing import Annotated, Any, Self
 
 from msgspec import Struct
 
+from recado.app.clinics import (
+    ChangePasswordOrder,
+    Clinics,
+    Invitation,
+    InviteOrder,
+    PasswordResult,
+    ResetPasswordOrder,
+    UpdateClinicOrder,
+    UpdateMemberOrder,
+)
 from recado.app.inbox import (
     DeleteOrder,
     EditOrder,
@@ -21,8 +31,9 @@ from recado.app.inbox import (
     Uuid,
 )
 from recado.domain.accounts import Identity
-from recado.domain.packets import ConversationPacket, MessagePacket, ReadPacket
-from recado.domain.values import ClinicId, Conversation, ConversationId, Message, ReadMark, Value
+from recado.domain.clinic import Clinic
+from recado.domain.packets import ClinicPacket, ConversationPacket, MessagePacket, ReadPacket, TickPacket
+from recado.domain.values import ClinicId, Conversation, ConversationId, MemberId, Message, ReadMark, Value
 from recado.store.batch import Outcome
 
 
@@ -67,6 +78,7 @@ class Joined(Answer, frozen=True, kw_only=True):
     server: Server | None = None
     reset: bool = False
     more: bool = False
+    clinic: Clinic | None = None
     conversations: list[Conversation] | None = None
     messages: list[Message] | None = None
     reads: list[ReadMark] | None = None
@@ -104,7 +116,42 @@ class Updated(CommandAnswer, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
-        return cls(ok=True, conversation=outcome.conversation)
+        return cls(ok=True, conversation=outcome.the_conversation)
+
+
+class ClinicUpdated(CommandAnswer, frozen=True, kw_only=True):
+    clinic: Clinic
+
+    @classmethod
+    def of(cls, outcome: Clinic) -> Self:
+        return cls(ok=True, clinic=outcome)
+
+
+class Invited(CommandAnswer, frozen=True, kw_only=True):
+    """`temporaryPassword` is there as long as it opens."""
+
+    clinic: Clinic
+    member_id: MemberId
+    temporary_password: str | None = None
+
+    @classmethod
+    def of(cls, outcome: Invitation) -> Self:
+        return cls(
+            ok=True,
+            clinic=outcome.clinic,
+            member_id=outcome.member_id,
+            temporary_password=outcome.temporary_password,
+        )
+
+
+class PasswordSet(CommandAnswer, frozen=True, kw_only=True):
+    """`temporaryPassword` is there after a reset, as long as it opens."""
+
+    temporary_password: str | None = None
+
+    @classmethod
+    def of(cls, outcome: PasswordResult) -> Self:
+        return cls(ok=True, temporary_password=outcome.temporary_password)
 
 
 class Connections(Value, frozen=True, kw_only=True):
@@ -150,13 +197,23 @@ INBOX_COMMANDS: Mapping[str, Command] = {
     "contact:rename": Command(RenameOrder, Updated, Inbox.rename_contact),
 }
 
-CLIENT_EVENTS: Mapping[str, ClientEvent] = {**JOINS, **INBOX_COMMANDS}
+CLINIC_COMMANDS: Mapping[str, Command] = {
+    "clinic:update": Command(UpdateClinicOrder, ClinicUpdated, Clinics.update),
+    "member:invite": Command(InviteOrder, Invited, Clinics.invite),
+    "member:update": Command(UpdateMemberOrder, ClinicUpdated, Clinics.update_member),
+    "member:reset-password": Command(ResetPasswordOrder, PasswordSet, Clinics.reset_password),
+    "password:change": Command(ChangePasswordOrder, PasswordSet, Clinics.change_password),
+}
+
+CLIENT_EVENTS: Mapping[str, ClientEvent] = {**JOINS, **INBOX_COMMANDS, **CLINIC_COMMANDS}
 
 SERVER_EVENTS: Mapping[str, type[Value]] = {
     "message:new": MessagePacket,
     "message:updated": MessagePacket,
     "conversation:list:updated": ConversationPacket,
     "conversation:read": ReadPacket,
+    "clinic:updated": ClinicPacket,
+    "clinic:tick": TickPacket,
     "clinic:connections": Connections,
     "server:draining": Draining,
 }

@@ -10,6 +10,8 @@ Action = Literal[
     "message.change",
     "conversation.update",
     "conversation.delete",
+    "clinic.update",
+    "members.manage",
     "realtime.read",
 ]
 
@@ -19,6 +21,8 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     "message.change": frozenset({"admin", "agent"}),  # one's own; decide lets admins change a colleague's
     "conversation.update": frozenset({"admin", "agent"}),
     "conversation.delete": frozenset({"admin"}),
+    "clinic.update": frozenset({"admin"}),
+    "members.manage": frozenset({"admin"}),
     "realtime.read": frozenset({"admin"}),
 }
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from recado import __version__, observe
 from recado.app.access import Access
+from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.origins import SESSION_COOKIE, OwnOrigins, provenance
 from recado.app.payloads import payload_of
@@ -20,6 +21,7 @@ from recado.app.queries import Queries
 from recado.app.sessions import Sessions
 from recado.app.vocabulary import (
     CLIENT_EVENTS,
+    CLINIC_COMMANDS,
     INBOX_COMMANDS,
     Command,
     Connections,
@@ -32,6 +34,7 @@ from recado.app.vocabulary import (
     Server,
 )
 from recado.domain.accounts import Identity
+from recado.domain.clinic_events import access_change
 from recado.domain.packets import Told, clinic_room, conversation_room, packets
 from recado.domain.values import ClinicId, Instant, Value
 from recado.domain.views import Delta
@@ -66,7 +69,7 @@ Handler = Callable[[Session, Seat, Any], Awaitable[Value]]
 
 
 class Gateway:
-    def __init__(  # noqa: PLR0913 - the composition root hands in one part each
+    def __init__(  # noqa: PLR0913 - every use case that a socket may ask for
         self,
         *,
         rooms: Rooms,
@@ -74,6 +77,7 @@ class Gateway:
         access: Access,
         queries: Queries,
         inbox: Inbox,
+        clinics: Clinics,
         feed: Feed,
         origins: OwnOrigins,
         now: Callable[[], Instant],
@@ -95,6 +99,7 @@ class Gateway:
             "conversation:join": self._join_conversation,
             "conversation:leave": self._leave_conversation,
             **_handlers(INBOX_COMMANDS, inbox),
+            **_handlers(CLINIC_COMMANDS, clinics),
         }
         sessions.on_end(self._end_login)
 
@@ -105,7 +110,7 @@ class Gateway:
         identity = await self._sessions.verify(token)
         clinic_id = _clinic_of(identity, hello.clinic_id)
         self._access.clinic(identity, clinic_id, "inbox.read")
-        await self._feed.follow(clinic_id)
+        identity = await self._follow(token, clinic_id)
         if session.closed:
             self._feed.unfollow(clinic_id)
             return
@@ -124,6 +129,17 @@ class Gateway:
             member_id=identity.member_id,
             clinic_id=clinic_id,
         )
+
+    async def _follow(self, token: str | None, clinic_id: ClinicId) -> Identity:
+        """Follow the clinic, then ask once more who may: from here on a lost access is heard, before it was not."""
+        await self._feed.follow(clinic_id)
+        try:
+            identity = await self._sessions.verify(token)
+            self._access.clinic(identity, clinic_id, "inbox.read")
+        except BaseException:
+            self._feed.unfollow(clinic_id)
+            raise
+        return identity
 
     def disconnected(self, session: Session, reason: str) -> None:
         """Called once for every session that `connect` accepted."""
@@ -165,8 +181,22 @@ class Gateway:
 
     def tell(self, told: Told) -> None:
         """A log record → its rooms. The feed calls this once per record, in order."""
+        self._end_access(told)
         for room, event, payload in packets(told):
             self._rooms.emit(room, event, payload)
+
+    def _end_access(self, told: Told) -> None:
+        """Whose access a record changed hears no more of the clinic on the sockets they have: they come back, or not.
+
+        A new password is told in each of the member's clinics, so each socket is met in its own.
+        """
+        change = access_change(told.record)
+        if change is None or change.reason is None:
+            return
+        for session in list(self._rooms.members(clinic_room(told.record.clinic_id))):
+            who = session.data.identity if isinstance(session.data, Seat) else None
+            if who and who.member_id == change.member_id and who.session_id != change.kept_session_id:
+                session.close(change.reason)
 
     def reset(self, clinic_id: ClinicId) -> None:
         """The clinic's log is another than its screens believe: they come back and are told to read afresh."""
@@ -208,7 +238,7 @@ class Gateway:
 
     async def _switch(self, session: Session, seat: Seat, clinic_id: ClinicId) -> None:
         """Leave every room of the clinic before and take a seat in `clinic_id`."""
-        await self._feed.follow(clinic_id)
+        seat.identity = await self._follow(seat.token, clinic_id)
         if session.closed:
             self._feed.unfollow(clinic_id)
             raise UnauthenticatedError
@@ -295,6 +325,7 @@ def _joined(
         server=server,
         reset=delta.reset,
         more=delta.more,
+        clinic=delta.clinic,
         conversations=delta.conversations if full else None,
         messages=delta.messages if full else None,
         reads=delta.reads if full else None,

@@ -6,8 +6,8 @@ from msgspec import Struct, field
 from sqlalchemy import Connection, delete, select, tuple_, update
 
 from recado.domain.commands import (
-    Command,
     CommandKey,
+    InboxCommand,
     ReceiveMessage,
     RecordDelivery,
     channel_scope,
@@ -23,7 +23,7 @@ from recado.domain.events import (
     MessageStatusChanged,
     MessageWritten,
 )
-from recado.domain.packets import Told
+from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, MessageId, ReadMark
 from recado.store import search
 from recado.store.bulk import insert_rows, one_trip, update_rows
@@ -77,7 +77,7 @@ class Changes(Struct):
     relabelled: set[ConversationId] = field(default_factory=set)
     erased: list[Conversation] = field(default_factory=list)
 
-    def note(self, event: Event, told: Told) -> None:
+    def note(self, event: Event, told: ConversationTold) -> None:
         """Collect the rows that one event changes."""
         conversation = told.conversation
         self._note_states(told)
@@ -104,7 +104,7 @@ class Changes(Struct):
                 self.relabelled.add(conversation.id)
                 self.erased.append(conversation)
 
-    def _note_states(self, told: Told) -> None:
+    def _note_states(self, told: ConversationTold) -> None:
         self.told.append(told)
         self.conversations[told.conversation.id] = told.conversation
         if told.message:
@@ -113,7 +113,7 @@ class Changes(Struct):
             self.reads[told.read.conversation_id, told.read.member_id] = told.read
 
     def note_command(
-        self, found: WorkingSet, command: Command, conversation: Conversation, message: Message | None
+        self, found: WorkingSet, command: InboxCommand, conversation: Conversation, message: Message | None
     ) -> None:
         """Collect what a command leaves beside its events: its key, a provider's ids, a row that left the outbox."""
         message_id = message.id if message else None
@@ -242,7 +242,9 @@ def _contact_row(event: MessageReceived, clinic_id: ClinicId) -> dict[str, Any]:
     }
 
 
-def _outbox_row(conversation: Conversation, told: Told, ended_wait: Instant | None) -> dict[str, Any]:
+def _outbox_row(
+    conversation: Conversation, told: ConversationTold, ended_wait: Instant | None
+) -> dict[str, Any]:
     return {
         "message_id": told.record.message_id,
         "clinic_id": conversation.clinic_id,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct, field
 from sqlalchemy import BigInteger, Connection, Select, case, cast, delete, func, select, text
 
-from recado.domain.packets import Told
+from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
 from recado.domain.views import SearchHit, SearchPage
 from recado.domain.words import folded_words, highlights
@@ -73,7 +73,7 @@ class _Documents(Struct):
     renamed: list[ConversationId] = field(default_factory=list)
     erased: list[ConversationId] = field(default_factory=list)
 
-    def note(self, told: Told) -> None:
+    def note(self, told: ConversationTold) -> None:
         match told.record.type:
             case "MessageReceived" | "MessageWritten":
                 self._put_body(told)
@@ -99,7 +99,7 @@ class _Documents(Struct):
         if self.erased:
             connection.execute(delete(search_documents).where(documents.id.in_(_bodies_of(self.erased))))
 
-    def _put_body(self, told: Told) -> int:
+    def _put_body(self, told: ConversationTold) -> int:
         message = told.message
         if message is None:
             raise LookupError("the record is about no message")
@@ -107,11 +107,11 @@ class _Documents(Struct):
         self._put(id_, told, BODY, message.body)
         return id_
 
-    def _put_name(self, told: Told) -> None:
+    def _put_name(self, told: ConversationTold) -> None:
         id_ = _document_id(told.record.clinic_id, told.record.seq, name=True)
         self._put(id_, told, NAME, told.conversation.contact.name)
 
-    def _put(self, id_: int, told: Told, mark: str, content: str) -> None:
+    def _put(self, id_: int, told: ConversationTold, mark: str, content: str) -> None:
         terms = _terms(self.dialect, told.record.clinic_id, mark, content)
         if not terms:
             self.rows.pop(id_, None)
@@ -168,7 +168,8 @@ def index(connection: Connection, told: Sequence[Told]) -> None:
     """Make the index say what the texts are after these new records; in the records' own transaction."""
     documents = _Documents(connection.dialect.name)
     for each in told:
-        documents.note(each)
+        if isinstance(each, ConversationTold):
+            documents.note(each)
     documents.save(connection)
 
 

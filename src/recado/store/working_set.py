@@ -6,7 +6,7 @@ The number of statements does not grow with the batch. Lives inside one transact
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
 from sqlalchemy import (
     BigInteger,
@@ -22,11 +22,13 @@ from sqlalchemy import (
     values,
 )
 
+from recado.domain.clinic_commands import PasswordCommand
 from recado.domain.commands import (
     Command,
     CommandKey,
     DeleteMessage,
     EditMessage,
+    InboxCommand,
     MarkRead,
     ReceiveMessage,
     RecordDelivery,
@@ -48,6 +50,7 @@ from recado.domain.values import (
     Seq,
 )
 from recado.store.bulk import among, wanted
+from recado.store.clinic import label_names
 from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
 from recado.store.tables import (
     clinics,
@@ -70,7 +73,7 @@ class ClinicHead(Struct):
 
 class RememberedKey(Struct, frozen=True):
     purpose: str
-    conversation_id: ConversationId
+    conversation_id: ConversationId | None
     message_id: MessageId | None
 
 
@@ -87,8 +90,9 @@ class WorkingSet(Struct):
     reads: dict[tuple[ConversationId, MemberId], ReadMark] = field(default_factory=dict)
     inbound_until: dict[tuple[ConversationId, Seq], int] = field(default_factory=dict)
     members: set[tuple[ClinicId, MemberId]] = field(default_factory=set)
+    labels: dict[ClinicId, frozenset[str]] = field(default_factory=dict)
 
-    def thread_of(self, command: Command) -> Thread:
+    def thread_of(self, command: InboxCommand) -> Thread:
         """The conversation the command is about, and of everything around it that which the command names."""
         named = self._message_of(command)
         conversation_id = self._conversation_of(command, named)
@@ -113,9 +117,13 @@ class WorkingSet(Struct):
                         command.up_to: self.inbound_until.get((conversation_id, command.up_to), 0)
                     },
                 )
-            case UpdateConversation(assignee_id=str(assignee_id)):
-                known = (command.clinic_id, assignee_id) in self.members
-                return replace(thread, members=frozenset({assignee_id} if known else ()))
+            case UpdateConversation():
+                named_members = {(command.clinic_id, command.assignee_id)} & self.members
+                return replace(
+                    thread,
+                    members=frozenset(member_id for _, member_id in named_members),
+                    clinic_labels=self.labels.get(command.clinic_id, frozenset()),
+                )
             case _:
                 return thread
 
@@ -137,7 +145,7 @@ class WorkingSet(Struct):
     def first_result(self, key: CommandKey) -> RememberedKey | None:
         return self.keys.get((key.scope, key.key))
 
-    def _message_of(self, command: Command) -> Message | None:
+    def _message_of(self, command: InboxCommand) -> Message | None:
         match command:
             case ReceiveMessage():
                 message_id = self._by_external_id(command.channel.id, command.reply_to_external_id)
@@ -151,7 +159,7 @@ class WorkingSet(Struct):
                 return None
         return self.messages.get(message_id) if message_id else None
 
-    def _conversation_of(self, command: Command, named: Message | None) -> ConversationId | None:
+    def _conversation_of(self, command: InboxCommand, named: Message | None) -> ConversationId | None:
         match command:
             case ReceiveMessage():
                 return self.by_contact.get((command.channel.id, command.contact_address))
@@ -189,8 +197,10 @@ _CONVERSATIONS_BY_ADDRESS = select_conversations().where(
 
 def load(connection: Connection, commands: Sequence[Command]) -> WorkingSet:
     """Take the clinics' lock, then everything the commands name: ten statements at most, however many commands."""
+    places = {command.clinic_id for command in commands}
+    places.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
     found = WorkingSet(
-        clinics=_lock_clinics(connection, {command.clinic_id for command in commands}),
+        clinics=_lock_clinics(connection, places),
         keys=_load_keys(connection, commands),
     )
     named = _named_messages(found, commands)
@@ -198,7 +208,7 @@ def load(connection: Connection, commands: Sequence[Command]) -> WorkingSet:
         loaded = messages_where(connection, messages.c.id.in_(sorted(named)))
         found.messages = {message.id: message for message in loaded}
     by_address = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
-    by_id = {known.conversation_id for known in found.keys.values()}
+    by_id = {known.conversation_id for known in found.keys.values() if known.conversation_id}
     by_id |= {message.conversation_id for message in found.messages.values()}
     by_id |= {id_ for command in commands if (id_ := getattr(command, "conversation_id", None))}
     _load_conversations(connection, found, _CONVERSATIONS_BY_ID, {(id_,) for id_ in by_id})
@@ -303,6 +313,9 @@ def _load_members(connection: Connection, found: WorkingSet, commands: Sequence[
     }
     if asked:
         query = select(memberships.c.clinic_id, memberships.c.member_id).where(
-            tuple_(memberships.c.clinic_id, memberships.c.member_id).in_(sorted(asked))
+            tuple_(memberships.c.clinic_id, memberships.c.member_id).in_(sorted(asked)), memberships.c.active
         )
         found.members = {(row.clinic_id, row.member_id) for row in connection.execute(query)}
+    labelling = {command.clinic_id for command in commands if command.labels is not UNSET}
+    if labelling:
+        found.labels = label_names(connection, labelling)

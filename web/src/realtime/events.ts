@@ -1,5 +1,13 @@
 /** The names and payloads of the socket's events (docs/events.md). */
-import type { Conversation, Delta, Message, NewMessage, ReadMark, ReadOrder } from '@/shared/api/types';
+import type {
+  ClinicRow,
+  Conversation,
+  Delta,
+  Message,
+  NewMessage,
+  ReadMark,
+  ReadOrder,
+} from '@/shared/api/types';
 
 export interface MessagePacket {
   conversationId: string;
@@ -25,11 +33,24 @@ export interface ReadPacket {
   clientKey?: string;
 }
 
+export interface ClinicPacket {
+  clinic: ClinicRow;
+  seq: number;
+  clientKey?: string;
+}
+
+/** A record of the log that no member may see. */
+export interface TickPacket {
+  seq: number;
+}
+
 export interface ServerEvents {
   'message:new': MessagePacket;
   'message:updated': MessagePacket;
   'conversation:list:updated': ConversationListPacket;
   'conversation:read': ReadPacket;
+  'clinic:updated': ClinicPacket;
+  'clinic:tick': TickPacket;
   'clinic:connections': { count: number };
   'server:draining': { reconnectInMs: number };
   'session:expiring': { expiresAt: string };

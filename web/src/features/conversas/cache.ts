@@ -5,8 +5,22 @@
  * Rules (web/README.md explains them): a row's higher version wins; tombstones are remembered; only clinic-room
  * packets and clinic answers move the cursor, and only without a gap.
  */
-import type { ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
-import type { Conversation, ConversationPage, Delta, Message, Page, ReadMark } from '@/shared/api/types';
+import type {
+  ClinicPacket,
+  ConversationListPacket,
+  MessagePacket,
+  ReadPacket,
+  TickPacket,
+} from '@/realtime/events';
+import type {
+  ClinicRow,
+  Conversation,
+  ConversationPage,
+  Delta,
+  Message,
+  Page,
+  ReadMark,
+} from '@/shared/api/types';
 import { type Cursor, formatCursor, parseCursor } from './cursor';
 import { CLOSED, mergeBy, mergeRows, type Rows, shown, type Window, widen } from './rows';
 
@@ -32,6 +46,8 @@ export interface InboxState {
   readonly cursor: Cursor | null;
   /** The highest seq seen in the clinic's room. Above the cursor's it means: something is missing in between. */
   readonly head: number;
+  /** What the clinic keeps; null until something told it. */
+  readonly clinic: ClinicRow | null;
   readonly conversations: Rows<Conversation>;
   readonly list: ConversationList;
   readonly threads: ReadonlyMap<string, Thread>;
@@ -55,6 +71,9 @@ export type Arrival =
   | { kind: 'messagePage'; conversationId: string; page: Page<Message>; before: string | null; life: number }
   | { kind: 'clinicPacket'; packet: ConversationListPacket }
   | { kind: 'readPacket'; packet: ReadPacket }
+  | { kind: 'clinicRowPacket'; packet: ClinicPacket }
+  | { kind: 'clinicRow'; clinic: ClinicRow }
+  | { kind: 'tickPacket'; packet: TickPacket }
   | { kind: 'conversationPacket'; packet: MessagePacket }
   | { kind: 'clinicAnswer'; asked: Asked; answer: MaybeDelta }
   | { kind: 'conversationAnswer'; conversationId: string; after?: string; answer: MaybeDelta }
@@ -67,6 +86,7 @@ export function emptyInbox(memberId: string, life = 0): InboxState {
     life,
     cursor: null,
     head: 0,
+    clinic: null,
     conversations: new Map(),
     list: { ...CLOSED, shown: [] },
     threads: new Map(),
@@ -87,6 +107,12 @@ export function ingest(state: InboxState, arrival: Arrival): InboxState {
       return clinicPacket(state, arrival.packet);
     case 'readPacket':
       return movedBy(withReads(state, [arrival.packet.read]), arrival.packet.seq);
+    case 'clinicRowPacket':
+      return movedBy(withClinic(state, arrival.packet.clinic), arrival.packet.seq);
+    case 'clinicRow':
+      return withClinic(state, arrival.clinic);
+    case 'tickPacket':
+      return movedBy(state, arrival.packet.seq);
     case 'read':
       return withReads(state, [arrival.read]);
     case 'conversationPacket':
@@ -233,7 +259,12 @@ const isOtherEpoch = (state: InboxState, cursor: Cursor) =>
 
 function withDelta(state: InboxState, answer: MaybeDelta): InboxState {
   const next = withMessages(withConversations(state, answer.conversations ?? []), answer.messages ?? []);
-  return withReads(next, answer.reads ?? []);
+  return withClinic(withReads(next, answer.reads ?? []), answer.clinic);
+}
+
+function withClinic(state: InboxState, clinic: ClinicRow | undefined): InboxState {
+  if (!clinic || (state.clinic && state.clinic.version >= clinic.version)) return state;
+  return { ...state, clinic };
 }
 
 function withReads(state: InboxState, incoming: readonly ReadMark[]): InboxState {

@@ -147,6 +147,8 @@ export class Inbox {
       connection.on('message:updated', (packet) => this.ingest({ kind: 'conversationPacket', packet })),
       connection.on('conversation:list:updated', this.#onListPacket),
       connection.on('conversation:read', (packet) => this.ingest({ kind: 'readPacket', packet })),
+      connection.on('clinic:updated', (packet) => this.ingest({ kind: 'clinicRowPacket', packet })),
+      connection.on('clinic:tick', (packet) => this.ingest({ kind: 'tickPacket', packet })),
     ];
     this.outbox.start();
     this.#readMarks.start();

@@ -83,10 +83,23 @@ export interface ConversationPage extends Page<Conversation> {
 }
 
 /** Everything that changed since a cursor, as current rows. */
+/** What a clinic keeps, as one versioned row. */
+export interface ClinicRow {
+  id: number;
+  name: string;
+  members: { id: string; name: string; role: 'admin' | 'agent'; active: boolean }[];
+  labels: { name: string; colour: string }[];
+  cannedReplies: { shortcut: string; title: string; body: string }[];
+  waitingLimitMinutes?: number;
+  hours?: { timeZone: string; weekly: { day: number; opens: string; closes: string }[] };
+  version: number;
+}
+
 export interface Delta {
   cursor: string;
   reset?: boolean;
   more?: boolean;
+  clinic?: ClinicRow;
   conversations: Conversation[];
   messages: Message[];
   reads?: ReadMark[];

@@ -27,7 +27,7 @@ PEERS = HERE / "peers"
 MISSING = "bench/fanout.py needs a C compiler (cc) for its load, node, and `make peers`."
 PATIENT = ("--ping-interval-ms=25000", "--ping-timeout-ms=60000", "--connect-timeout-ms=60000")
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-IDLE = int(os.environ.get("IDLE_N", "10000"))
+IDLE = 10_000
 FEW = 1_000  # python-socketio refuses some of 5,000 connections ("Unable to connect")
 RUN_LIMIT_S = 180
 
@@ -117,7 +117,7 @@ class Load:
         return {**told, "cpu_us": spent / deliveries * 1e6 if deliveries else 0.0}
 
     def connect(self, server: Server, connections: int = IDLE, **options: Any) -> dict[str, Any]:
-        """Idle connections; adds `resident`: bytes of the server's memory per connection, `cpu_us` per connect, and `seconds`."""
+        """Idle connections; adds per connection `resident` bytes and `cpu_us` of the server, and `seconds` of all."""
         before, spent = server.resident_bytes(), server.cpu_s()
         began = time.monotonic()
         with self.running(server, n=connections, i="", **options) as process:
@@ -184,7 +184,8 @@ def measure_returning(load: Load, folder: Path) -> str:
     return (
         f"`recado serve` with a session token checked at every CONNECT: {idle['connects_per_s']:,} connects/s, "
         f"{idle['resident'] / 1000:.1f} KB per idle connection at {IDLE:,}. {IDLE:,} clients that come back at once "
-        f"with a cursor are all live (connected and answered) after {back['seconds']:.1f} s, {back['cpu_us']:.0f} µs of the server each."
+        f"with a cursor are all live (connected and answered) after {back['seconds']:.1f} s, "
+        f"{back['cpu_us']:.0f} µs of the server each."
     )
 
 

@@ -33,6 +33,7 @@ from recado.domain.values import ClinicId, MemberId, Seq
 from recado.errors import (
     AlreadyMemberError,
     ClinicChangedError,
+    ConflictError,
     FieldError,
     ForbiddenError,
     InvalidError,
@@ -91,7 +92,7 @@ def decide_clinic(office: Office, command: OfClinic, new_id: Callable[[], str]) 
                 or command.verified_hash is None
                 or person.password_hash != command.verified_hash
             ):
-                raise InvalidError(errors=[FieldError("currentPassword", "wrong")])
+                raise ConflictError(errors=[FieldError("currentPassword", "wrong")])
             return (PasswordChanged(member_id=person.id, kept_session_id=command.kept_session_id),)
         case _:
             assert_never(command)

@@ -55,4 +55,4 @@ browser: python
 	@"$(PYTHON)" scripts/prepare.py app tools postgres browser
 
 peers: python
-	@"$(PYTHON)" scripts/prepare.py app bench
+	@"$(PYTHON)" scripts/prepare.py app bench postgres

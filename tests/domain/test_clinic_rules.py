@@ -23,6 +23,7 @@ from recado.errors import (
     LastAdminError,
     MemberSharedError,
     NotFoundError,
+    PasswordTemporaryError,
 )
 
 ANA = ClinicMember(id="ana", name="Ana", role="admin", active=True)
@@ -182,6 +183,13 @@ def test_a_new_member_is_let_in_with_an_id_of_their_own_and_a_known_person_keeps
     assert (new.member_id, new.name, new.known) == (1, "Caio", False)
     assert (known.member_id, known.name, known.known) == ("carla", "Nome", True)
     assert clinic_facts_of(known) == {"memberId": "carla", "role": [None, "agent"]}
+
+
+def test_who_still_has_a_password_that_an_admin_was_told_is_let_into_no_other_clinic():
+    carla = replace(person("carla", 2), password_temporary=True)
+    with pytest.raises(PasswordTemporaryError):
+        decide(invite(), carla)
+    assert decide(invite(by=None), carla), "the operator may"
 
 
 def test_members_stay_in_order_of_id():

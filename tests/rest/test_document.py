@@ -221,7 +221,7 @@ async def test_conflicts_are_named_where_they_can_happen(document):
         "renameContact": {"conversation_changed"},
         "deleteConversation": set(),
         "updateClinic": {"clinic_changed"},
-        "inviteMember": {"already_member"},
+        "inviteMember": {"already_member", "password_temporary"},
         "updateMember": {"clinic_changed", "last_admin"},
         "resetPassword": {"member_shared"},
         "changePassword": set(),

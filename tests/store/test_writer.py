@@ -73,7 +73,7 @@ async def test_what_a_batch_needs_is_read_at_once(writing, size):
         )
     )
     statements = [statement for statement in statements if not statement.startswith("BEGIN")]
-    assert len(statements) == 4, "the clinics, the keys, conversations by id and by address"
+    assert len(statements) == 3, "the clinics, the keys, conversations by address"
 
 
 async def test_a_providers_id_never_makes_a_second_message(writing):

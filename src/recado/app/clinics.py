@@ -157,7 +157,7 @@ class Clinics:
         return outcome.the_clinic
 
     async def invite(self, identity: Identity, order: InviteOrder) -> Invitation:
-        """Raises `already_member`."""
+        """Raises `already_member`, `password_temporary`."""
         by = self._by(identity, order, "members.manage")
         email = email_from(order.email)
         password = self._temporary(by)

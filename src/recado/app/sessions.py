@@ -118,7 +118,7 @@ class Sessions:
         row = SessionRow(self._new_id(), found.member_id, now, shift(now, self._settings.lifetime_s))
 
         def begin(connection: Connection) -> Identity:
-            if accounts.lock_credentials(connection, email) != found:  # changed while we verified
+            if accounts.credentials_of(connection, email, locked=True) != found:  # changed while we verified
                 raise InvalidCredentialsError
             accounts.forget_sessions(connection, shift(now, -self._settings.idle_s), now)
             accounts.add_session(connection, self._hash(token), row)

@@ -21,6 +21,7 @@ from recado.errors import (
     ClinicChangedError,
     LastAdminError,
     MemberSharedError,
+    PasswordTemporaryError,
     RateLimitedError,
 )
 from recado.rest import parameters
@@ -83,7 +84,7 @@ async def list_members(
     description="Lets a person in. Who is new gets a temporary password, which the answer tells to be handed over; "
     "who serves another clinic keeps name and password. Admins.",
     response_description="Who was let in.",
-    responses=changing(AlreadyMemberError),
+    responses=changing(AlreadyMemberError, PasswordTemporaryError),
     tags=["Clinic"],
 )
 async def invite_member(

@@ -17,6 +17,7 @@ from recado.domain.commands import Command
 from recado.errors import OverloadedError, RecadoError, RefusedError, UnavailableError
 from recado.store.batch import Committed, Outcome, Sources, carry_out
 from recado.store.database import Database
+from recado.store.recent import Recent
 
 MAX_WAITING = 10_000
 MAX_BATCH = 256
@@ -32,6 +33,7 @@ class Writer:
     def __init__(self, database: Database, sources: Sources, on_commit: Callable[[Committed], None]) -> None:
         self._database = database
         self._sources = sources
+        self._recent = Recent()
         self._on_commit = on_commit
         self._waiting: deque[Waiting] = deque()
         self._wake = asyncio.Event()
@@ -106,7 +108,7 @@ class Writer:
         commands = [command for command, _ in batch]
 
         def work(connection: Connection) -> Committed:
-            return carry_out(connection, commands, self._sources)
+            return carry_out(connection, commands, self._sources, self._recent)
 
         committed = await self._database.write(work)
         observe.COMMIT_SECONDS.observe(time.perf_counter() - started)

@@ -20,10 +20,10 @@ import uvloop
 ROOT = Path(__file__).parent.parent
 sys.path += [str(ROOT / "tests"), str(ROOT / "scripts")]  # postgres.py, and what it needs
 
-from document import write  # noqa: E402
-from load import Measured, Rooms, quantile  # noqa: E402
-from postgres import PostgresServer  # noqa: E402
-from systems import LOAD_CORE, SYSTEMS, Recado, System  # noqa: E402
+from document import write  # noqa: E402 - after the paths
+from load import Measured, Rooms, quantile  # noqa: E402 - after the paths
+from postgres import PostgresServer  # noqa: E402 - after the paths
+from systems import LOAD_CORE, SYSTEMS, Recado, System  # noqa: E402 - after the paths
 
 ALL_CORES = os.sched_getaffinity(0)
 MEMBERS = 10

@@ -87,6 +87,8 @@ def test_the_portable_transport_carries_the_product(tmp_path):
         assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
     finally:
+        if server.process.poll() is None:
+            server.kill()
         standin.stop()
 
 

@@ -294,7 +294,9 @@ def _session_settings(config: Config) -> SessionSettings:
 def _engine_settings(config: Config) -> Settings:
     """Fewer connections than open files: databases, HTTP and refusals need some too."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    room = max(files - SPARE_FILES, files // 2)
+    bounds = [config.max_connections] if config.max_connections else []
+    if files != resource.RLIM_INFINITY:
+        bounds.append(max(files - SPARE_FILES, files // 2))
     return Settings(
         ping_interval_s=config.ping_interval_s,
         ping_timeout_s=config.ping_timeout_s,
@@ -303,7 +305,7 @@ def _engine_settings(config: Config) -> Settings:
         max_outbound_bytes=config.max_outbound_bytes,
         max_in_flight=config.max_in_flight,
         max_events_per_s=config.max_events_per_s,
-        max_connections=min(config.max_connections or room, room),
+        max_connections=min(bounds, default=0),
         max_connections_per_address=config.max_connections_per_address,
     )
 

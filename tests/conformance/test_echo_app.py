@@ -24,11 +24,11 @@ OPTIONS = {
 START_LIMIT_S = 30
 
 
-@pytest.fixture(scope="module")
-def port():
+@pytest.fixture(scope="module", params=["picows", "asgi"])
+def port(request):
     with socket.create_server(("127.0.0.1", 0)) as free:
         number = free.getsockname()[1]
-    options = [f"--{name}={value}" for name, value in OPTIONS.items()]
+    options = [f"--websocket={request.param}", *(f"--{name}={value}" for name, value in OPTIONS.items())]
     command = [sys.executable, "-m", "tests.conformance.echo_app", f"--port={number}", *options]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONWARNINGS": "error"})
     deadline = time.monotonic() + START_LIMIT_S

@@ -68,6 +68,30 @@ def test_others_see_nothing(server, tokens, role, query, status):
     assert ask(server, tokens.get(role), **query).status_code == status
 
 
+def test_the_portable_transport_carries_the_product(tmp_path):
+    standin = StandIn(tmp_path)
+    standin.start()
+    server = Server(tmp_path, standin, WEBSOCKET="asgi")
+    server.start()
+    try:
+        clinic_id = server.clinic_ids()[0]
+        with server.api(server.members(clinic_id)[0]) as api, socketio.SimpleClient() as client:
+            token = api.headers["authorization"].removeprefix("Bearer ")
+            client.connect(server.url, auth={"token": token, "clinicId": clinic_id}, transports=["websocket"])
+            joined = client.call("clinic:join", {"clinicId": clinic_id}, timeout=10)
+            assert joined["ok"]
+            [conversation, *_] = api.get(f"/clinics/{clinic_id}/conversations").json()["items"]
+            note = {"conversationId": conversation["id"], "clientKey": "k", "body": "oi", "kind": "note"}
+            assert client.call("message:send", note, timeout=10)["ok"]
+            assert client.receive(timeout=10)[0] in {"conversation:list:updated", "clinic:connections"}
+        assert server.stop() == 0
+        assert "Traceback" not in server.log.read_text()
+    finally:
+        if server.process.poll() is None:
+            server.kill()
+        standin.stop()
+
+
 def test_a_members_connections_are_bounded_if_one_says_so(tmp_path):
     standin = StandIn(tmp_path)
     standin.start()

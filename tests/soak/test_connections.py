@@ -31,7 +31,7 @@ VISITS = 10_000
 AT_ONCE = 50
 FLOOD = 100_000
 SOAK_S = float(os.environ.get("SOAK_S", "1800"))
-WARM_UP_SHARE = 0.25
+WARM_UP_SHARE = 0.5
 SPARE_FILES = 8  # the database's own connections come and go
 MAX_SLOPE_BYTES_PER_HOUR = 4_000_000
 
@@ -93,9 +93,11 @@ def echo_process():
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             break
         time.sleep(0.05)
-    yield port, process.pid
-    process.terminate()
-    process.wait(30)
+    try:
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 @contextlib.asynccontextmanager
@@ -249,6 +251,8 @@ async def test_hours_of_coming_and_going_leave_memory_and_files_as_they_were(tmp
         assert slope < MAX_SLOPE_BYTES_PER_HOUR, samples[:: len(samples) // 20]
         assert server.stop() == 0
     finally:
+        if server.process.poll() is None:
+            server.kill()
         standin.stop()
 
 

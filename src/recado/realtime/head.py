@@ -78,7 +78,7 @@ def parse_head(raw: bytes, *, peer: str, trusted_proxies: Collection[Network] = 
     """`raw` is everything before the empty line. Raises ValueError if it is no HTTP/1.1 head."""
     if tidy := _TIDY.fullmatch(raw):  # as uvicorn writes them; half the time of taking it apart
         head = Head.__new__(Head)
-        head._take(tidy[1].decode(), tidy[2].decode(), tidy[3] + b"\r\n", peer, trusted_proxies)  # noqa: SLF001
+        head._take(tidy[1].decode(), tidy[2].decode(), tidy[3] + b"\r\n", peer, trusted_proxies)  # noqa: SLF001 - a second way to make one
         return head
     request, *lines = raw.decode("latin-1").split("\r\n")
     method, target, version = request.split(" ")

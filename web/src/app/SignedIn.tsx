@@ -94,9 +94,9 @@ function useAnnouncedNews(announcer: Announcer, inbox: Inbox) {
   const { t } = useI18n();
   useEffect(
     () =>
-      inbox.onNews((name) =>
-        announcer.news(name, (names) =>
-          names.length === 1 ? t.thread.newFrom(name) : t.thread.newCount(names.length),
+      inbox.onNews(({ conversation }) =>
+        announcer.news(conversation.contact.name, (names) =>
+          names.length === 1 ? t.thread.newFrom(conversation.contact.name) : t.thread.newCount(names.length),
         ),
       ),
     [announcer, inbox, t],

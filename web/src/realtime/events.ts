@@ -1,5 +1,13 @@
 /** The names and payloads of the socket's events (docs/events.md). */
-import type { Conversation, Delta, Message, NewMessage, ReadMark, ReadOrder } from '@/shared/api/types';
+import type {
+  Conversation,
+  ConversationChange,
+  Delta,
+  Message,
+  NewMessage,
+  ReadMark,
+  ReadOrder,
+} from '@/shared/api/types';
 
 export interface MessagePacket {
   conversationId: string;
@@ -46,6 +54,23 @@ export interface ClientEvents {
   'conversation:join': { payload: { conversationId: string; after?: string }; answer: MaybeDelta };
   'conversation:leave': { payload: { conversationId: string }; answer: object };
   'message:send': { payload: NewMessage & { conversationId: string }; answer: { message: Message } };
+  'message:edit': {
+    payload: { clientKey: string; messageId: string; body: string };
+    answer: { message: Message };
+  };
+  'message:delete': { payload: { clientKey: string; messageId: string }; answer: { message: Message } };
+  'conversation:update': {
+    payload: ConversationChange & { clientKey: string; conversationId: string };
+    answer: { conversation: Conversation };
+  };
+  'conversation:delete': {
+    payload: { clientKey: string; conversationId: string };
+    answer: { conversation: Conversation };
+  };
+  'contact:rename': {
+    payload: { clientKey: string; conversationId: string; name: string };
+    answer: { conversation: Conversation };
+  };
   'message:read': { payload: ReadOrder; answer: { read: ReadMark } };
 }
 

@@ -16,7 +16,7 @@ import type { Attachment, Message } from '@/shared/api/types';
 import { errorText } from '@/shared/i18n/catalogue';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { clockTime, fileSize, fullTime } from '@/shared/lib/format';
-import type { Pending, PendingState } from './outbox';
+import type { OrderState, Pending } from './orders';
 import type { Entry } from './timeline';
 
 export interface BubbleProps {
@@ -31,7 +31,7 @@ export interface BubbleProps {
   onRepeat: (message: Message) => void;
 }
 
-type Status = Message['status'] | PendingState;
+type Status = Message['status'] | OrderState;
 type Tone = 'patient' | 'clinic' | 'note';
 
 /** The patient left, the clinic right, a note across the whole width. */

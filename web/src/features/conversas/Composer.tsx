@@ -10,7 +10,8 @@ const KINDS = ['message', 'note'] as const;
 /** Give it a `key` per conversation: each has its own draft. */
 export function Composer({ conversationId, contactName }: { conversationId: string; contactName: string }) {
   const { t } = useI18n();
-  const { drafts, outbox } = useInbox();
+  const inbox = useInbox();
+  const { drafts } = inbox;
   const [draft, setDraft] = useState(() => drafts.get(conversationId));
   const field = useRef<HTMLTextAreaElement>(null);
   const panelId = useId();
@@ -25,7 +26,7 @@ export function Composer({ conversationId, contactName }: { conversationId: stri
 
   const send = () => {
     if (!sendable) return;
-    outbox.send(conversationId, draft.body.trim(), draft.kind);
+    inbox.send(conversationId, draft.body.trim(), draft.kind);
     change({ body: '' });
     field.current?.focus();
   };

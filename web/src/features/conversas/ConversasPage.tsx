@@ -9,7 +9,7 @@ import { useMediaQuery } from '@/shared/lib/useMediaQuery';
 import { Avatar } from '@/shared/ui/Avatar';
 import { Composer } from './Composer';
 import { ConversationList } from './ConversationList';
-import type { Reading } from './inbox';
+import type { Reading } from './store';
 import { DeletedThread, NoThread, Thread } from './Thread';
 import { unreadConversations } from './unread';
 import { useInboxState, useOpenThread } from './useInbox';

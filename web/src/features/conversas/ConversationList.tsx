@@ -7,7 +7,7 @@ import { useNow } from '@/shared/lib/useNow';
 import { Button } from '@/shared/ui/Button';
 import { Notice } from '@/shared/ui/Notice';
 import { ConversationRow, ROW_HEIGHT_PX } from './ConversationRow';
-import { LIST } from './inbox';
+import { LIST } from './store';
 import { useInbox, useInboxState } from './useInbox';
 
 const SKELETON_AFTER_MS = 200;

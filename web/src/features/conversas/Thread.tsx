@@ -14,7 +14,7 @@ import { Bubble } from './Bubble';
 import type { Thread as ThreadState } from './cache';
 import { type TimelineItem, timeline } from './timeline';
 import { newSince } from './unread';
-import { useInbox, useInboxState, useOutbox } from './useInbox';
+import { useInbox, useInboxState, usePending } from './useInbox';
 
 const SKELETON_AFTER_MS = 200;
 const AT_END_PX = 80;
@@ -51,18 +51,18 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
   const { conversationId, thread } = props;
   const { t } = useI18n();
   const inbox = useInbox();
-  const outbox = useOutbox();
+  const pending = usePending(conversationId);
   const since = useNewSince(conversationId);
   const items = useMemo(
     () =>
       timeline({
         messages: thread.shown,
-        pending: outbox.filter((pending) => pending.conversationId === conversationId),
+        pending,
         memberId: inbox.member.id,
         fromBeginning: thread.before === null,
         newSince: since,
       }),
-    [thread.shown, thread.before, outbox, conversationId, inbox, since],
+    [thread.shown, thread.before, pending, inbox, since],
   );
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
@@ -84,7 +84,7 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
   const unseen = useUnseen(thread.shown, atEnd, inbox.member.id);
 
   // One's own message is always shown, wherever one was reading.
-  const lastPending = outbox.findLast((pending) => pending.conversationId === conversationId)?.clientKey;
+  const lastPending = pending.at(-1)?.clientKey;
   useEffect(() => {
     if (lastPending) virtual.scrollToEnd();
   }, [lastPending, virtual]);
@@ -198,9 +198,9 @@ function Item({ item, thread }: { item: TimelineItem; thread: ThreadState }) {
       startsGroup={item.startsGroup}
       endsGroup={item.endsGroup}
       repliedTo={replyTo === undefined ? undefined : thread.rows.get(replyTo)}
-      onRetry={(pending) => outbox.retry(pending.clientKey)}
+      onRetry={(pending) => inbox.retry(pending.clientKey)}
       onDiscard={(pending) => outbox.discard(pending.clientKey)}
-      onRepeat={(message) => outbox.send(message.conversationId, message.body, message.kind)}
+      onRepeat={(message) => inbox.send(message.conversationId, message.body, message.kind)}
     />
   );
 }

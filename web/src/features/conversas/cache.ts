@@ -8,6 +8,7 @@
 import type { ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
 import type { Conversation, ConversationPage, Delta, Message, Page, ReadMark } from '@/shared/api/types';
 import { type Cursor, formatCursor, parseCursor } from './cursor';
+import { EVERYTHING, type Filter, filterKey, fits, isEverything } from './filters';
 import { CLOSED, mergeBy, mergeRows, type Rows, shown, type Window, widen } from './rows';
 
 export interface Thread extends Window {
@@ -23,6 +24,11 @@ export interface ConversationList extends Window {
   readonly shown: readonly Conversation[];
 }
 
+/** The same rows through a window of their own: the server reads the pages, the cache knows what fits. */
+export interface FilteredList extends ConversationList {
+  readonly filter: Filter;
+}
+
 export interface InboxState {
   /** Whose screen this is: of all read marks only theirs are kept. */
   readonly memberId: string;
@@ -34,6 +40,8 @@ export interface InboxState {
   readonly head: number;
   readonly conversations: Rows<Conversation>;
   readonly list: ConversationList;
+  /** The filter that was chosen, if one was. */
+  readonly filtered: FilteredList | null;
   readonly threads: ReadonlyMap<string, Thread>;
   /** The member's own read marks, by conversation. */
   readonly reads: ReadonlyMap<string, ReadMark>;
@@ -51,7 +59,7 @@ type MaybeDelta = { cursor: string } & Partial<Delta>;
 
 /** Everything that can arrive. */
 export type Arrival =
-  | { kind: 'conversationPage'; page: ConversationPage; before: string | null; life: number }
+  | { kind: 'conversationPage'; page: ConversationPage; before: string | null; life: number; filter?: Filter }
   | { kind: 'messagePage'; conversationId: string; page: Page<Message>; before: string | null; life: number }
   | { kind: 'clinicPacket'; packet: ConversationListPacket }
   | { kind: 'readPacket'; packet: ReadPacket }
@@ -59,6 +67,7 @@ export type Arrival =
   | { kind: 'clinicAnswer'; asked: Asked; answer: MaybeDelta }
   | { kind: 'conversationAnswer'; conversationId: string; after?: string; answer: MaybeDelta }
   | { kind: 'message'; message: Message }
+  | { kind: 'conversation'; conversation: Conversation }
   | { kind: 'read'; read: ReadMark };
 
 export function emptyInbox(memberId: string, life = 0): InboxState {
@@ -69,6 +78,7 @@ export function emptyInbox(memberId: string, life = 0): InboxState {
     head: 0,
     conversations: new Map(),
     list: { ...CLOSED, shown: [] },
+    filtered: null,
     threads: new Map(),
     reads: new Map(),
     marked: new Set(),
@@ -78,6 +88,17 @@ export function emptyInbox(memberId: string, life = 0): InboxState {
 const UNREAD_THREAD: Thread = { ...CLOSED, rows: new Map(), shown: [], complete: 0, liveSince: null };
 
 export function ingest(state: InboxState, arrival: Arrival): InboxState {
+  return refiltered(state, taken(state, arrival));
+}
+
+/** Shows the list through a filter; its pages are to be read. */
+export function chooseFilter(state: InboxState, filter: Filter): InboxState {
+  if (isEverything(filter)) return state.filtered ? { ...state, filtered: null } : state;
+  if (state.filtered && filterKey(state.filtered.filter) === filterKey(filter)) return state;
+  return { ...state, filtered: { ...CLOSED, filter, shown: [] } };
+}
+
+function taken(state: InboxState, arrival: Arrival): InboxState {
   switch (arrival.kind) {
     case 'conversationPage':
       return arrival.life === state.life ? conversationPage(state, arrival) : state;
@@ -93,6 +114,8 @@ export function ingest(state: InboxState, arrival: Arrival): InboxState {
       return withMessages(state, [arrival.packet.message]);
     case 'message':
       return withMessages(state, [arrival.message]);
+    case 'conversation':
+      return withConversations(state, [arrival.conversation]);
     case 'clinicAnswer':
       return clinicAnswer(state, arrival.asked, arrival.answer);
     case 'conversationAnswer':
@@ -136,33 +159,73 @@ export function noLongerLive(state: InboxState, conversationIds = [...state.thre
   return next;
 }
 
-/** The messages that an arrival brings. */
-export function messagesIn(arrival: Arrival): readonly Message[] {
+/** The keys of commands whose effect an arrival shows; of a message also who wrote it. */
+export function keysIn(arrival: Arrival): readonly { clientKey: string; authorId?: string }[] {
   switch (arrival.kind) {
     case 'message':
-      return [arrival.message];
-    case 'conversationPacket':
-      return [arrival.packet.message];
+      return keysOf([arrival.message]);
+    case 'conversationPacket': {
+      const { clientKey, message } = arrival.packet;
+      return [
+        ...keysOf([message]),
+        ...(clientKey === undefined || clientKey === message.clientKey ? [] : [{ clientKey }]),
+      ];
+    }
+    case 'clinicPacket': {
+      const { clientKey, conversation } = arrival.packet;
+      // of a message it says the same as the conversation's room does, there with its author
+      return clientKey === undefined || conversation.lastSeq === arrival.packet.seq ? [] : [{ clientKey }];
+    }
     case 'messagePage':
-      return arrival.page.items;
+      return keysOf(arrival.page.items);
     case 'clinicAnswer':
     case 'conversationAnswer':
-      return arrival.answer.messages ?? [];
+      return keysOf(arrival.answer.messages ?? []);
     default:
       return [];
   }
 }
 
+const keysOf = (messages: readonly Message[]) =>
+  messages.flatMap(({ clientKey, author }) => (clientKey ? [{ clientKey, authorId: author.id }] : []));
+
 function conversationPage(
   state: InboxState,
-  { page, before }: Arrival & { kind: 'conversationPage' },
+  { page, before, filter = EVERYTHING }: Arrival & { kind: 'conversationPage' },
 ): InboxState {
-  const window = widen(state.list, page, before, (row) => row.lastSeq);
-  const next = withReads(withConversations(state, page.items, window), page.reads ?? []);
+  const place = (row: Conversation) => row.lastSeq;
+  const { filtered } = state;
+  let next: InboxState;
+  if (isEverything(filter)) {
+    next = withConversations(state, page.items, widen(state.list, page, before, place));
+  } else {
+    next = withConversations(state, page.items);
+    if (filtered && filterKey(filtered.filter) === filterKey(filter))
+      next = { ...next, filtered: { ...filtered, ...widen(windowOf(filtered), page, before, place) } };
+  }
   return withMarked(
-    next,
+    withReads(next, page.reads ?? []),
     page.items.map(({ id }) => id),
   );
+}
+
+const windowOf = ({ loaded, before, floor }: Window): Window => ({ loaded, before, floor });
+
+/** What fits is judged anew whenever something has changed that it may depend on. */
+function refiltered(former: InboxState, state: InboxState): InboxState {
+  const { filtered, conversations, reads, marked } = state;
+  if (!filtered) return state;
+  const same = conversations === former.conversations && filtered === former.filtered;
+  if (same && (!filtered.filter.unread || (reads === former.reads && marked === former.marked))) return state;
+  const rows = shown(conversations, filtered, (row) => row.lastSeq, 'descending', 'hidden').filter((row) =>
+    fits(filtered.filter, row, isUnread(state, row)),
+  );
+  return { ...state, filtered: { ...filtered, shown: rows } };
+}
+
+/** As the server knows it; a mark that nobody has told yet is none. */
+function isUnread(state: InboxState, { id, inboundCount }: Conversation): boolean {
+  return state.marked.has(id) && inboundCount > (state.reads.get(id)?.inboundRead ?? 0);
 }
 
 function messagePage(state: InboxState, arrival: Arrival & { kind: 'messagePage' }): InboxState {
@@ -195,7 +258,7 @@ function movedBy(state: InboxState, seq: number): InboxState {
 function clinicAnswer(state: InboxState, asked: Asked, answer: MaybeDelta): InboxState {
   const cursor = parseCursor(answer.cursor);
   if (answer.reset || isOtherEpoch(state, cursor)) {
-    return { ...emptyInbox(state.memberId, state.life + 1), cursor, head: cursor.seq };
+    return { ...afresh(state), cursor, head: cursor.seq };
   }
   let next = withDelta(state, answer);
   if (asked.after === undefined) {
@@ -219,13 +282,18 @@ function conversationAnswer(
 ): InboxState {
   const { conversationId, after, answer } = arrival;
   const cursor = parseCursor(answer.cursor);
-  if (answer.reset || isOtherEpoch(state, cursor)) return emptyInbox(state.memberId, state.life + 1);
+  if (answer.reset || isOtherEpoch(state, cursor)) return afresh(state);
   const next = withDelta(state, answer);
   const thread = next.threads.get(conversationId) ?? UNREAD_THREAD;
   const joinsOn = after !== undefined && parseCursor(after).seq <= completeTo(next, thread);
   const complete = joinsOn ? Math.max(thread.complete, cursor.seq) : thread.complete;
   const live = !answer.more && (!thread.loaded || complete >= cursor.seq);
   return withThread(next, conversationId, { ...thread, complete, liveSince: live ? cursor.seq : null });
+}
+
+/** Nothing of before is held any more; the filter is the reader's choice, and stays. */
+function afresh({ memberId, life, filtered }: InboxState): InboxState {
+  return chooseFilter(emptyInbox(memberId, life + 1), filtered?.filter ?? EVERYTHING);
 }
 
 const isOtherEpoch = (state: InboxState, cursor: Cursor) =>

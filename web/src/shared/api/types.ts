@@ -114,6 +114,37 @@ export interface NewMessage {
   clientKey: string;
   body: string;
   kind: MessageKind;
+  replyTo?: string;
+  /** seq of the newest message the author had seen. */
+  expectedSeq?: number;
+}
+
+/** What an update names changes; what is absent stays. */
+export interface ConversationChange {
+  /** `null` takes the assignment away. */
+  assigneeId?: string | null;
+  status?: ConversationStatus;
+  snoozedUntil?: string;
+  labels?: string[];
+}
+
+/** Where in `message.body` the words stand, in Unicode code points (a JavaScript string counts an emoji as two). */
+export interface Highlight {
+  start: number;
+  end: number;
+}
+
+/** A message with the words asked for; or, without highlights, the newest of the contact whose name has them. */
+export interface SearchHit {
+  message: Message;
+  conversation: Conversation;
+  highlights: Highlight[];
+}
+
+export interface SearchPage {
+  items: SearchHit[];
+  before: string | null;
+  seq: number;
 }
 
 export interface ReadOrder {

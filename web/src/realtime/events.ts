@@ -1,5 +1,6 @@
 /** The names and payloads of the socket's events (docs/events.md). */
 import type {
+  ClinicProfile,
   Conversation,
   ConversationChange,
   Delta,
@@ -33,11 +34,19 @@ export interface ReadPacket {
   clientKey?: string;
 }
 
+export interface ClinicPacket {
+  clinic: ClinicProfile;
+  seq: number;
+  clientKey?: string;
+}
+
 export interface ServerEvents {
   'message:new': MessagePacket;
   'message:updated': MessagePacket;
   'conversation:list:updated': ConversationListPacket;
   'conversation:read': ReadPacket;
+  'clinic:updated': ClinicPacket;
+  'clinic:tick': { seq: number };
   'clinic:connections': { count: number };
   'server:draining': { reconnectInMs: number };
   'session:expiring': { expiresAt: string };

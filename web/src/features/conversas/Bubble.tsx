@@ -13,7 +13,7 @@ import {
 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Attachment, Message } from '@/shared/api/types';
-import { errorText } from '@/shared/i18n/catalogue';
+import { errorText, failureText } from '@/shared/i18n/catalogue';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { clockTime, fileSize, fullTime } from '@/shared/lib/format';
 import type { OrderState, Pending } from './orders';
@@ -166,7 +166,7 @@ function FailureLine({ message, onRepeat }: { message: Message; onRepeat: (messa
   const { t } = useI18n();
   return (
     <Line tone="broken">
-      <span>{message.failure?.message ?? t.message.notDelivered}</span>
+      <span>{failureText(t, message.failure)}</span>
       <LineButton onClick={() => onRepeat(message)}>{t.message.sendAnew}</LineButton>
     </Line>
   );

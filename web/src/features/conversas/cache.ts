@@ -5,8 +5,16 @@
  * Rules (web/README.md explains them): a row's higher version wins; tombstones are remembered; only clinic-room
  * packets and clinic answers move the cursor, and only without a gap.
  */
-import type { ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
-import type { Conversation, ConversationPage, Delta, Message, Page, ReadMark } from '@/shared/api/types';
+import type { ClinicPacket, ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
+import type {
+  ClinicProfile,
+  Conversation,
+  ConversationPage,
+  Delta,
+  Message,
+  Page,
+  ReadMark,
+} from '@/shared/api/types';
 import { type Cursor, formatCursor, parseCursor } from './cursor';
 import { EVERYTHING, type Filter, filterKey, fits, isEverything } from './filters';
 import { CLOSED, mergeBy, mergeRows, type Rows, shown, type Window, widen } from './rows';
@@ -38,6 +46,8 @@ export interface InboxState {
   readonly cursor: Cursor | null;
   /** The highest seq seen in the clinic's room. Above the cursor's it means: something is missing in between. */
   readonly head: number;
+  /** Members, labels, canned replies, settings; null until they have been read. */
+  readonly clinic: ClinicProfile | null;
   readonly conversations: Rows<Conversation>;
   readonly list: ConversationList;
   /** The filter that was chosen, if one was. */
@@ -62,6 +72,9 @@ export type Arrival =
   | { kind: 'conversationPage'; page: ConversationPage; before: string | null; life: number; filter?: Filter }
   | { kind: 'messagePage'; conversationId: string; page: Page<Message>; before: string | null; life: number }
   | { kind: 'clinicPacket'; packet: ConversationListPacket }
+  | { kind: 'profilePacket'; packet: ClinicPacket }
+  | { kind: 'tick'; seq: number }
+  | { kind: 'profile'; clinic: ClinicProfile }
   | { kind: 'readPacket'; packet: ReadPacket }
   | { kind: 'conversationPacket'; packet: MessagePacket }
   | { kind: 'clinicAnswer'; asked: Asked; answer: MaybeDelta }
@@ -76,6 +89,7 @@ export function emptyInbox(memberId: string, life = 0): InboxState {
     life,
     cursor: null,
     head: 0,
+    clinic: null,
     conversations: new Map(),
     list: { ...CLOSED, shown: [] },
     filtered: null,
@@ -108,6 +122,12 @@ function taken(state: InboxState, arrival: Arrival): InboxState {
       return clinicPacket(state, arrival.packet);
     case 'readPacket':
       return movedBy(withReads(state, [arrival.packet.read]), arrival.packet.seq);
+    case 'profilePacket':
+      return movedBy(withProfile(state, arrival.packet.clinic), arrival.packet.seq);
+    case 'tick':
+      return movedBy(state, arrival.seq);
+    case 'profile':
+      return withProfile(state, arrival.clinic);
     case 'read':
       return withReads(state, [arrival.read]);
     case 'conversationPacket':
@@ -184,6 +204,21 @@ export function keysIn(arrival: Arrival): readonly { clientKey: string; authorId
     default:
       return [];
   }
+}
+
+/** Conversations to which a patient has written since, as a packet or a delta tells; a first read is no news. */
+export function newsIn(former: InboxState, arrival: Arrival): readonly Conversation[] {
+  const told =
+    arrival.kind === 'clinicPacket'
+      ? [arrival.packet.conversation]
+      : arrival.kind === 'clinicAnswer' && !arrival.answer.reset
+        ? (arrival.answer.conversations ?? [])
+        : [];
+  return told.filter(({ id, lastMessage, lastSeq, deleted }) => {
+    if (deleted || lastMessage?.direction !== 'inbound' || !former.cursor || lastSeq <= former.cursor.seq)
+      return false;
+    return former.conversations.get(id)?.lastMessage?.id !== lastMessage.id;
+  });
 }
 
 const keysOf = (messages: readonly Message[]) =>
@@ -301,7 +336,12 @@ const isOtherEpoch = (state: InboxState, cursor: Cursor) =>
 
 function withDelta(state: InboxState, answer: MaybeDelta): InboxState {
   const next = withMessages(withConversations(state, answer.conversations ?? []), answer.messages ?? []);
-  return withReads(next, answer.reads ?? []);
+  return withProfile(withReads(next, answer.reads ?? []), answer.clinic);
+}
+
+function withProfile(state: InboxState, clinic: ClinicProfile | undefined): InboxState {
+  const newer = clinic !== undefined && clinic.version >= (state.clinic?.version ?? -1);
+  return newer ? { ...state, clinic } : state;
 }
 
 function withReads(state: InboxState, incoming: readonly ReadMark[]): InboxState {

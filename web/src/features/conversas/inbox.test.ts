@@ -73,6 +73,9 @@ class Rest {
     }).finally(() => this.held--);
   };
 
+  getClinic = async (): Promise<never> => {
+    throw new ApiError('not_found');
+  };
   getConversation = async (id: string) => conversation(id, this.seq);
   getSearch = async () => ({ items: [], before: null, seq: this.seq });
   patchConversation = async (id: string, change: { clientKey: string } & ConversationChange) => {

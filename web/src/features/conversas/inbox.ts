@@ -2,11 +2,10 @@
  * One member's inbox of one clinic: joins the parts that fill the cache (follower, reader), that carry orders out
  * (outbox, read marks, commands) and that keep what was typed (drafts). No React; components ask it and subscribe.
  */
-import type { ServerEvents } from '@/realtime/events';
 import type { Conversation, ConversationChange, Member, Message, MessageKind } from '@/shared/api/types';
 import { Listeners } from '@/shared/lib/listeners';
 import { Shelf } from '@/shared/lib/shelf';
-import { type Arrival, chooseFilter, ingest, keysIn } from './cache';
+import { type Arrival, chooseFilter, ingest, keysIn, newsIn } from './cache';
 import { Commands } from './commands';
 import { Drafts, readDraft } from './drafts';
 import { EVERYTHING, type Filter } from './filters';
@@ -97,11 +96,15 @@ export class Inbox {
   }
 
   start() {
-    const { connection } = this.#options;
+    const { connection, clinicId } = this.#options;
     this.#unsubscribe = [
       connection.on('message:new', (packet) => this.ingest({ kind: 'conversationPacket', packet })),
       connection.on('message:updated', (packet) => this.ingest({ kind: 'conversationPacket', packet })),
-      connection.on('conversation:list:updated', this.#onListPacket),
+      connection.on('conversation:list:updated', (packet) => {
+        if (packet.clinicId === clinicId) this.ingest({ kind: 'clinicPacket', packet });
+      }),
+      connection.on('clinic:updated', (packet) => this.ingest({ kind: 'profilePacket', packet })),
+      connection.on('clinic:tick', ({ seq }) => this.ingest({ kind: 'tick', seq })),
       connection.on('conversation:read', (packet) => this.ingest({ kind: 'readPacket', packet })),
     ];
     this.outbox.start();
@@ -219,6 +222,7 @@ export class Inbox {
     }
     if (state === former) return;
     this.#store.set({ state });
+    for (const conversation of newsIn(former, arrival)) this.#news.tell({ conversation });
     if (state.life !== former.life) this.#startAfresh();
     else this.#follower.tendHole();
     this.#readMarks.tend();
@@ -230,15 +234,6 @@ export class Inbox {
     this.#readMarks.forget();
     this.#follower.startAfresh();
   }
-
-  #onListPacket = (packet: ServerEvents['conversation:list:updated']) => {
-    if (packet.clinicId !== this.clinicId) return;
-    const { conversation } = packet;
-    const known = this.state.conversations.get(packet.conversationId)?.lastMessage?.id;
-    const last = conversation.lastMessage;
-    this.ingest({ kind: 'clinicPacket', packet });
-    if (last && last.id !== known && last.direction === 'inbound') this.#news.tell({ conversation });
-  };
 
   #kick() {
     this.outbox.kick();

@@ -15,7 +15,7 @@ import { unmarked } from './unread';
 export interface ReaderOptions {
   clinicId: number;
   store: InboxStore;
-  api: Pick<typeof rest, 'getConversations' | 'getMessages'>;
+  api: Pick<typeof rest, 'getClinic' | 'getConversations' | 'getMessages'>;
   ingest: (arrival: Arrival) => void;
   noteRefusal: (code: string) => void;
 }
@@ -47,6 +47,7 @@ export class Reader {
   tendLists() {
     const { state } = this.#options.store;
     if (!state.cursor) return;
+    if (!state.clinic) void this.#readProfile();
     if (!state.list.loaded) void this.conversations(null);
     if (state.filtered && !state.filtered.loaded) void this.filtered(null);
   }
@@ -69,6 +70,17 @@ export class Reader {
       this.#options.ingest({ kind: 'conversationPage', page, before, life, filter });
     });
   }
+
+  /** Without it the screen knows colleagues by their ids alone; it is asked for again with the next page. */
+  #readProfile = singleFlight(async () => {
+    const { life } = this.#options.store.state;
+    try {
+      const clinic = await this.#options.api.getClinic(this.#options.clinicId);
+      if (life === this.#options.store.state.life) this.#options.ingest({ kind: 'profile', clinic });
+    } catch (thrown) {
+      this.#options.noteRefusal(asApiError(thrown).code);
+    }
+  });
 
   filteredKey = (filter: Filter) => FILTERED + filterKey(filter);
 

@@ -1,6 +1,7 @@
 /** The REST calls of this feature (the OpenAPI document describes them). */
 import { request } from '@/shared/api/http';
 import type {
+  ClinicProfile,
   Conversation,
   ConversationChange,
   ConversationPage,
@@ -29,6 +30,8 @@ export const getConversations = (clinicId: number, before: string | null, filter
       unread: filter.unread ? 'true' : undefined,
     },
   });
+
+export const getClinic = (clinicId: number) => request<ClinicProfile>(`/api/v1/clinics/${clinicId}`);
 
 export const getConversation = (conversationId: string) =>
   request<Conversation>(`/api/v1/conversations/${conversationId}`);

@@ -1,6 +1,7 @@
 /** The rows and answers of the wire, as docs/events.md and the OpenAPI document describe them. */
 
 export type ConversationStatus = 'open' | 'pending' | 'snoozed' | 'resolved';
+export type Role = 'admin' | 'agent';
 export type MessageKind = 'message' | 'note';
 export type Direction = 'inbound' | 'outbound';
 export type MessageStatus = 'received' | 'queued' | 'sent' | 'delivered' | 'read' | 'failed';
@@ -87,9 +88,50 @@ export interface Delta {
   cursor: string;
   reset?: boolean;
   more?: boolean;
+  clinic?: ClinicProfile;
   conversations: Conversation[];
   messages: Message[];
   reads?: ReadMark[];
+}
+
+/** A colleague. Who is not `active` may not in any more; what they wrote stays theirs. */
+export interface ClinicMember {
+  id: string;
+  name: string;
+  role: Role;
+  active: boolean;
+}
+
+/** `colour` is `#rrggbb`. */
+export interface Label {
+  name: string;
+  colour: string;
+}
+
+/** `shortcut` is what is typed after the slash. */
+export interface CannedReply {
+  shortcut: string;
+  title: string;
+  body: string;
+}
+
+/** `day`: 1 is Monday, 7 Sunday; `HH:MM` local time, `24:00` ends a day. */
+export interface OpenHours {
+  day: number;
+  opens: string;
+  closes: string;
+}
+
+/** What a clinic keeps, as one versioned object. */
+export interface ClinicProfile {
+  id: number;
+  name: string;
+  members: ClinicMember[];
+  labels: Label[];
+  cannedReplies: CannedReply[];
+  waitingLimitMinutes?: number;
+  hours?: { timeZone: string; weekly: OpenHours[] };
+  version: number;
 }
 
 export interface Member {
@@ -101,7 +143,7 @@ export interface Member {
 export interface Clinic {
   id: number;
   name: string;
-  role: 'admin' | 'agent';
+  role: Role;
 }
 
 export interface Me {

@@ -22,10 +22,13 @@ import type { Entry } from './timeline';
 export interface BubbleProps {
   entry: Entry;
   memberId: string;
+  contactName: string;
   startsGroup: boolean;
   endsGroup: boolean;
   /** The message this one answers, when it is held. */
   repliedTo: Message | undefined;
+  /** A search has led here. */
+  found?: boolean;
   onRetry: (pending: Pending) => void;
   onDiscard: (pending: Pending) => void;
   onRepeat: (message: Message) => void;
@@ -50,8 +53,9 @@ export function Bubble(props: BubbleProps) {
       data-client-key={message?.clientKey ?? pending?.clientKey}
       data-status={status}
       data-deleted={message?.deleted}
+      data-found={props.found || undefined}
       aria-label={`${author}, ${clockTime(locale, at)}`}
-      className={`flex flex-col px-4 sm:px-6 ${tone === 'clinic' ? 'items-end' : 'items-start'} ${props.endsGroup ? 'pb-3' : 'pb-0.5'}`}
+      className={`flex flex-col px-4 data-found:bg-accent-tint sm:px-6 ${tone === 'clinic' ? 'items-end' : 'items-start'} ${props.endsGroup ? 'pb-3' : 'pb-0.5'}`}
     >
       <Heading tone={tone} author={author} shown={props.startsGroup} />
       <div className={shapeOf(tone, props)}>
@@ -147,15 +151,19 @@ function glyphOf(status: Status, note: boolean): [typeof Check, string] {
   return [Check, ''];
 }
 
-function PendingLine({ pending, onRetry, onDiscard }: BubbleProps & { pending: Pending }) {
+function PendingLine({ pending, contactName, onRetry, onDiscard }: BubbleProps & { pending: Pending }) {
   const { t } = useI18n();
   const failed = pending.state === 'failed';
+  const moved = pending.reason === 'conversation_moved';
+  const why = moved ? t.message.moved(contactName) : `${t.message.failed} ${errorText(t, pending.reason)}`;
   return (
     <Line tone={failed ? 'broken' : 'waiting'}>
-      <span title={failed ? errorText(t, pending.reason) : undefined}>
-        {failed ? t.message.failed : t.message.waitingText}
-      </span>
-      {failed && <LineButton onClick={() => onRetry(pending)}>{t.message.retry}</LineButton>}
+      <span>{failed ? why : t.message.waitingText}</span>
+      {failed && (
+        <LineButton onClick={() => onRetry(pending)}>
+          {moved ? t.message.sendAnyway : t.message.retry}
+        </LineButton>
+      )}
       {failed && <span aria-hidden="true">·</span>}
       <LineButton onClick={() => onDiscard(pending)}>{t.message.discard}</LineButton>
     </Line>

@@ -1,7 +1,7 @@
 import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, MessageSquareDashed, MessagesSquare, Trash2, TriangleAlert } from 'lucide-react';
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
-import { Link } from 'wouter';
+import { Link, useSearch } from 'wouter';
 import type { Message } from '@/shared/api/types';
 import { errorText } from '@/shared/i18n/catalogue';
 import { useI18n } from '@/shared/i18n/useI18n';
@@ -10,6 +10,7 @@ import { useDelayed } from '@/shared/lib/useDelayed';
 import { useNow } from '@/shared/lib/useNow';
 import { Button } from '@/shared/ui/Button';
 import { Notice } from '@/shared/ui/Notice';
+import { useToasts } from '@/shared/ui/useToasts';
 import { Bubble } from './Bubble';
 import type { Thread as ThreadState } from './cache';
 import { type TimelineItem, timeline } from './timeline';
@@ -77,7 +78,8 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
     overscan: 8,
   });
   useLayoutEffect(() => virtual.scrollToEnd(), [virtual]);
-  useBottomStays(box, virtual);
+  const pinned = useEndStays(box, virtual);
+  const target = useTarget(conversationId, items, virtual, pinned);
 
   const atEnd = virtual.isAtEnd(AT_END_PX);
   useEffect(() => (atEnd ? inbox.lookAtEnd(conversationId) : undefined), [atEnd, inbox, conversationId]);
@@ -86,8 +88,10 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
   // One's own message is always shown, wherever one was reading.
   const lastPending = pending.at(-1)?.clientKey;
   useEffect(() => {
-    if (lastPending) virtual.scrollToEnd();
-  }, [lastPending, virtual]);
+    if (!lastPending) return;
+    pinned.current = true;
+    virtual.scrollToEnd();
+  }, [lastPending, virtual, pinned]);
 
   const readOlder = () => {
     const top = box.current?.scrollTop ?? 0;
@@ -126,7 +130,14 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
                 className="absolute inset-x-0 top-0"
                 style={{ transform: `translateY(${start}px)` }}
               >
-                {item && <Item item={item} thread={thread} />}
+                {item && (
+                  <Item
+                    item={item}
+                    thread={thread}
+                    contactName={props.contactName}
+                    found={target !== null && item.kind === 'entry' && item.message?.id === target}
+                  />
+                )}
               </div>
             );
           })}
@@ -136,7 +147,10 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
       {!atEnd && (
         <button
           type="button"
-          onClick={() => virtual.scrollToEnd()}
+          onClick={() => {
+            pinned.current = true;
+            virtual.scrollToEnd();
+          }}
           className="absolute right-4 bottom-3 flex items-center gap-1.5 rounded-full border border-line bg-raised py-1.5 pr-3.5 pl-2.5 font-medium text-meta tabular-nums shadow-float hover:bg-surface"
         >
           <ArrowDown aria-hidden="true" className="size-4 text-accent" />
@@ -147,20 +161,74 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
   );
 }
 
-/** A growing composer, a line of words or a phone's keyboard takes its room from the top: the last message stays in sight. */
-function useBottomStays(box: RefObject<HTMLElement | null>, virtual: Virtualizer<HTMLDivElement, Element>) {
+/**
+ * Who stands at the end stays there, whatever changes its size: a growing composer, a line of words, a phone's keyboard, a
+ * narrower window that breaks every line anew. Who reads further up keeps their line at the bottom. Only a scroll that no
+ * change of size explains is the reader's own.
+ */
+function useEndStays(box: RefObject<HTMLElement | null>, virtual: Virtualizer<HTMLDivElement, Element>) {
+  const pinned = useRef(true);
   useEffect(() => {
     const element = box.current;
-    if (!element) return;
+    const content = element?.firstElementChild;
+    if (!element || !content) return;
+    let sizes = { inner: element.scrollHeight, outer: element.clientHeight };
     let height = element.clientHeight;
+    const onScroll = () => {
+      const { scrollHeight: inner, clientHeight: outer, scrollTop } = element;
+      const same = inner === sizes.inner && outer === sizes.outer;
+      sizes = { inner, outer };
+      if (same) pinned.current = inner - outer - scrollTop <= AT_END_PX;
+    };
     const observer = new ResizeObserver(() => {
       const lost = height - element.clientHeight;
       height = element.clientHeight;
-      if (lost !== 0) virtual.scrollToOffset((virtual.scrollOffset ?? 0) + lost);
+      if (pinned.current) element.scrollTop = element.scrollHeight;
+      else if (lost !== 0) virtual.scrollToOffset((virtual.scrollOffset ?? 0) + lost);
     });
     observer.observe(element);
-    return () => observer.disconnect();
+    observer.observe(content);
+    element.addEventListener('scroll', onScroll);
+    return () => {
+      observer.disconnect();
+      element.removeEventListener('scroll', onScroll);
+    };
   }, [box, virtual]);
+  return pinned;
+}
+
+/** The message that a search result led to (`?m=`): read as far back as it stands, shown in the middle, told apart. */
+function useTarget(
+  conversationId: string,
+  items: readonly TimelineItem[],
+  virtual: Virtualizer<HTMLDivElement, Element>,
+  pinned: RefObject<boolean>,
+): string | null {
+  const { t } = useI18n();
+  const inbox = useInbox();
+  const toasts = useToasts();
+  const target = new URLSearchParams(useSearch()).get('m');
+  const [shownFor, setShownFor] = useState<string | null>(null);
+  const index =
+    target === null ? -1 : items.findIndex((item) => item.kind === 'entry' && item.message?.id === target);
+  const wanted = target !== null && target !== shownFor;
+  useEffect(() => {
+    if (!wanted || target === null) return;
+    if (index >= 0) {
+      pinned.current = false;
+      virtual.scrollToIndex(index, { align: 'center' });
+      setShownFor(target);
+      return;
+    }
+    let left = false;
+    void inbox.readUpTo(conversationId, target).then((found) => {
+      if (!found && !left) toasts.show('broken', t.search.notFound);
+    });
+    return () => {
+      left = true;
+    };
+  }, [wanted, target, index, virtual, pinned, inbox, conversationId, toasts, t]);
+  return target;
 }
 
 /** Where the member's mark stood when the thread was opened. */
@@ -181,7 +249,8 @@ function useUnseen(shown: readonly Message[], atEnd: boolean, memberId: string):
     .length;
 }
 
-function Item({ item, thread }: { item: TimelineItem; thread: ThreadState }) {
+function Item(props: { item: TimelineItem; thread: ThreadState; contactName: string; found: boolean }) {
+  const { item, thread, contactName, found } = props;
   const { t } = useI18n();
   const inbox = useInbox();
   const { outbox } = inbox;
@@ -195,11 +264,13 @@ function Item({ item, thread }: { item: TimelineItem; thread: ThreadState }) {
     <Bubble
       entry={item}
       memberId={inbox.member.id}
+      contactName={contactName}
       startsGroup={item.startsGroup}
       endsGroup={item.endsGroup}
       repliedTo={replyTo === undefined ? undefined : thread.rows.get(replyTo)}
       onRetry={(pending) => inbox.retry(pending.clientKey)}
       onDiscard={(pending) => outbox.discard(pending.clientKey)}
+      found={found}
       onRepeat={(message) => inbox.send(message.conversationId, message.body, message.kind)}
     />
   );

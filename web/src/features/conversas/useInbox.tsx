@@ -1,7 +1,7 @@
 import { createContext, useContext, useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { Conversation } from '@/shared/api/types';
 import type { Inbox } from './inbox';
-import { isMessage, type Order, type Pending } from './orders';
+import { changesByConversation, isMessage, type Order, overlaid, type Pending } from './orders';
 import type { InboxSnapshot } from './store';
 import { unreadOf } from './unread';
 
@@ -25,6 +25,21 @@ export const useUnread = (conversation: Conversation): number =>
 export function useOrders(): readonly Order[] {
   const { outbox } = useInbox();
   return useSyncExternalStore(outbox.subscribe, outbox.getSnapshot);
+}
+
+const UNCHANGED: readonly Order[] = [];
+
+/** Orders that change rows, by conversation. */
+export function useChanges(): ReadonlyMap<string, readonly Order[]> {
+  const orders = useOrders();
+  return useMemo(() => changesByConversation(orders), [orders]);
+}
+
+/** The conversation as it is shown: with what has been ordered and not confirmed. */
+export function useConversation(id: string): Conversation | undefined {
+  const held = useInboxState(({ state }) => state.conversations.get(id));
+  const changes = useChanges().get(id) ?? UNCHANGED;
+  return useMemo(() => held && overlaid(held, changes), [held, changes]);
 }
 
 /** Of one conversation: the messages on their way. */

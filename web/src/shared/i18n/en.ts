@@ -206,6 +206,21 @@ export const en: Messages = {
   alerts: {
     title: (clinic) => `New message · ${clinic}`,
     anonymous: 'A patient wrote.',
+    lead: 'For you alone, on this computer.',
+    sound: 'Play a sound',
+    soundHint: 'When a patient writes and you are not looking at the conversation.',
+    listen: 'Hear the sound',
+    desktop: 'Show notifications of the system',
+    desktopHint: 'When Recado is not in front. The browser asks for your permission.',
+    impossible: 'This browser shows notifications of https pages only.',
+    denied: 'The browser may not show notifications of this page. Allow it in its settings.',
+    words: 'Show the patient’s name and message in the notification',
+    wordsHint: 'Whoever passes by the screen can read it.',
+  },
+  settings: {
+    sections: 'Sections of the settings',
+    back: 'Back to the settings',
+    names: { avisos: 'Notifications', senha: 'Password' },
   },
   thread: {
     label: 'Messages',

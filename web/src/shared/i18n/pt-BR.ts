@@ -205,6 +205,21 @@ export const ptBR = {
   alerts: {
     title: (clinic: string) => `Nova mensagem · ${clinic}`,
     anonymous: 'Um paciente escreveu.',
+    lead: 'Valem só para você, neste computador.',
+    sound: 'Tocar um som',
+    soundHint: 'Quando um paciente escreve e você não está olhando a conversa.',
+    listen: 'Ouvir o som',
+    desktop: 'Mostrar avisos do sistema',
+    desktopHint: 'Quando o Recado não está à frente. O navegador pede sua permissão.',
+    impossible: 'Este navegador só mostra avisos de páginas https.',
+    denied: 'O navegador está proibido de mostrar avisos desta página. Permita nas configurações dele.',
+    words: 'Mostrar nome e mensagem do paciente no aviso',
+    wordsHint: 'Quem passar perto da tela poderá ler.',
+  },
+  settings: {
+    sections: 'Seções dos ajustes',
+    back: 'Voltar aos ajustes',
+    names: { avisos: 'Avisos', senha: 'Senha' },
   },
   thread: {
     label: 'Mensagens',

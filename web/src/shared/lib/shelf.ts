@@ -67,6 +67,10 @@ export function wipe(memberId: string) {
   for (const key of keysUnder(prefixOf(memberId))) attempt(() => localStorage.removeItem(key));
 }
 
+/** How many entries of a kind are kept for this member, of all clinics. */
+export const countKept = (memberId: string, kind: string): number =>
+  keysUnder(prefixOf(memberId, kind)).length;
+
 const keysUnder = (prefix: string): string[] =>
   attempt(() => Object.keys(localStorage).filter((key) => key.startsWith(prefix))) ?? [];
 

@@ -1,30 +1,45 @@
-import { ArrowLeft, Bell, KeyRound } from 'lucide-react';
-import type { ComponentType, ReactNode } from 'react';
+import {
+  ArrowLeft,
+  Bell,
+  Clock,
+  KeyRound,
+  type LucideIcon,
+  MessageSquareText,
+  Tag,
+  Users,
+} from 'lucide-react';
+import type { ReactNode } from 'react';
 import { Link, Redirect } from 'wouter';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { useMediaQuery } from '@/shared/lib/useMediaQuery';
 
-export type Section = 'avisos' | 'senha';
+export type Section = 'avisos' | 'senha' | 'equipe' | 'etiquetas' | 'respostas' | 'clinica';
 
 export interface AjustesPageProps {
   section: string | undefined;
   /** Where there is no rail (phones), the account stands in the header. */
   account: ReactNode;
   panels: Partial<Record<Section, ReactNode>>;
+  /** More sections may come when the clinic has been read. */
+  waiting: boolean;
 }
 
-const ICONS: Record<Section, ComponentType<{ className?: string; 'aria-hidden'?: boolean | 'true' }>> = {
+const ICONS: Record<Section, LucideIcon> = {
   avisos: Bell,
   senha: KeyRound,
+  equipe: Users,
+  etiquetas: Tag,
+  respostas: MessageSquareText,
+  clinica: Clock,
 };
 
 /** Sections on the left, one of them on the right; on a phone one after the other. */
-export function AjustesPage({ section, account, panels }: AjustesPageProps) {
+export function AjustesPage({ section, account, panels, waiting }: AjustesPageProps) {
   const { t } = useI18n();
   const both = useMediaQuery('(min-width: 48rem)');
   const sections = Object.keys(panels) as Section[];
   const chosen = sections.find((each) => each === section);
-  if (section !== undefined && !chosen) return <Redirect to="/ajustes" replace />;
+  if (section !== undefined && !chosen && !waiting) return <Redirect to="/ajustes" replace />;
   const shown = chosen ?? (both ? sections[0] : undefined);
   return (
     <main className="flex min-h-0 min-w-0 flex-1 flex-col bg-surface">

@@ -58,7 +58,7 @@ export function Composer({ conversationId, contactName }: { conversationId: stri
       className={`relative border-t px-3 pt-2 pb-3 transition-colors sm:px-4 ${note ? 'border-note-line bg-note' : 'border-line bg-raised'}`}
     >
       <div className="mx-auto max-w-4xl">
-        <div className="mb-1.5 flex items-center justify-between">
+        <div className="mb-1.5 flex items-center justify-between gap-3">
           <Tabs kind={draft.kind} panelId={panelId} onChange={(kind) => change({ kind })} />
           <p className="hidden truncate px-1 text-ink-soft text-mini lg:block">{t.composer.hint}</p>
         </div>
@@ -154,7 +154,7 @@ function Tabs(props: { kind: MessageKind; panelId: string; onChange: (kind: Mess
             tabIndex={selected ? 0 : -1}
             onClick={() => props.onChange(kind)}
             onKeyDown={onKeyDown}
-            className={`flex items-center gap-1.5 rounded-md px-2 py-1 text-ink-soft text-meta hover:bg-ink/5 aria-selected:bg-ink/5 aria-selected:font-medium ${look}`}
+            className={`flex items-center gap-1.5 whitespace-nowrap rounded-md px-2 py-1 text-ink-soft text-meta hover:bg-ink/5 aria-selected:bg-ink/5 aria-selected:font-medium ${look}`}
           >
             <Icon aria-hidden="true" className="size-3.5" />
             {kind === 'note' ? t.composer.note : t.composer.reply}

@@ -7,7 +7,7 @@ import { useClinic } from './useClinic';
 import { useInbox, useInboxState } from './useInbox';
 
 const CHIP =
-  'flex h-7 max-w-32 items-center gap-1 rounded-full border border-line px-2.5 text-mini hover:bg-surface aria-pressed:border-accent aria-pressed:bg-accent-tint aria-pressed:font-medium aria-pressed:text-accent data-on:border-accent data-on:bg-accent-tint data-on:font-medium data-on:text-accent';
+  'flex h-7 max-w-32 items-center gap-0.5 rounded-full border border-line px-2 text-mini hover:bg-surface aria-pressed:border-accent aria-pressed:bg-accent-tint aria-pressed:font-medium aria-pressed:text-accent data-on:border-accent data-on:bg-accent-tint data-on:font-medium data-on:text-accent';
 const ANY = '';
 
 /** Which conversations the list shows. */
@@ -29,7 +29,7 @@ export function FilterBar() {
     <div
       role="toolbar"
       aria-label={t.filters.label}
-      className="flex flex-wrap gap-1.5 border-line border-b px-3 py-2"
+      className="flex flex-wrap gap-1 border-line border-b px-3 py-2"
     >
       <Choice
         label={t.filters.status}
@@ -50,10 +50,7 @@ export function FilterBar() {
       <Choice
         label={t.filters.byLabel}
         value={filter.label ?? ANY}
-        choices={[
-          [ANY, labels.length > 0 ? t.filters.anyLabel : t.filters.noLabels],
-          ...labels.map((label): [string, string] => [label, label]),
-        ]}
+        choices={[[ANY, t.filters.anyLabel], ...labels.map((label): [string, string] => [label, label])]}
         onChange={(label) => choose({ label })}
       />
       <button

@@ -17,7 +17,10 @@ export function SearchResults({ query }: { query: string }) {
   const { phase, hits, before, code, more, again } = useSearch(query);
   const slow = useDelayed(phase === 'searching', 400);
   return (
-    <section aria-label={t.search.results} className="min-h-0 flex-1 overflow-y-auto">
+    <section
+      aria-label={t.search.results}
+      className="mt-2 min-h-0 flex-1 overflow-y-auto border-line border-t"
+    >
       <p role="status" className="sr-only">
         {phase === 'found' ? t.search.count(hits.length) : ''}
       </p>

@@ -53,6 +53,7 @@ async function refusal(response: Response): Promise<ApiError> {
       return new ApiError(problem.code, {
         message: problem.title ?? problem.code,
         retryable: problem.retryable === true,
+        fields: Array.isArray(problem.errors) ? problem.errors : [],
         ...retryAfter,
       });
     }

@@ -1,5 +1,7 @@
 """A real PostgreSQL for tests: started by them, with folders of its own, and theirs to stop, kill and start again.
 
+None outlives the tests, not even when their runner is killed: a shell waits for that, and ends what it left.
+
 PostgreSQL refuses to run as root; then the user `postgres` runs it, in a folder that this user owns.
 """
 
@@ -23,6 +25,14 @@ START_LIMIT_S = 60
 ROLE = "recado"
 """Owns the tests' databases and is no superuser, as in a clinic's own installation."""
 
+LAST_WILL = """
+read -r ended && exit
+kill -QUIT "$1"
+while kill -0 "$1"; do sleep 0.1; done
+rm -r "$2"
+"""
+"""Reads the word that the server was ended in order; no word, but the end of the pipe, is the runner's death."""
+
 
 class PostgresServer:
     """`durable=False` leaves out fsync: a killed process loses nothing by that, only a machine without power does."""
@@ -36,6 +46,7 @@ class PostgresServer:
         self._names = itertools.count(1)
         self._user = _other_user()
         self._process: subprocess.Popen[bytes] | None = None
+        self._executor: subprocess.Popen[bytes] | None = None
         self.port = 0
         self.folder = Path(tempfile.mkdtemp(prefix="recado-postgres-"))
         if self._user:
@@ -69,6 +80,15 @@ class PostgresServer:
                 start_new_session=True,
                 **self._identity,
             )
+        self._executor = subprocess.Popen(
+            ["sh", "-c", LAST_WILL, "last-will", str(self._process.pid), self.folder],
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **self._identity,
+        )
         self._wait_until_it_answers()
         with self.connect() as connection:
             if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).fetchall():
@@ -109,8 +129,8 @@ class PostgresServer:
             "owner": sql.Identifier(ROLE),
         }
         with self.connect() as connection:
-            command = "CREATE DATABASE {name} TEMPLATE {template} OWNER {owner} STRATEGY file_copy"
-            connection.execute(sql.SQL(command).format(**parts))
+            command = sql.SQL("CREATE DATABASE {name} TEMPLATE {template} OWNER {owner}")
+            connection.execute(command.format(**parts))
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
@@ -155,6 +175,8 @@ class PostgresServer:
         self._process.send_signal(sign)
         self._process.wait(START_LIMIT_S)
         self._process = None
+        self._executor.communicate(b"ended\n", START_LIMIT_S)
+        self._executor = None
 
 
 def _other_user() -> str | None:

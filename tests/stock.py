@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import uuid_utils
 
 from recado.domain.accounts import Channel
+from recado.domain.clinic_commands import InviteMember
 from recado.domain.commands import ReceiveMessage, RecordDelivery, ReportStatus, SendMessage
 from recado.domain.instants import from_epoch_ms
+from recado.domain.packets import ConversationTold
 from recado.domain.values import ClinicId
 from recado.store import accounts
 from recado.store.batch import Committed, Sources
@@ -40,6 +42,11 @@ class Stock:
     def told(self):
         return [told for committed in self.committed for told in committed.told]
 
+    @property
+    def talked(self):
+        """What was told about conversations."""
+        return [told for told in self.told if isinstance(told, ConversationTold)]
+
     def inbound(self, address="5511999990001", body="Bom dia", **fields) -> ReceiveMessage:
         return ReceiveMessage(
             clinic_id=self.clinic_id,
@@ -65,6 +72,17 @@ class Stock:
     def order(self, command, /, **fields):
         """A member's command of this type."""
         return command(**self.who(fields), **fields)
+
+    def settle(self, command, /, **fields):
+        """An admin's command of this type about the clinic; the operator's with `member_id=None`."""
+        by = {"clinic_id": self.clinic_id, "member_id": self.member_id, **fields}
+        if by["member_id"] is not None:
+            by.setdefault("client_key", f"key-{next(self.numbers)}")
+        return command(**by)
+
+    def invitation(self, email="bruno@clinica.example", **fields):
+        fields = {"name": "Bruno", "role": "agent", "password_hash": "no-hash", **fields}
+        return self.settle(InviteMember, email=email, **fields)
 
     def reply(self, conversation_id, body="Bom dia, Maria", **fields) -> SendMessage:
         return self.order(SendMessage, conversation_id=conversation_id, body=body, **fields)

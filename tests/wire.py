@@ -3,9 +3,15 @@
 import asyncio
 import contextlib
 
+READY_FOR_QUERY = b"Z\x00\x00\x00\x05"
+"""PostgreSQL 15, 55.7 Message Formats: the type and the length, before a byte of state."""
+
 
 class Wire:
-    """Listens on `port` while entered. A trip begins when the client speaks after the server had its say."""
+    """Listens on `port` while entered. A trip ends when the server says that it is ready for the next.
+
+    Who pipelines waits for that once, however many statements went out and whenever their answers come back.
+    """
 
     def __init__(self, server_port: int) -> None:
         self.trips = 0
@@ -42,20 +48,20 @@ class Wire:
         task = asyncio.current_task()
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
         self._lines[task] = (to_client, to_server)
-        said = {"last": "server"}
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._carry(from_client, to_server, "client", said))
-                tasks.create_task(self._carry(from_server, to_client, "server", said))
+                tasks.create_task(self._carry(from_client, to_server))
+                tasks.create_task(self._carry(from_server, to_client, READY_FOR_QUERY))
         finally:
             del self._lines[task]
 
-    async def _carry(self, reader, writer, who, said) -> None:
+    async def _carry(self, reader, writer, counted=None) -> None:
+        before = b""
         with contextlib.suppress(ConnectionError):
             while chunk := await reader.read(1 << 16):
-                if who == "client" and said["last"] == "server":
-                    self.trips += 1
-                said["last"] = who
+                if counted:
+                    self.trips += (before + chunk).count(counted)
+                    before = chunk[1 - len(counted) :]
                 await self._open.wait()
                 writer.write(chunk)
                 await writer.drain()

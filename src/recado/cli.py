@@ -20,6 +20,7 @@ from typing import Any
 import click
 import msgspec
 import uvicorn
+from msgspec import UNSET
 
 from recado import __version__, config, observe, server
 from recado.app import administration
@@ -133,7 +134,34 @@ def member_add(clinic_id: int, email: str, name: str, role: Role, password: str)
         clinic_id=ClinicId(clinic_id), email=email, name=name, role=role, password=password
     )
     with _database(_load()) as database, _passwords() as passwords:
-        click.echo(administration.add_member(database, passwords, new, server.now(), server.new_id))
+        click.echo(administration.add_member(database, passwords, new, server.SOURCES))
+
+
+@member.command("update")
+@click.option("--clinic", "clinic_id", type=int, required=True, help="The clinic's id.")
+@click.option("--email", required=True)
+@click.option("--role", type=click.Choice(["admin", "agent"]), help="Another role.")
+@click.option("--active/--inactive", default=None, help="Give the access back, or take it away.")
+def member_update(clinic_id: int, email: str, role: Role | None, *, active: bool | None) -> None:
+    """Change a member's role or access; what they wrote stays theirs."""
+    with _database(_load()) as database:
+        administration.update_member(
+            database,
+            ClinicId(clinic_id),
+            email,
+            server.SOURCES,
+            role=UNSET if role is None else role,
+            active=UNSET if active is None else active,
+        )
+
+
+@member.command("reset-password")
+@click.option("--email", required=True)
+@click.password_option(help="Asked for when left out.")
+def member_reset_password(email: str, password: str) -> None:
+    """Give a member another password and end all their sessions."""
+    with _database(_load()) as database, _passwords() as passwords:
+        administration.reset_password(database, passwords, email, password, server.SOURCES)
 
 
 @main.command()

@@ -13,7 +13,11 @@
     │   │   ├── ClientKeyReusedError    409 client_key_reused
     │   │   ├── ConversationMovedError  409 conversation_moved
     │   │   ├── ConversationChangedError 409 conversation_changed
-    │   │   └── MessageLeftError        409 message_left
+    │   │   ├── MessageLeftError        409 message_left
+    │   │   ├── ClinicChangedError      409 clinic_changed
+    │   │   ├── LastAdminError          409 last_admin
+    │   │   ├── AlreadyMemberError      409 already_member
+    │   │   └── MemberSharedError       409 member_shared
     │   ├── TooLargeError               413 too_large
     │   └── RateLimitedError            429 rate_limited
     ├── UnavailableError                503 unavailable (ours, and worth trying again)
@@ -128,6 +132,26 @@ class MessageLeftError(ConflictError):
     title = "The message may be with the patient already."
 
 
+class ClinicChangedError(ConflictError):
+    code = "clinic_changed"
+    title = "The clinic changed after the version the author had seen."
+
+
+class LastAdminError(ConflictError):
+    code = "last_admin"
+    title = "The clinic would be left without an active admin."
+
+
+class AlreadyMemberError(ConflictError):
+    code = "already_member"
+    title = "The person is a member of the clinic already."
+
+
+class MemberSharedError(ConflictError):
+    code = "member_shared"
+    title = "The person serves another clinic too; only the operator may reset their password."
+
+
 class TooLargeError(RefusedError):
     code = "too_large"
     status = 413
@@ -182,6 +206,7 @@ CLOSES = {
         SocketClose(4003, "connect timeout", reconnect=True),
         SocketClose(4008, "slow consumer", reconnect=True),
         SocketClose(4009, "history changed", reconnect=True),
+        SocketClose(4010, "access changed", reconnect=True),
     )
 }
 """The one table of socket closes, by reason. RFC 6455 section 7.4 keeps 4000–4999 for applications."""

@@ -23,6 +23,7 @@ import uvloop
 from recado import __version__, observe
 from recado.app.access import Access
 from recado.app.channels import Channels
+from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.origins import own_origins
 from recado.app.outbox import Outbox
@@ -88,9 +89,23 @@ class Server:
         self.broker.subscribe(self.feed.hear, self.feed.poll_soon)
         access = Access(self.database)
         self.sessions = Sessions(
-            self.database, self.passwords, _session_settings(config), now, new_id, secrets.token_bytes
+            self.database,
+            self.passwords,
+            _session_settings(config),
+            now,
+            new_id,
+            secrets.token_bytes,
+            self.feed.followed_since,
         )
         self.inbox = Inbox(self.writer, access)
+        self.clinics = Clinics(
+            database=self.database,
+            writer=self.writer,
+            access=access,
+            passwords=self.passwords,
+            sessions=self.sessions,
+            secret=config.secret,
+        )
         self.queries = Queries(self.database, access, self.feed)
         self.outbox = Outbox(self.database, self.inbox, now)
         self.sender = Sender(
@@ -108,6 +123,7 @@ class Server:
             access=access,
             queries=self.queries,
             inbox=self.inbox,
+            clinics=self.clinics,
             feed=self.feed,
             origins=own_origins(config.base_url, config.allowed_origins),
             now=now,
@@ -117,12 +133,15 @@ class Server:
             sessions=self.sessions,
             queries=self.queries,
             inbox=self.inbox,
+            clinics=self.clinics,
             readiness=self.readiness,
             settings=config,
             extra_routes=[channel_routes(self.inbox, Channels(self.database), now=now, new_id=new_id)],
         )
 
     def _committed(self, committed: Committed) -> None:
+        for each in committed.told:
+            self.sessions.heed(each.record)
         self.feed.advance(committed.told)
         for each in committed.told:
             self.broker.hint(each.record.clinic_id, each.record.seq)
@@ -130,6 +149,7 @@ class Server:
             self.outbox.wake.set()
 
     def _tell(self, told: Told) -> None:
+        self.sessions.heed(told.record)
         self.gateway.tell(told)
 
     def _reset(self, clinic_id: ClinicId) -> None:

@@ -10,10 +10,9 @@ from msgspec import UnsetType
 from msgspec.structs import fields
 
 from recado import errors
-from recado.app import inbox
-from recado.domain import packets, values, views
+from recado.app import clinics, inbox, vocabulary
+from recado.domain import clinic, packets, values, views
 from recado.domain.transitions import BY_MEMBERS
-from recado.realtime import gateway
 
 PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text("utf-8")
 
@@ -27,13 +26,20 @@ SHAPES = [
     values.Attachment,
     values.Failure,
     values.ReadMark,
+    clinic.Clinic,
+    clinic.ClinicMember,
+    clinic.Label,
+    clinic.CannedReply,
+    clinic.BusinessHours,
+    clinic.OpenHours,
+    clinic.MemberDetails,
     views.ConversationPage,
     views.MessagePage,
     views.Delta,
-    gateway.Hello,
-    gateway.JoinClinic,
-    gateway.JoinConversation,
-    gateway.LeaveConversation,
+    vocabulary.Hello,
+    vocabulary.JoinClinic,
+    vocabulary.JoinConversation,
+    vocabulary.LeaveConversation,
     inbox.SendOrder,
     inbox.EditOrder,
     inbox.DeleteOrder,
@@ -41,16 +47,27 @@ SHAPES = [
     inbox.UpdateOrder,
     inbox.RenameOrder,
     inbox.EraseOrder,
-    gateway.Joined,
-    gateway.Server,
-    gateway.Sent,
-    gateway.Marked,
-    gateway.Updated,
-    gateway.Left,
+    clinics.UpdateClinicOrder,
+    clinics.InviteOrder,
+    clinics.UpdateMemberOrder,
+    clinics.ResetPasswordOrder,
+    clinics.ChangePasswordOrder,
+    vocabulary.Joined,
+    vocabulary.Server,
+    vocabulary.Sent,
+    vocabulary.Marked,
+    vocabulary.Updated,
+    vocabulary.ClinicUpdated,
+    vocabulary.Invited,
+    vocabulary.PasswordSet,
+    vocabulary.Left,
     packets.MessagePacket,
     packets.ConversationPacket,
     packets.ReadPacket,
-    gateway.Connections,
+    packets.ClinicPacket,
+    packets.TickPacket,
+    vocabulary.Connections,
+    vocabulary.Draining,
 ]
 
 PLAIN = {int: "integer", str: "string", bool: "boolean"}
@@ -102,22 +119,24 @@ def test_every_shape_is_told_field_by_field(shape):
 
 
 def test_every_client_event_is_told():
-    made = gateway.Gateway(
-        rooms=None,
-        sessions=type("Sessions", (), {"on_end": lambda self, listener: None})(),
-        access=None,
-        queries=None,
-        inbox=None,
-        feed=None,
-        origins=None,
-        now=None,
-    )
-    assert [row[0].strip("`") for row in table_under("Client → server")] == list(made._handlers)
+    told = [
+        tuple(cell.strip("`").split("]")[0].lstrip("[") for cell in row)
+        for row in table_under("Client → server")
+    ]
+    assert told == [
+        (name, event.payload.__name__, event.answer.__name__)
+        for name, event in vocabulary.CLIENT_EVENTS.items()
+    ]
 
 
-def test_every_packet_of_a_record_is_told():
-    told = [row[0].strip("`") for row in table_under("Server → client")]
-    assert {*packets.MESSAGE_EVENTS.values(), *packets.CLINIC_EVENTS.values()} <= set(told)
+def test_every_server_event_is_told():
+    told = [(row[0].strip("`"), row[1].split("]")[0].lstrip("[")) for row in table_under("Server → client")]
+    assert told == [(name, payload.__name__) for name, payload in vocabulary.SERVER_EVENTS.items()]
+
+
+def test_every_packet_of_a_record_is_an_event():
+    told = {*packets.MESSAGE_EVENTS.values(), *packets.CLINIC_EVENTS.values()}
+    assert told <= vocabulary.SERVER_EVENTS.keys()
 
 
 def test_every_error_code_is_told_with_its_status():

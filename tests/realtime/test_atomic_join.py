@@ -116,6 +116,7 @@ class Node:
             sessions=sessions,
             access=access,
             queries=Queries(database, access, self.feed),
+            clinics=None,
             inbox=Inbox(stock.writer, access),
             feed=self.feed,
             origins=own_origins("http://127.0.0.1"),

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from recado.app.access import Access
+from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.passwords import Passwords
 from recado.app.queries import Queries
@@ -34,7 +35,7 @@ from recado.feed.feed import Feed
 from recado.rest import create_application
 from recado.rest.document import describe
 from recado.store import accounts
-from recado.store.batch import Sources
+from recado.store.batch import Committed, Sources
 from recado.store.database import Database
 from recado.store.migrate import upgrade
 from recado.store.writer import Writer
@@ -89,7 +90,7 @@ class Service:
         self.database = database
         self.feed = Feed(self.database, tell=lambda told: None)
         sources = Sources(now, new_id, lambda: secrets.randbits(62))
-        self.writer = Writer(self.database, sources, lambda committed: self.feed.advance(committed.told))
+        self.writer = Writer(self.database, sources, self._committed)
         access = Access(self.database)
         self.inbox = Inbox(self.writer, access)
         self.queries = Queries(self.database, access, self.feed)
@@ -107,6 +108,14 @@ class Service:
             new_id,
             secrets.token_bytes,
         )
+        self.clinics = Clinics(
+            database=self.database,
+            writer=self.writer,
+            access=access,
+            passwords=passwords,
+            sessions=self.sessions,
+            secret=settings.secret,
+        )
         self.settings = settings
         self.checks: Mapping[str, bool] = {"database": True}
         self.held_up = asyncio.Event()
@@ -115,6 +124,11 @@ class Service:
         self.clients: contextlib.AsyncExitStack
         self.document: dict[str, Any]
         self._numbers = itertools.count(1)
+
+    def _committed(self, committed: Committed) -> None:
+        for told in committed.told:
+            self.sessions.heed(told.record)
+        self.feed.advance(committed.told)
 
     async def _check(self, response: httpx.Response) -> None:
         await response.aread()
@@ -175,6 +189,7 @@ async def serving(
         sessions=service.sessions,
         queries=service.queries,
         inbox=service.inbox,
+        clinics=service.clinics,
         readiness=service.readiness,
         settings=config,
         extra_routes=extra_routes,

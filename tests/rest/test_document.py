@@ -6,7 +6,14 @@ import pytest
 from litestar import post
 from msgspec.structs import fields
 
-from recado.app import inbox
+from recado.app import clinics, inbox
+from recado.app.clinics import (
+    ChangePasswordOrder,
+    InviteOrder,
+    ResetPasswordOrder,
+    UpdateClinicOrder,
+    UpdateMemberOrder,
+)
 from recado.app.inbox import (
     DeleteOrder,
     EditOrder,
@@ -36,6 +43,13 @@ OPERATIONS = {
     "updateConversation": "PATCH /api/v1/conversations/{conversationId}",
     "renameContact": "PATCH /api/v1/conversations/{conversationId}/contact",
     "deleteConversation": "DELETE /api/v1/conversations/{conversationId}",
+    "getClinic": "GET /api/v1/clinics/{clinicId}",
+    "updateClinic": "PATCH /api/v1/clinics/{clinicId}",
+    "listMembers": "GET /api/v1/clinics/{clinicId}/members",
+    "inviteMember": "POST /api/v1/clinics/{clinicId}/members",
+    "updateMember": "PATCH /api/v1/clinics/{clinicId}/members/{memberId}",
+    "resetPassword": "POST /api/v1/clinics/{clinicId}/members/{memberId}/password",
+    "changePassword": "POST /api/v1/me/password",
     "getHealth": "GET /healthz",
     "getReadiness": "GET /readyz",
 }
@@ -137,21 +151,32 @@ async def test_an_order_is_its_body_its_address_and_perhaps_a_header(document):
         (UpdateOrder, "conversationId", True),
         (RenameOrder, "conversationId", False),
         (EraseOrder, "conversationId", True),
+        (UpdateClinicOrder, "clinicId", True),
+        (InviteOrder, "clinicId", False),
+        (UpdateMemberOrder, "clinicId memberId", True),
+        (ResetPasswordOrder, "clinicId memberId", True),
+        (ChangePasswordOrder, "", False),
     ):
         [operation] = [each for _, each in operations(document).values() if body_of(each) == order.__name__]
-        path, header = operation["parameters"]
-        assert (path["name"], path["in"], path["required"]) == (address, "path", True)
+        *path, header = operation["parameters"]
+        assert {each["name"] for each in path} == set(address.split())
+        assert all((each["in"], each["required"]) == ("path", True) for each in path)
         assert (header["name"], header["in"], header["required"]) == ("Idempotency-Key", "header", False)
         schema = schemas[order.__name__]
-        assert schema["properties"].keys() == {field.encode_name for field in fields(order)} - {address}
+        assert schema["properties"].keys() == {field.encode_name for field in fields(order)} - set(
+            address.split()
+        )
         assert "clientKey" not in schema["required"]
         assert operation["requestBody"]["required"] == (not optional) == bool(schema["required"])
         assert "client_key_reused" in operation["responses"]["409"]["description"]
 
 
-async def test_no_order_of_the_inbox_is_without_its_route(document):
+async def test_no_order_is_without_its_route(document):
     orders = {
-        name for name, kind in vars(inbox).items() if name.endswith("Order") and not kind.__subclasses__()
+        name
+        for module in (inbox, clinics)
+        for name, kind in vars(module).items()
+        if name.endswith("Order") and not kind.__subclasses__()
     }
     assert orders == {body_of(each) for _, each in operations(document).values()} - {None, "LoginRequest"}
 
@@ -169,6 +194,15 @@ async def test_the_orders_limits_are_in_the_document(document):
     assert limits("UpdateOrder", "snoozedUntil")["format"] == "date-time"
     assert {"type": "null"} in limits("UpdateOrder", "assigneeId")["oneOf"]
     assert limits("UpdateOrder", "status")["type"] == "string"
+    assert limits("UpdateClinicOrder", "labels")["maxItems"] == 50
+    assert limits("UpdateClinicOrder", "labels")["items"] == {"$ref": "#/components/schemas/Label"}
+    assert limits("UpdateClinicOrder", "name")["maxLength"] == 100
+    assert {"type": "null"} in limits("UpdateClinicOrder", "hours")["oneOf"]
+    assert limits("UpdateClinicOrder", "waitingLimitMinutes")["oneOf"][0]["maximum"] == 10_080
+    assert limits("ChangePasswordOrder", "newPassword")["minLength"] == 10
+    assert "maxLength" not in limits("InviteOrder", "name")
+    assert limits("Label", "name")["maxLength"] == 50
+    assert limits("OpenHours", "opens")["pattern"].startswith("^")
 
 
 async def test_conflicts_are_named_where_they_can_happen(document):
@@ -186,6 +220,11 @@ async def test_conflicts_are_named_where_they_can_happen(document):
         "updateConversation": {"conflict", "conversation_changed"},
         "renameContact": {"conversation_changed"},
         "deleteConversation": set(),
+        "updateClinic": {"clinic_changed"},
+        "inviteMember": {"already_member"},
+        "updateMember": {"clinic_changed", "last_admin"},
+        "resetPassword": {"member_shared"},
+        "changePassword": set(),
     }
 
 

@@ -22,6 +22,7 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 def rows(screen) -> dict:
     return {
+        "clinic": screen.clinic,
         "conversations": sorted(screen.conversations.values(), key=lambda row: row.version),
         "messages": sorted(screen.messages.values(), key=lambda row: row.version),
         "reads": sorted(screen.reads.values(), key=lambda row: row.version),

@@ -302,8 +302,6 @@ async def test_what_an_older_version_had_written_is_found_after_the_migration(wr
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("DROP TABLE search_index")
         connection.exec_driver_sql("DROP TABLE search_documents")
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("DROP FUNCTION recado_stem, recado_add_stems")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
 
     writing.database.write_now(forget)

@@ -1,16 +1,27 @@
-"""Making clinics and members, for the command line. The settings pages come with their own commands."""
+"""Clinics, members and passwords by the operator, for the command line: the same commands as members give.
 
-from collections.abc import Callable
+So a server that runs beside hears of them by the log, like any other node.
+"""
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from recado.app.passwords import MIN_PASSWORD_CHARS, Passwords
-from recado.domain.text import clean
+from recado.app.passwords import Passwords, check_new_password
+from recado.domain.clinic_commands import InviteMember, OfClinic, ResetPassword, UpdateMember
+from recado.domain.clinic_limits import clinic_name
+from recado.domain.text import clean, email_from, name_from
 from recado.domain.values import ClinicId, Instant, MemberId, Role
-from recado.errors import ConflictError, FieldError, InvalidError, NotFoundError
+from recado.errors import (
+    AlreadyMemberError,
+    ConflictError,
+    FieldError,
+    InvalidError,
+    LastAdminError,
+    NotFoundError,
+)
 from recado.store import accounts
+from recado.store.batch import Outcome, Sources, carry_out
 from recado.store.database import Database
 
 
@@ -18,6 +29,7 @@ def add_clinic(database: Database, name: str, now: Instant) -> ClinicId:
     name = clean(name).strip()
     if not name:
         raise InvalidError("name: must not be empty", errors=[FieldError("name", "empty")])
+    name = clinic_name(name)
     return database.write_now(lambda connection: accounts.add_clinic(connection, name, now))
 
 
@@ -32,35 +44,81 @@ class NewMember(Struct, frozen=True, kw_only=True):
         return "<NewMember>"
 
 
-def add_member(
-    database: Database, passwords: Passwords, member: NewMember, now: Instant, new_id: Callable[[], str]
-) -> MemberId:
+def add_member(database: Database, passwords: Passwords, member: NewMember, sources: Sources) -> MemberId:
     """Add a person to a clinic; who serves another clinic already keeps name and password.
 
     Raises `not_found` (clinic), `invalid` (email, password), `conflict` (is a member already).
     """
-    email = clean(member.email).strip().lower()
-    if email.count("@") != 1 or email.startswith("@") or email.endswith("@"):
-        raise InvalidError("email: must look like name@host", errors=[FieldError("email", "malformed")])
-    if len(member.password) < MIN_PASSWORD_CHARS:
-        raise InvalidError(
-            f"password: must have at least {MIN_PASSWORD_CHARS} characters",
-            errors=[FieldError("password", "too_short")],
-        )
-    password_hash = passwords.hash(member.password)
-
-    def work(connection: Connection) -> MemberId:
-        if not accounts.clinic_exists(connection, member.clinic_id):
-            raise NotFoundError("clinic: there is none with this id")
-        known = accounts.credentials_of(connection, email)
-        member_id = known.member_id if known else MemberId(new_id())
-        if not known:
-            name = clean(member.name).strip() or email
-            accounts.add_member(connection, member_id, email, name, password_hash, now)
-        accounts.add_membership(connection, member_id, member.clinic_id, member.role)
-        return member_id
-
+    email = email_from(member.email)
+    check_new_password("password", member.password)
+    command = InviteMember(
+        clinic_id=member.clinic_id,
+        email=email,
+        name=name_from(member.name, otherwise=email),
+        role=member.role,
+        password_hash=passwords.hash(member.password),
+        temporary=False,
+    )
     try:
-        return database.write_now(work)
-    except IntegrityError:
+        return _carry_out(database, command, sources).the_member_id
+    except NotFoundError:
+        raise NotFoundError("clinic: there is none with this id") from None
+    except AlreadyMemberError:
         raise ConflictError("email: is a member of this clinic already") from None
+    except IntegrityError:
+        raise ConflictError("email: somebody adds the same person just now; try again") from None
+
+
+def update_member(
+    database: Database,
+    clinic_id: ClinicId,
+    email: str,
+    sources: Sources,
+    *,
+    role: Role | UnsetType = UNSET,
+    active: bool | UnsetType = UNSET,
+) -> None:
+    """Another role, access taken away or given back. Raises `not_found`, `last_admin`."""
+    command = UpdateMember(clinic_id=clinic_id, whom=_member(database, email), role=role, active=active)
+    try:
+        _carry_out(database, command, sources)
+    except NotFoundError:
+        raise NotFoundError("email: is no member of this clinic") from None
+    except LastAdminError:
+        raise LastAdminError("email: is the clinic's last active admin") from None
+
+
+def reset_password(
+    database: Database, passwords: Passwords, email: str, password: str, sources: Sources
+) -> None:
+    """A new password for whoever has this address; all their sessions end. Raises `not_found`, `invalid`."""
+    member_id = _member(database, email)
+    check_new_password("password", password)
+    places = database.read_now(lambda connection: accounts.clinics_of(connection, member_id))
+    if not places:
+        raise NotFoundError("email: is a member of no clinic")
+    command = ResetPassword(
+        clinic_id=min(places),
+        whom=member_id,
+        clinic_ids=places,
+        password_hash=passwords.hash(password),
+        temporary=False,
+    )
+    _carry_out(database, command, sources)
+
+
+def _member(database: Database, email: str) -> MemberId:
+    known = database.read_now(lambda connection: accounts.credentials_of(connection, email_from(email)))
+    if known is None:
+        raise NotFoundError("email: nobody has this address")
+    return known.member_id
+
+
+def _carry_out(database: Database, command: OfClinic, sources: Sources) -> Outcome:
+    def work(connection: Connection) -> Outcome:
+        [outcome] = carry_out(connection, [command], sources).outcomes
+        if not isinstance(outcome, Outcome):
+            raise outcome
+        return outcome
+
+    return database.write_now(work)

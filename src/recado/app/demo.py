@@ -18,6 +18,8 @@ from sqlalchemy import Connection
 
 from recado.app.passwords import Passwords
 from recado.domain.accounts import Channel
+from recado.domain.clinic import BusinessHours, CannedReply, Label
+from recado.domain.clinic_commands import UpdateClinic
 from recado.domain.commands import Command, MarkRead, ReceiveMessage, RecordDelivery, SendMessage
 from recado.domain.instants import shift
 from recado.domain.values import (
@@ -34,6 +36,7 @@ from recado.domain.values import (
 )
 from recado.store import accounts
 from recado.store.batch import Outcome, Sources, carry_out
+from recado.store.clinic import clinics_by_id
 from recado.store.database import Database
 
 STANDIN_URL = "http://127.0.0.1:8009"
@@ -105,6 +108,13 @@ class _Talks(Struct, frozen=True):
     conversations: list[_Talk]
 
 
+class _Settings(Struct, frozen=True, rename="camel"):
+    labels: tuple[Label, ...]
+    canned_replies: tuple[CannedReply, ...]
+    waiting_limit_minutes: int
+    hours: BusinessHours
+
+
 class DemoMaker:
     """Runs synchronously, before anything is served or beside a server that is."""
 
@@ -129,6 +139,8 @@ class DemoMaker:
             if person.clinic == 0
         }
         self._database.write_now(partial(self._talk, channels={c.kind: c for c in channels[:2]}, staff=staff))
+        for clinic_id in clinic_ids:
+            self._database.write_now(partial(self._settle, clinic_id=clinic_id))
         return Demo(
             url=url,
             members=[
@@ -226,7 +238,7 @@ class DemoMaker:
             else:
                 command = _from_staff(line, clinic_id, begun[talk.address].id, staff[line.by], key)
             outcome = self._carry_out(connection, command, at)
-            begun[talk.address] = conversation = outcome.conversation
+            begun[talk.address] = conversation = outcome.the_conversation
             if line.by != "patient":
                 answered[conversation.id] = outcome.seq
             if outcome.the_message.status == "queued":
@@ -242,6 +254,15 @@ class DemoMaker:
         for conversation_id, seq in answered.items():
             for who in staff.values():
                 self._carry_out(connection, _reading(clinic_id, conversation_id, who, seq), now)
+
+    def _settle(self, connection: Connection, clinic_id: ClinicId) -> None:
+        """Labels, canned replies, waiting limit and hours for a clinic that has never been changed."""
+        if clinics_by_id(connection, [clinic_id])[clinic_id].version:
+            return
+        text = files("recado.app").joinpath("demo_clinic.json").read_bytes()
+        settings = msgspec.json.decode(text, type=_Settings)
+        command = UpdateClinic(clinic_id=clinic_id, **msgspec.structs.asdict(settings))
+        self._carry_out(connection, command, self._sources.now())
 
     def _carry_out(self, connection: Connection, command: Command, at: Instant) -> Outcome:
         committed = carry_out(connection, [command], replace(self._sources, now=lambda: at))

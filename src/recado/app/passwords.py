@@ -6,7 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from recado.errors import FieldError, InvalidError
+
 MIN_PASSWORD_CHARS = 10
+MAX_PASSWORD_CHARS = 1_024
+
+
+def check_new_password(path: str, password: str) -> None:
+    """Raises InvalidError for one that is too short or too long."""
+    if len(password) < MIN_PASSWORD_CHARS:
+        raise InvalidError(
+            f"{path}: must have at least {MIN_PASSWORD_CHARS} characters",
+            errors=[FieldError(path, "too_short")],
+        )
+    if len(password) > MAX_PASSWORD_CHARS:
+        raise InvalidError(
+            f"{path}: must have at most {MAX_PASSWORD_CHARS} characters",
+            errors=[FieldError(path, "too_long")],
+        )
 
 
 class Passwords:
@@ -18,6 +35,10 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         return self._hasher.hash(password)
+
+    async def make_hash(self, password: str) -> str:
+        """`hash`, off the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.hash, password)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Takes as long for an unknown member (`None`) as for a wrong password."""

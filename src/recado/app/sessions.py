@@ -19,14 +19,18 @@ from recado import observe
 from recado.app.attempts import Attempts
 from recado.app.passwords import Passwords
 from recado.domain.accounts import Identity
+from recado.domain.clinic_events import access_change
+from recado.domain.events import Record
 from recado.domain.instants import seconds_between, shift
-from recado.domain.values import Instant
+from recado.domain.values import ClinicId, Instant
 from recado.errors import InvalidCredentialsError, RecadoError, UnauthenticatedError
 from recado.store import accounts
 from recado.store.accounts import SessionRow
 from recado.store.database import Database
 
 REMEMBER_S = 5.0
+"""While this node follows all clinics of the member: their logs say when to forget earlier."""
+REMEMBER_UNFOLLOWED_S = 1.0
 MAX_REMEMBERED = 20_000
 TOUCH_AFTER_S = 60.0
 ADDRESS_FACTOR = 10
@@ -56,7 +60,10 @@ class Login(Struct, frozen=True, kw_only=True):
 
 
 class Sessions:
-    """`now` is wall-clock time, `random_bytes(n)` a source fit for secrets."""
+    """`now` is wall-clock time, `random_bytes(n)` a source fit for secrets.
+
+    `followed_since(clinic_id)` says since when (monotonic) this node hears every record of the clinic, None if not.
+    """
 
     def __init__(
         self,
@@ -66,6 +73,7 @@ class Sessions:
         now: Callable[[], Instant],
         new_id: Callable[[], str],
         random_bytes: Callable[[int], bytes],
+        followed_since: Callable[[ClinicId], float | None] = lambda _clinic_id: 0.0,
     ) -> None:
         self._database = database
         self._passwords = passwords
@@ -73,6 +81,7 @@ class Sessions:
         self._now = now
         self._new_id = new_id
         self._random_bytes = random_bytes
+        self._followed_since = followed_since
         limit, window = settings.login_attempts, settings.login_window_s
         self._by_member = Attempts(limit, window, time.monotonic)
         self._by_address = Attempts(limit * ADDRESS_FACTOR, window, time.monotonic)
@@ -110,9 +119,14 @@ class Sessions:
         row = SessionRow(self._new_id(), found.member_id, now, shift(now, self._settings.lifetime_s))
 
         def begin(connection: Connection) -> Identity:
+            if accounts.lock_credentials(connection, email) != found:  # changed while we verified
+                raise InvalidCredentialsError
             accounts.forget_sessions(connection, shift(now, -self._settings.idle_s), now)
             accounts.add_session(connection, self._hash(token), row)
-            return accounts.identity_of(connection, row.member_id, row.id, self._expiry(row))
+            identity = accounts.identity_of(connection, row.member_id, row.id, self._expiry(row))
+            if not identity.roles:  # whose access was taken away everywhere
+                raise InvalidCredentialsError
+            return identity
 
         return Login(token=token, identity=await self._database.write(begin))
 
@@ -121,19 +135,41 @@ class Sessions:
         if not token or len(token) > 128:
             raise UnauthenticatedError
         token_hash = self._hash(token)
-        identity, until = self._remembered.get(token_hash, (None, 0.0))
-        if identity is None or until < time.monotonic():
-            ended = self._ended
+        identity, read_at = self._remembered.get(token_hash, (None, 0.0))
+        if identity is None or not self._is_fresh(identity, read_at):
+            ended, read_at = self._ended, time.monotonic()
             identity = await self._read(token_hash)
             if ended != self._ended:  # a session ended while we read: ask again, lest it be remembered
                 return await self.verify(token)
-            self._remembered[token_hash] = (identity, time.monotonic() + REMEMBER_S)
+            self._remembered[token_hash] = (identity, read_at)
             self._remembered.move_to_end(token_hash)
             if len(self._remembered) > MAX_REMEMBERED:
                 self._remembered.popitem(last=False)
         if identity.expires_at <= self._now():
             raise UnauthenticatedError
         return identity
+
+    async def confirm(self, identity: Identity, password: str) -> str | None:
+        """The hash that the member's password was found to fit; None for a wrong one. Raises RateLimitedError."""
+        key = f"member {identity.member_id}"
+        self._by_member.begin(key)
+        known = await self._database.read(
+            lambda connection: accounts.password_hash_of(connection, identity.member_id)
+        )
+        if not await self._passwords.verify(known, password):
+            return None
+        self._by_member.take_back(key)
+        return known
+
+    def heed(self, record: Record) -> None:
+        """A log record, our own or another node's: what it makes untrue of a member is forgotten at once."""
+        change = access_change(record)
+        if change is None:
+            return
+        self._ended += 1
+        self._remembered = OrderedDict(
+            (key, kept) for key, kept in self._remembered.items() if kept[0].member_id != change.member_id
+        )
 
     async def logout(self, token: str | None) -> None:
         """End the token's session, if there is one."""
@@ -164,9 +200,19 @@ class Sessions:
         if found is None:
             raise UnauthenticatedError
         row, identity = found
+        if not identity.roles:
+            raise UnauthenticatedError
         if seconds_between(row.seen_at, now) > TOUCH_AFTER_S:
             await self._database.write(partial(accounts.touch_session, session_id=row.id, now=now))
         return identity
+
+    def _is_fresh(self, identity: Identity, read_at: float) -> bool:
+        """What was told before a clinic was followed, we did not hear."""
+        since = [self._followed_since(clinic_id) for clinic_id in identity.roles]
+        if any(at is not None and at > read_at for at in since):
+            return False
+        limit_s = REMEMBER_S if None not in since else min(REMEMBER_S, REMEMBER_UNFOLLOWED_S)
+        return time.monotonic() <= read_at + limit_s
 
     def _expiry(self, row: SessionRow) -> Instant:
         return min(shift(row.seen_at, self._settings.idle_s), row.ends_at)

@@ -4,7 +4,15 @@ from typing import Literal
 
 from recado.domain.values import Role
 
-Action = Literal["inbox.read", "message.send", "message.change", "conversation.update", "conversation.delete"]
+Action = Literal[
+    "inbox.read",
+    "message.send",
+    "message.change",
+    "conversation.update",
+    "conversation.delete",
+    "clinic.update",
+    "members.manage",
+]
 
 ALLOWED: dict[Action, frozenset[Role]] = {
     "inbox.read": frozenset({"admin", "agent"}),
@@ -12,6 +20,8 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     "message.change": frozenset({"admin", "agent"}),  # one's own; decide lets admins change a colleague's
     "conversation.update": frozenset({"admin", "agent"}),
     "conversation.delete": frozenset({"admin"}),
+    "clinic.update": frozenset({"admin"}),
+    "members.manage": frozenset({"admin"}),
 }
 
 

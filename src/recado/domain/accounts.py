@@ -35,6 +35,7 @@ class Channel(Struct, frozen=True, kw_only=True):
 class Identity(Struct, frozen=True, kw_only=True):
     """A verified session: who asks, and in which clinics they have which role.
 
+    `roles` has the clinics where the member is active. `password_temporary`: somebody else chose their password.
     `session_id` names the session in logs and ends its sockets; it is not the token and opens nothing.
     """
 
@@ -44,6 +45,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     email: str
     roles: Mapping[ClinicId, Role]
     clinic_names: Mapping[ClinicId, str]
+    password_temporary: bool = False
     expires_at: Instant
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import UNSET, Struct, UnsetType
 
+from recado.domain.clinic_commands import ClinicCommand, OfClinic, PasswordCommand, UpdateMember
 from recado.domain.values import (
     Attachment,
     ChannelRef,
@@ -150,7 +151,9 @@ OfMember = (
     | RenameContact
     | DeleteConversation
 )
-Command = ChannelCommand | OfMember
+InboxCommand = ChannelCommand | OfMember
+"""What is about one conversation."""
+Command = InboxCommand | OfClinic
 
 
 class CommandKey(NamedTuple):
@@ -173,6 +176,8 @@ def key_of(command: Command) -> CommandKey | None:
             return CommandKey(channel_scope(command.channel.id), command.external_id, "receive")
         case MemberCommand():
             return CommandKey(f"member:{command.member_id}", command.client_key, _purpose(command))
+        case ClinicCommand(member_id=str(member_id), client_key=str(client_key)):
+            return CommandKey(f"member:{member_id}", client_key, _clinic_purpose(command))
         case _:
             return None
 
@@ -182,4 +187,9 @@ def _purpose(command: OfMember) -> str:
     about = (
         command.message_id if isinstance(command, EditMessage | DeleteMessage) else command.conversation_id
     )
+    return f"{type(command).__name__}:{about}"
+
+
+def _clinic_purpose(command: OfClinic) -> str:
+    about = command.whom if isinstance(command, UpdateMember | PasswordCommand) else command.clinic_id
     return f"{type(command).__name__}:{about}"

@@ -8,11 +8,12 @@ from typing import assert_never
 
 from msgspec import UNSET
 
+from recado.domain.clinic_limits import MAX_LABEL_CHARS
 from recado.domain.commands import (
-    Command,
     DeleteConversation,
     DeleteMessage,
     EditMessage,
+    InboxCommand,
     MarkRead,
     MemberCommand,
     OfMember,
@@ -66,10 +67,11 @@ MAX_BODY_CHARS = 16_384
 """A reply longer than this is refused. WhatsApp takes 4,096; a generic channel may take more."""
 MAX_NAME_CHARS = 200
 MAX_LABELS = 20
-MAX_LABEL_CHARS = 50
 
 
-def decide(thread: Thread, command: Command, now: Instant, new_id: Callable[[], str]) -> tuple[Event, ...]:
+def decide(
+    thread: Thread, command: InboxCommand, now: Instant, new_id: Callable[[], str]
+) -> tuple[Event, ...]:
     """The events that carry `command` out, oldest first; empty when everything is so already.
 
     Raises a RefusedError: not_found, invalid, forbidden, or a conflict with the current state in it.
@@ -222,7 +224,7 @@ def _update(
     _expect_version(conversation, command.expected_version)
     status = conversation.status if command.status is UNSET else command.status
     assignee = conversation.assignee_id if command.assignee_id is UNSET else command.assignee_id
-    labels = conversation.labels if command.labels is UNSET else _labels(command.labels)
+    labels = conversation.labels if command.labels is UNSET else _labels(thread, conversation, command.labels)
     if assignee not in {None, conversation.assignee_id} and assignee not in thread.members:
         raise InvalidError(errors=[FieldError("assigneeId", "not_found")])
     until = _snoozed_until(conversation, command, now)
@@ -332,13 +334,15 @@ def _body(body: str) -> str:
     return body
 
 
-def _labels(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Each once, in the order given."""
+def _labels(thread: Thread, conversation: Conversation, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Each once, in the order given. If the clinic keeps a list, new ones are on it; old ones may stay."""
     cleaned = tuple(dict.fromkeys(label.strip() for label in labels))
     if len(cleaned) > MAX_LABELS:
         raise InvalidError(errors=[FieldError("labels", "too_many")])
     if any(not 0 < len(label) <= MAX_LABEL_CHARS for label in cleaned):
         raise InvalidError(errors=[FieldError("labels", "malformed")])
+    if thread.clinic_labels and not thread.clinic_labels.union(conversation.labels).issuperset(cleaned):
+        raise InvalidError(errors=[FieldError("labels", "unknown")])
     return cleaned
 
 

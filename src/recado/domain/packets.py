@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
+from recado.domain.clinic import Clinic
 from recado.domain.events import Record
 from recado.domain.values import (
     ClientKey,
@@ -53,13 +54,37 @@ class ReadPacket(Value, frozen=True, kw_only=True):
     client_key: ClientKey | None = None
 
 
-class Told(Struct, frozen=True, kw_only=True):
-    """A log record with the rows it speaks of, as they were then or as they are now."""
+class ClinicPacket(Value, frozen=True, kw_only=True):
+    """`clinic:updated`, to the clinic's room; its `seq` moves the client's cursor."""
+
+    clinic: Clinic
+    seq: Seq
+    client_key: ClientKey | None = None
+
+
+class TickPacket(Value, frozen=True, kw_only=True):
+    """`clinic:tick`, to the clinic's room: a record that no member may see; its `seq` moves the client's cursor."""
+
+    seq: Seq
+
+
+class ConversationTold(Struct, frozen=True, kw_only=True):
+    """A log record about a conversation, with the rows it speaks of, as they were then or as they are now."""
 
     record: Record
     conversation: Conversation
     message: Message | None = None
     read: ReadMark | None = None
+
+
+class ClinicTold(Struct, frozen=True, kw_only=True):
+    """A log record about the clinic itself, with the clinic as it was then or as it is now."""
+
+    record: Record
+    clinic: Clinic
+
+
+Told = ConversationTold | ClinicTold
 
 
 class Packet(NamedTuple):
@@ -93,13 +118,19 @@ CLINIC_EVENTS = {
     "ConversationUpdated": "conversation:list:updated",
     "ContactRenamed": "conversation:list:updated",
     "ConversationDeleted": "conversation:list:updated",
+    "ClinicUpdated": "clinic:updated",
+    "MemberInvited": "clinic:updated",
+    "MemberUpdated": "clinic:updated",
+    "PasswordReset": "clinic:tick",
+    "PasswordChanged": "clinic:tick",
 }
 """Every record → what its clinic's room hears."""
 
 
 def packets(told: Told) -> Iterator[Packet]:
     """The conversation-room packet, if there is one, then the clinic-room packet, of one record."""
-    record, message = told.record, told.message
+    record = told.record
+    message = told.message if isinstance(told, ConversationTold) else None
     if message is not None and record.type in MESSAGE_EVENTS:
         yield Packet(
             conversation_room(message.conversation_id),
@@ -112,10 +143,18 @@ def packets(told: Told) -> Iterator[Packet]:
                 client_key=record.client_key,
             ),
         )
-    yield Packet(clinic_room(record.clinic_id), CLINIC_EVENTS[record.type], _for_clinic(told))
+    payload = _of_clinic(told) if isinstance(told, ClinicTold) else _of_conversation(told)
+    yield Packet(clinic_room(record.clinic_id), CLINIC_EVENTS[record.type], payload)
 
 
-def _for_clinic(told: Told) -> ReadPacket | ConversationPacket:
+def _of_clinic(told: ClinicTold) -> ClinicPacket | TickPacket:
+    record = told.record
+    if CLINIC_EVENTS[record.type] == "clinic:tick":
+        return TickPacket(seq=record.seq)
+    return ClinicPacket(clinic=told.clinic, seq=record.seq, client_key=record.client_key)
+
+
+def _of_conversation(told: ConversationTold) -> ReadPacket | ConversationPacket:
     record, conversation = told.record, told.conversation
     if told.read is not None:
         return ReadPacket(read=told.read, seq=record.seq, client_key=record.client_key)

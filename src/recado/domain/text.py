@@ -6,7 +6,10 @@ provider cuts an emoji in two (docs/channels.md, "Text").
 
 import re
 
+from recado.errors import FieldError, InvalidError
+
 MAX_NAME_CHARS = 200
+MAX_EMAIL_CHARS = 320
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -24,3 +27,15 @@ def is_clean(text: str) -> bool:
 def name_from(text: str, *, otherwise: str) -> str:
     """A person's or a file's name for the screen: clean, one line, cut to MAX_NAME_CHARS; `otherwise` if empty."""
     return " ".join(clean(text).split())[:MAX_NAME_CHARS].rstrip() or otherwise
+
+
+def email_from(text: str, *, path: str = "email") -> str:
+    """An address as members are known by it: lower case. Whether mail arrives there is not our affair.
+
+    Raises InvalidError unless it looks like `name@host`.
+    """
+    email = clean(text).strip().lower()
+    name, _, host = email.partition("@")
+    if not name or not host or "@" in host or len(email) > MAX_EMAIL_CHARS or email.split() != [email]:
+        raise InvalidError(f"{path}: must look like name@host", errors=[FieldError(path, "malformed")])
+    return email

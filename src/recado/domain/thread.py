@@ -21,7 +21,8 @@ class Thread(Struct, frozen=True, kw_only=True):
     """A conversation, or none yet, and of everything around it that which the command names.
 
     `last_inbound_seq`: of the patient's newest message, 0 before the first. `inbound_until`: seq → how many of the
-    patient's messages there are up to it. `members`: those of the clinic that the command names and that exist.
+    patient's messages there are up to it. `members`: those of the clinic that the command names and that are active.
+    `clinic_labels`: what the clinic labels with, if the command labels; empty when it keeps no list.
     """
 
     conversation: Conversation | None = None
@@ -31,3 +32,4 @@ class Thread(Struct, frozen=True, kw_only=True):
     reads: Mapping[MemberId, ReadMark] = {}
     inbound_until: Mapping[Seq, int] = {}
     members: frozenset[MemberId] = frozenset()
+    clinic_labels: frozenset[str] = frozenset()

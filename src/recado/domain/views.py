@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from recado.domain.clinic import Clinic
 from recado.domain.values import (
     Conversation,
     ConversationStatus,
@@ -63,12 +64,13 @@ class Delta(Value, frozen=True, kw_only=True):
     """Everything that changed after a cursor, as current rows ordered by version, deleted ones as tombstones.
 
     `reset`: the cursor is of another history; read afresh. `more`: ask again with this cursor.
-    `messages` are those of the conversations asked for, `reads` the member's own.
+    `clinic` is there if it changed. `messages` are those of the conversations asked for, `reads` the member's own.
     """
 
     cursor: str
     reset: bool = False
     more: bool = False
+    clinic: Clinic | None = None
     conversations: list[Conversation]
     messages: list[Message]
     reads: list[ReadMark]

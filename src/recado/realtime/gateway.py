@@ -1,35 +1,41 @@
 """The application behind the sockets: who may connect, what a client's events do, who hears of a log record.
 
-Ruled by docs/events.md. Must not know transports. The tenant is taken from the session, and
-`app` checks it at every join, command and query.
+Ruled by docs/events.md, the events are app/vocabulary.py's. Must not know transports. The tenant is taken from the
+session, and `app` checks it at every join, command and query.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
 from recado import __version__, observe
 from recado.app.access import Access
-from recado.app.inbox import (
-    DeleteOrder,
-    EditOrder,
-    EraseOrder,
-    Inbox,
-    ReadOrder,
-    RenameOrder,
-    SendOrder,
-    UpdateOrder,
-    Uuid,
-)
+from recado.app.clinics import Clinics
+from recado.app.inbox import Inbox
 from recado.app.origins import SESSION_COOKIE, OwnOrigins, provenance
 from recado.app.payloads import payload_of
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions
+from recado.app.vocabulary import (
+    CLIENT_EVENTS,
+    CLINIC_COMMANDS,
+    INBOX_COMMANDS,
+    Command,
+    Connections,
+    Hello,
+    JoinClinic,
+    JoinConversation,
+    Joined,
+    LeaveConversation,
+    Left,
+    Server,
+)
 from recado.domain.accounts import Identity
+from recado.domain.clinic_events import access_change
 from recado.domain.packets import Told, clinic_room, conversation_room, packets
-from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, ReadMark, Value
+from recado.domain.values import ClinicId, Instant, Value
 from recado.domain.views import Delta
 from recado.errors import FieldError, InvalidError, NotFoundError, RecadoError, UnauthenticatedError, describe
 from recado.feed.feed import Feed
@@ -40,72 +46,6 @@ COUNT_AFTER_S = 0.5
 """Comings and goings within this time are told to a clinic's screens as one count."""
 
 log = observe.get_logger("gateway")
-
-
-class Hello(Struct, frozen=True, rename="camel"):
-    """The CONNECT packet's auth. `clinicId` may be left out by who has one clinic."""
-
-    token: str | None = None
-    clinic_id: ClinicId | None = None
-    client: str = "unknown"
-
-
-class JoinClinic(Struct, frozen=True, rename="camel"):
-    clinic_id: ClinicId
-    after: str | None = None
-    conversation_ids: list[Annotated[ConversationId, Uuid]] = []
-
-
-class JoinConversation(Struct, frozen=True, rename="camel"):
-    conversation_id: Annotated[ConversationId, Uuid]
-    after: str | None = None
-
-
-class LeaveConversation(Struct, frozen=True, rename="camel"):
-    conversation_id: Annotated[ConversationId, Uuid]
-
-
-class Server(Value, frozen=True, kw_only=True):
-    version: str
-
-
-class Joined(Value, frozen=True, kw_only=True):
-    """The answer to both joins; the delta's fields are there when `after` was given."""
-
-    ok: bool
-    cursor: str
-    connections: int | None = None
-    server: Server | None = None
-    reset: bool = False
-    more: bool = False
-    conversations: list[Conversation] | None = None
-    messages: list[Message] | None = None
-    reads: list[ReadMark] | None = None
-
-
-class Left(Value, frozen=True, kw_only=True):
-    ok: bool
-
-
-class Sent(Value, frozen=True, kw_only=True):
-    ok: bool
-    message: Message
-
-
-class Marked(Value, frozen=True, kw_only=True):
-    ok: bool
-    read: ReadMark
-
-
-class Updated(Value, frozen=True, kw_only=True):
-    ok: bool
-    conversation: Conversation
-
-
-class Connections(Value, frozen=True, kw_only=True):
-    """`clinic:connections`: how many screens of the clinic are live on this node."""
-
-    count: int
 
 
 class Seat(Struct):
@@ -120,7 +60,7 @@ Handler = Callable[[Session, Seat, Any], Awaitable[Value]]
 
 
 class Gateway:
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every use case that a socket may ask for
         self,
         *,
         rooms: Rooms,
@@ -128,6 +68,7 @@ class Gateway:
         access: Access,
         queries: Queries,
         inbox: Inbox,
+        clinics: Clinics,
         feed: Feed,
         origins: OwnOrigins,
         now: Callable[[], Instant],
@@ -136,7 +77,6 @@ class Gateway:
         self._sessions = sessions
         self._access = access
         self._queries = queries
-        self._inbox = inbox
         self._feed = feed
         self._origins = origins
         self._now = now
@@ -146,13 +86,8 @@ class Gateway:
             "clinic:join": self._join_clinic,
             "conversation:join": self._join_conversation,
             "conversation:leave": self._leave_conversation,
-            "message:send": self._send_message,
-            "message:edit": self._edit_message,
-            "message:delete": self._delete_message,
-            "message:read": self._mark_read,
-            "conversation:update": self._update_conversation,
-            "conversation:delete": self._delete_conversation,
-            "contact:rename": self._rename_contact,
+            **_handlers(INBOX_COMMANDS, inbox),
+            **_handlers(CLINIC_COMMANDS, clinics),
         }
         sessions.on_end(self._end_login)
 
@@ -163,7 +98,7 @@ class Gateway:
         identity = await self._sessions.verify(token)
         clinic_id = _clinic_of(identity, hello.clinic_id)
         self._access.clinic(identity, clinic_id, "inbox.read")
-        await self._feed.follow(clinic_id)
+        identity = await self._follow(token, clinic_id)
         if session.closed:
             self._feed.unfollow(clinic_id)
             return
@@ -178,6 +113,17 @@ class Gateway:
             member_id=identity.member_id,
             clinic_id=clinic_id,
         )
+
+    async def _follow(self, token: str | None, clinic_id: ClinicId) -> Identity:
+        """Follow the clinic, then ask once more who may: from here on a lost access is heard, before it was not."""
+        await self._feed.follow(clinic_id)
+        try:
+            identity = await self._sessions.verify(token)
+            self._access.clinic(identity, clinic_id, "inbox.read")
+        except BaseException:
+            self._feed.unfollow(clinic_id)
+            raise
+        return identity
 
     def disconnected(self, session: Session, reason: str) -> None:
         """Called once for every session that `connect` accepted."""
@@ -201,7 +147,8 @@ class Gateway:
             if not isinstance(seat, Seat) or handler is None:
                 raise InvalidError(errors=[FieldError("event", "unknown")])
             seat.identity = await self._sessions.verify(seat.token)
-            return await handler(session, seat, args[0] if args else {})
+            order = payload_of(args[0] if args else {}, CLIENT_EVENTS[name].payload)
+            return await handler(session, seat, order)
         except UnauthenticatedError as error:
             session.close("session ended")
             return {"ok": False, "error": describe(error)}
@@ -211,8 +158,22 @@ class Gateway:
 
     def tell(self, told: Told) -> None:
         """A log record → its rooms. The feed calls this once per record, in order."""
+        self._end_access(told)
         for room, event, payload in packets(told):
             self._rooms.emit(room, event, payload)
+
+    def _end_access(self, told: Told) -> None:
+        """Whose access a record changed hears no more of the clinic on the sockets they have: they come back, or not.
+
+        A new password is told in each of the member's clinics, so each socket is met in its own.
+        """
+        change = access_change(told.record)
+        if change is None or change.reason is None:
+            return
+        for session in list(self._rooms.members(clinic_room(told.record.clinic_id))):
+            who = session.data.identity if isinstance(session.data, Seat) else None
+            if who and who.member_id == change.member_id and who.session_id != change.kept_session_id:
+                session.close(change.reason)
 
     def reset(self, clinic_id: ClinicId) -> None:
         """The clinic's log is another than its screens believe: they come back and are told to read afresh."""
@@ -234,8 +195,7 @@ class Gateway:
             except UnauthenticatedError:
                 session.close("session ended")
 
-    async def _join_clinic(self, session: Session, seat: Seat, payload: Any) -> Joined:
-        order = payload_of(payload, JoinClinic)
+    async def _join_clinic(self, session: Session, seat: Seat, order: JoinClinic) -> Joined:
         self._access.clinic(seat.identity, order.clinic_id, "inbox.read")
         if order.clinic_id != seat.clinic_id:
             await self._switch(session, seat, order.clinic_id)
@@ -255,7 +215,7 @@ class Gateway:
 
     async def _switch(self, session: Session, seat: Seat, clinic_id: ClinicId) -> None:
         """Leave every room of the clinic before and take a seat in `clinic_id`."""
-        await self._feed.follow(clinic_id)
+        seat.identity = await self._follow(seat.token, clinic_id)
         if session.closed:
             self._feed.unfollow(clinic_id)
             raise UnauthenticatedError
@@ -266,8 +226,7 @@ class Gateway:
         self._rooms.join(session, clinic_room(clinic_id))
         self._count_soon(clinic_id)
 
-    async def _join_conversation(self, session: Session, seat: Seat, payload: Any) -> Joined:
-        order = payload_of(payload, JoinConversation)
+    async def _join_conversation(self, session: Session, seat: Seat, order: JoinConversation) -> Joined:
         clinic_id = await self._access.conversation(seat.identity, order.conversation_id, "inbox.read")
         if clinic_id != seat.clinic_id:
             raise NotFoundError
@@ -281,38 +240,9 @@ class Gateway:
             session.release()
         return _joined(delta, full=order.after is not None)
 
-    async def _leave_conversation(self, session: Session, _seat: Seat, payload: Any) -> Left:
-        order = payload_of(payload, LeaveConversation)
+    async def _leave_conversation(self, session: Session, _seat: Seat, order: LeaveConversation) -> Left:
         self._rooms.leave(session, conversation_room(order.conversation_id))
         return Left(ok=True)
-
-    async def _send_message(self, _session: Session, seat: Seat, payload: Any) -> Sent:
-        outcome = await self._inbox.send_message(seat.identity, payload_of(payload, SendOrder))
-        return Sent(ok=True, message=outcome.the_message)
-
-    async def _edit_message(self, _session: Session, seat: Seat, payload: Any) -> Sent:
-        outcome = await self._inbox.edit_message(seat.identity, payload_of(payload, EditOrder))
-        return Sent(ok=True, message=outcome.the_message)
-
-    async def _delete_message(self, _session: Session, seat: Seat, payload: Any) -> Sent:
-        outcome = await self._inbox.delete_message(seat.identity, payload_of(payload, DeleteOrder))
-        return Sent(ok=True, message=outcome.the_message)
-
-    async def _mark_read(self, _session: Session, seat: Seat, payload: Any) -> Marked:
-        outcome = await self._inbox.mark_read(seat.identity, payload_of(payload, ReadOrder))
-        return Marked(ok=True, read=outcome.the_read)
-
-    async def _update_conversation(self, _session: Session, seat: Seat, payload: Any) -> Updated:
-        outcome = await self._inbox.update_conversation(seat.identity, payload_of(payload, UpdateOrder))
-        return Updated(ok=True, conversation=outcome.conversation)
-
-    async def _rename_contact(self, _session: Session, seat: Seat, payload: Any) -> Updated:
-        outcome = await self._inbox.rename_contact(seat.identity, payload_of(payload, RenameOrder))
-        return Updated(ok=True, conversation=outcome.conversation)
-
-    async def _delete_conversation(self, _session: Session, seat: Seat, payload: Any) -> Updated:
-        outcome = await self._inbox.delete_conversation(seat.identity, payload_of(payload, EraseOrder))
-        return Updated(ok=True, conversation=outcome.conversation)
 
     def _cookie(self, session: Session) -> str | None:
         """The browser's session, if one of our own pages asks: a browser attaches cookies by itself."""
@@ -341,6 +271,18 @@ class Gateway:
         self._rooms.emit_volatile(room, "clinic:connections", Connections(count=self._rooms.count(room)))
 
 
+def _handlers(commands: Mapping[str, Command], use_cases: object) -> dict[str, Handler]:
+    """Each command carried out by the object whose methods the table names."""
+
+    def handler(command: Command) -> Handler:
+        async def carry_out(_session: Session, seat: Seat, order: Any) -> Value:
+            return command.answer.of(await command.use_case(use_cases, seat.identity, order))
+
+        return carry_out
+
+    return {name: handler(command) for name, command in commands.items()}
+
+
 def _clinic_of(identity: Identity, asked: ClinicId | None) -> ClinicId:
     if asked is not None:
         return asked
@@ -360,6 +302,7 @@ def _joined(
         server=server,
         reset=delta.reset,
         more=delta.more,
+        clinic=delta.clinic,
         conversations=delta.conversations if full else None,
         messages=delta.messages if full else None,
         reads=delta.reads if full else None,

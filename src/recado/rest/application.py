@@ -8,12 +8,14 @@ from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.origins import OwnOrigins, own_origins
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions
 from recado.config import Config
 from recado.rest import auth, commands, conversations, search
+from recado.rest import clinics as clinic_routes
 from recado.rest.authentication import authentication
 from recado.rest.document import SECURITY, describe, document_router, openapi_config
 from recado.rest.envelope import Envelope
@@ -29,6 +31,7 @@ def create_application(
     sessions: Sessions,
     queries: Queries,
     inbox: Inbox,
+    clinics: Clinics,
     readiness: Readiness,
     settings: Config,
     extra_routes: Sequence[ControllerRouterHandler] = (),
@@ -39,7 +42,7 @@ def create_application(
     application = Litestar(
         [
             _open_routes(sessions, own),
-            _member_routes(sessions, queries, inbox, own),
+            _member_routes(sessions, queries, inbox, clinics, own),
             health_router(readiness),
             *extra_routes,
             metrics,
@@ -67,7 +70,9 @@ def _open_routes(sessions: Sessions, own: OwnOrigins) -> Router:
     )
 
 
-def _member_routes(sessions: Sessions, queries: Queries, inbox: Inbox, own: OwnOrigins) -> Router:
+def _member_routes(
+    sessions: Sessions, queries: Queries, inbox: Inbox, clinics: Clinics, own: OwnOrigins
+) -> Router:
     return Router(
         "/api/v1",
         route_handlers=[
@@ -84,8 +89,15 @@ def _member_routes(sessions: Sessions, queries: Queries, inbox: Inbox, own: OwnO
             commands.update_conversation,
             commands.rename_contact,
             commands.delete_conversation,
+            clinic_routes.get_clinic,
+            clinic_routes.update_clinic,
+            clinic_routes.list_members,
+            clinic_routes.invite_member,
+            clinic_routes.update_member,
+            clinic_routes.reset_password,
+            clinic_routes.change_password,
         ],
-        dependencies={"queries": _given(queries), "inbox": _given(inbox)},
+        dependencies={"queries": _given(queries), "inbox": _given(inbox), "clinics": _given(clinics)},
         middleware=[authentication(sessions, own)],
         security=SECURITY,
         request_class=JsonRequest,

@@ -141,7 +141,7 @@ async def mark_read(
 async def update_conversation(
     request: MemberRequest, inbox: NamedDependency[Inbox], data: JSONBody[UpdateOrder]
 ) -> Conversation:
-    return (await inbox.update_conversation(request.user, data)).conversation
+    return (await inbox.update_conversation(request.user, data)).the_conversation
 
 
 @patch(
@@ -156,7 +156,7 @@ async def update_conversation(
 async def rename_contact(
     request: MemberRequest, inbox: NamedDependency[Inbox], data: JSONBody[RenameOrder]
 ) -> Conversation:
-    return (await inbox.rename_contact(request.user, data)).conversation
+    return (await inbox.rename_contact(request.user, data)).the_conversation
 
 
 @delete(
@@ -172,4 +172,4 @@ async def rename_contact(
 async def delete_conversation(
     request: MemberRequest, inbox: NamedDependency[Inbox], data: JSONBody[EraseOrder]
 ) -> Conversation:
-    return (await inbox.delete_conversation(request.user, data)).conversation
+    return (await inbox.delete_conversation(request.user, data)).the_conversation

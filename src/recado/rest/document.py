@@ -17,7 +17,24 @@ from msgspec.structs import fields
 from recado import __version__
 from recado.app.inbox import Number, Order
 from recado.app.origins import SESSION_COOKIE
-from recado.domain.decide import MAX_BODY_CHARS, MAX_LABEL_CHARS, MAX_LABELS, MAX_NAME_CHARS
+from recado.app.passwords import MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS
+from recado.domain.clinic_limits import (
+    CLOSES,
+    COLOUR,
+    MAX_CANNED_BODY_CHARS,
+    MAX_CANNED_REPLIES,
+    MAX_CLINIC_LABELS,
+    MAX_CLINIC_NAME_CHARS,
+    MAX_LABEL_CHARS,
+    MAX_OPEN_HOURS,
+    MAX_TITLE_CHARS,
+    MAX_WAITING_LIMIT_MINUTES,
+    OPENS,
+    SHORTCUT,
+    TIME_ZONE,
+)
+from recado.domain.decide import MAX_BODY_CHARS, MAX_LABELS, MAX_NAME_CHARS
+from recado.domain.text import MAX_EMAIL_CHARS
 from recado.domain.values import Instant, Value
 from recado.errors import RecadoError
 from recado.rest import parameters
@@ -38,6 +55,26 @@ LIMITS: dict[str, Node] = {
     },
 }
 """What the document says of orders' fields whose rules are the domain's (decide.py), with codes of their own."""
+
+CLINIC_LIMITS: dict[str, Node] = {
+    "UpdateClinicOrder.name": {"minLength": 1, "maxLength": MAX_CLINIC_NAME_CHARS, "pattern": r"\S"},
+    "UpdateClinicOrder.labels": {"maxItems": MAX_CLINIC_LABELS},
+    "UpdateClinicOrder.canned_replies": {"maxItems": MAX_CANNED_REPLIES},
+    "UpdateClinicOrder.waiting_limit_minutes": {"minimum": 1, "maximum": MAX_WAITING_LIMIT_MINUTES},
+    "InviteOrder.email": {"minLength": 3, "maxLength": MAX_EMAIL_CHARS, "pattern": r"^[^@\s]+@[^@\s]+$"},
+    "InviteOrder.name": {},
+    "ChangePasswordOrder.new_password": {"minLength": MIN_PASSWORD_CHARS, "maxLength": MAX_PASSWORD_CHARS},
+    "Label.name": {"minLength": 1, "maxLength": MAX_LABEL_CHARS, "pattern": r"\S"},
+    "Label.colour": {"pattern": f"^{COLOUR}$"},
+    "CannedReply.shortcut": {"pattern": f"^{SHORTCUT}$"},
+    "CannedReply.title": {"minLength": 1, "maxLength": MAX_TITLE_CHARS, "pattern": r"\S"},
+    "CannedReply.body": {"minLength": 1, "maxLength": MAX_CANNED_BODY_CHARS, "pattern": r"\S"},
+    "OpenHours.opens": {"pattern": f"^{OPENS}$"},
+    "OpenHours.closes": {"pattern": f"^{CLOSES}$"},
+    "BusinessHours.time_zone": {"pattern": f"^{TIME_ZONE}$"},
+    "BusinessHours.weekly": {"maxItems": MAX_OPEN_HOURS},
+}
+"""The same for what a clinic keeps (clinic_limits.py), by kind and field."""
 
 DESCRIPTION = """\
 Everything the web app does, for every other client: the same names, shapes and codes as the Socket.IO events.
@@ -136,9 +173,10 @@ def _take_from_order(document: Node, operation: Node) -> None:
         return
     order = document["components"]["schemas"][name]
     properties = order["properties"]
-    for parameter in operation["parameters"]:
+    for parameter in operation.setdefault("parameters", []):
         name = parameter["name"]
-        parameter |= {"description": parameters.NAMED[name], "schema": {"type": "string", "format": "uuid"}}
+        schema = {"type": "integer"} if name == "clinicId" else {"type": "string", "format": "uuid"}
+        parameter |= {"description": parameters.NAMED[name], "schema": schema}
         del properties[name]
     header = {"name": "Idempotency-Key", "in": "header", "required": False}
     header |= {"description": parameters.IDEMPOTENCY_KEY, "schema": dict(properties["clientKey"])}
@@ -197,7 +235,15 @@ def _annotate(schema: Node, kind: type[Struct]) -> None:
             property_["minimum"] = Number.ge  # which Litestar leaves out if it is 0
         if issubclass(kind, Order):
             _unwrap(property_)
-            property_ |= LIMITS.get(field.name, {})
+        _limit(property_, kind, field.name)
+
+
+def _limit(property_: Node, kind: type[Struct], field: str) -> None:
+    limits = CLINIC_LIMITS.get(f"{kind.__name__}.{field}")
+    if limits is None:
+        limits = LIMITS.get(field, {}) if issubclass(kind, Order) else {}
+    choices = property_.get("oneOf", [property_])
+    next(choice for choice in choices if choice != {"type": "null"}).update(limits)
 
 
 def _parts(hint: Any) -> Iterator[Any]:

@@ -16,11 +16,16 @@ from recado.errors import FieldError, InvalidError
 DEFAULT_PAGE = 50
 
 IDEMPOTENCY_KEY = "`clientKey` for a body that has none, bare or in the double quotes of the IETF's draft."
-NAMED = {"conversationId": "The conversation.", "messageId": "The message."}
+NAMED = {
+    "conversationId": "The conversation.",
+    "messageId": "The message.",
+    "clinicId": "The clinic.",
+    "memberId": "The member.",
+}
 """What the address of a command may name, in the document's words."""
 
 # What cannot be an id is refused like an id that nobody has: problems.py.
-ClinicPath = Annotated[int, PathParameter(name="clinicId", description="The clinic.")]
+ClinicPath = Annotated[int, PathParameter(name="clinicId", description=NAMED["clinicId"])]
 ConversationPath = Annotated[UUID, PathParameter(name="conversationId", description=NAMED["conversationId"])]
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_PAGE, description="How many items at most.")]

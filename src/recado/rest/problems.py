@@ -15,6 +15,7 @@ from litestar.params import ParameterKwarg, PathParameter
 from litestar.types import ExceptionHandlersMap
 
 from recado.app.payloads import field_error
+from recado.domain.clinic import Clinic
 from recado.domain.values import Conversation, Message, Value
 from recado.errors import (
     ConfigError,
@@ -64,7 +65,7 @@ class ProblemField(Value, frozen=True, kw_only=True):
 class Problem(Value, frozen=True, kw_only=True):
     """Why a request was refused or failed (RFC 9457). `code` is stable; `retryable` says whether to try again.
 
-    A conflict carries the current state (`conversation` or `currentMessage`), so that the client need not ask.
+    A conflict carries the current state (`conversation`, `currentMessage`, `clinic`), so that nobody need ask.
     """
 
     type: str
@@ -77,6 +78,7 @@ class Problem(Value, frozen=True, kw_only=True):
     retry_after: int | None = None
     conversation: Conversation | None = None
     current_message: Message | None = None
+    clinic: Clinic | None = None
     checks: dict[str, bool] | None = None
 
 

@@ -4,6 +4,7 @@ Litestar would take a body of any media type and bend `"5"` into 5, so that the 
 disagree. A handler still just declares `data: Kind`; if that is an order of the inbox, it comes complete.
 """
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from recado.rest.problems import UnsupportedMediaTypeError
 
 MAX_BODY_BYTES = 1_048_576
 NOBODYS = str(UUID(int=0))
+NO_CLINIC = 0
 
 
 class JsonRequest(Request[Any, Any, State]):
@@ -47,7 +49,7 @@ class JsonRequest(Request[Any, Any, State]):
         if order.get("clientKey") is None:
             order.pop("clientKey", None)
             order |= {"clientKey": key} if key else {}
-        order |= {name: _id(text) for name, text in self.path_params.items()}
+        order |= {name: _id(name, text) for name, text in self.path_params.items()}
 
 
 def read_json(body: bytes) -> Any:
@@ -58,8 +60,10 @@ def read_json(body: bytes) -> Any:
         raise InvalidError(errors=[FieldError("", "not_json")]) from None
 
 
-def _id(text: str) -> str:
+def _id(name: str, text: str) -> str | int:
     """What cannot be an id becomes one that nobody has: both are answered alike."""
+    if name == "clinicId":
+        return int(text) if re.fullmatch("[0-9]{1,9}", text, re.ASCII) else NO_CLINIC
     try:
         return str(msgspec.convert(text, UUID))
     except msgspec.ValidationError:

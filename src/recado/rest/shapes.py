@@ -29,7 +29,7 @@ class Member(Value, frozen=True, kw_only=True):
     email: str
 
 
-class Clinic(Value, frozen=True, kw_only=True):
+class MyClinic(Value, frozen=True, kw_only=True):
     """A clinic the person belongs to, and what they are there."""
 
     id: ClinicId
@@ -38,10 +38,14 @@ class Clinic(Value, frozen=True, kw_only=True):
 
 
 class Me(Value, frozen=True, kw_only=True):
-    """Who the session belongs to. Without further use it ends at `expiresAt`; use moves that on, up to a limit."""
+    """Who the session belongs to. Without further use it ends at `expiresAt`; use moves that on, up to a limit.
+
+    `passwordTemporary`: somebody else chose the member's password; they should change it.
+    """
 
     member: Member
-    clinics: list[Clinic]
+    clinics: list[MyClinic]
+    password_temporary: bool = False
     expires_at: Instant
 
 
@@ -59,7 +63,12 @@ class Health(Value, frozen=True, kw_only=True):
 
 
 def me(identity: Identity) -> Me:
-    return Me(member=_member(identity), clinics=_clinics(identity), expires_at=identity.expires_at)
+    return Me(
+        member=_member(identity),
+        clinics=_clinics(identity),
+        password_temporary=identity.password_temporary,
+        expires_at=identity.expires_at,
+    )
 
 
 def login_answer(identity: Identity, token: str) -> LoginAnswer:
@@ -67,6 +76,7 @@ def login_answer(identity: Identity, token: str) -> LoginAnswer:
         token=token,
         member=_member(identity),
         clinics=_clinics(identity),
+        password_temporary=identity.password_temporary,
         expires_at=identity.expires_at,
     )
 
@@ -75,8 +85,8 @@ def _member(identity: Identity) -> Member:
     return Member(id=identity.member_id, name=identity.name, email=identity.email)
 
 
-def _clinics(identity: Identity) -> list[Clinic]:
+def _clinics(identity: Identity) -> list[MyClinic]:
     return [
-        Clinic(id=clinic_id, name=identity.clinic_names[clinic_id], role=role)
+        MyClinic(id=clinic_id, name=identity.clinic_names[clinic_id], role=role)
         for clinic_id, role in sorted(identity.roles.items())
     ]

@@ -60,6 +60,23 @@ def credentials_of(connection: Connection, email: str) -> Credentials | None:
     return Credentials(row.id, row.password_hash) if row else None
 
 
+def password_hash_of(connection: Connection, member_id: MemberId) -> str | None:
+    return connection.execute(select(members.c.password_hash).where(members.c.id == member_id)).scalar()
+
+
+def clinics_of(connection: Connection, member_id: MemberId) -> frozenset[ClinicId]:
+    """Where somebody is a member, deactivated or not."""
+    query = select(memberships.c.clinic_id).where(memberships.c.member_id == member_id)
+    return frozenset(connection.execute(query).scalars())
+
+
+def lock_credentials(connection: Connection, email: str) -> Credentials | None:
+    """As `credentials_of`, and they stay so until the transaction ends."""
+    query = select(members.c.id, members.c.password_hash).where(members.c.email == email.lower())
+    row = connection.execute(query.with_for_update(read=True)).one_or_none()
+    return Credentials(row.id, row.password_hash) if row else None
+
+
 def set_password_hash(connection: Connection, member_id: MemberId, password_hash: str) -> None:
     connection.execute(update(members).where(members.c.id == member_id).values(password_hash=password_hash))
 
@@ -106,7 +123,7 @@ def identity_of(
     query = (
         select(memberships.c.clinic_id, memberships.c.role, clinics.c.name)
         .join(clinics, clinics.c.id == memberships.c.clinic_id)
-        .where(memberships.c.member_id == member_id)
+        .where(memberships.c.member_id == member_id, memberships.c.active)
         .order_by(memberships.c.clinic_id)
     )
     places = connection.execute(query).all()
@@ -117,6 +134,7 @@ def identity_of(
         email=member.email,
         roles={place.clinic_id: place.role for place in places},
         clinic_names={place.clinic_id: place.name for place in places},
+        password_temporary=member.password_temporary,
         expires_at=expires_at,
     )
 

@@ -8,15 +8,18 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from recado.domain.commands import Command, MemberCommand, key_of
+from recado.domain.clinic import Clinic
+from recado.domain.clinic_commands import ClinicCommand, OfClinic
+from recado.domain.commands import Command, InboxCommand, MemberCommand, key_of
 from recado.domain.decide import decide
 from recado.domain.events import Event, MarkedRead, OfMessage, Record, facts_of
 from recado.domain.evolve import Stamp, evolve
-from recado.domain.packets import Told
+from recado.domain.packets import ConversationTold, Told
 from recado.domain.thread import Thread
-from recado.domain.values import Conversation, Instant, Message, MessageId, ReadMark, Seq
+from recado.domain.values import Conversation, Instant, MemberId, Message, MessageId, ReadMark, Seq
 from recado.errors import ClientKeyReusedError, NotFoundError, RefusedError
 from recado.store.changes import Changes
+from recado.store.clinic_batch import Offices, load_offices
 from recado.store.working_set import WorkingSet, load
 
 
@@ -34,11 +37,20 @@ class Outcome(Struct, frozen=True, kw_only=True):
     `repeated`: the key was known; this is the first result, as it stands now.
     """
 
-    conversation: Conversation
+    conversation: Conversation | None = None
     message: Message | None = None
     read: ReadMark | None = None
+    clinic: Clinic | None = None
+    member_id: MemberId | None = None
     seq: Seq
     repeated: bool = False
+
+    @property
+    def the_conversation(self) -> Conversation:
+        """Of a command that is about a conversation."""
+        if self.conversation is None:
+            raise LookupError("the command is about no conversation")
+        return self.conversation
 
     @property
     def the_message(self) -> Message:
@@ -54,6 +66,20 @@ class Outcome(Struct, frozen=True, kw_only=True):
             raise LookupError("the command is about no read mark")
         return self.read
 
+    @property
+    def the_clinic(self) -> Clinic:
+        """Of a command that is about what the clinic keeps."""
+        if self.clinic is None:
+            raise LookupError("the command is about no clinic")
+        return self.clinic
+
+    @property
+    def the_member_id(self) -> MemberId:
+        """Of a command that lets somebody in."""
+        if self.member_id is None:
+            raise LookupError("the command lets nobody in")
+        return self.member_id
+
 
 class Committed(Struct, frozen=True):
     """What a batch did: per command its outcome or refusal, and everything there is to tell, in log order."""
@@ -67,13 +93,39 @@ def carry_out(connection: Connection, commands: Sequence[Command], sources: Sour
     """Decide and save `commands` in the transaction that `connection` holds; the caller commits."""
     found = load(connection, commands)
     changes = Changes()
-    outcomes = [_carry_out_one(found, changes, command, sources) for command in commands]
+    offices = load_offices(connection, commands)
+    outcomes = [
+        _carry_out_for_clinic(offices, found, changes, command, sources)
+        if isinstance(command, ClinicCommand)
+        else _carry_out_one(found, changes, command, sources)
+        for command in commands
+    ]
     changes.save(connection, found)
+    offices.save(connection)
     return Committed(outcomes, changes.told, bool(changes.outbox))
 
 
+def _carry_out_for_clinic(
+    offices: Offices, found: WorkingSet, changes: Changes, command: OfClinic, sources: Sources
+) -> Outcome | RefusedError:
+    try:
+        settled = offices.carry_out(
+            found,
+            changes,
+            command,
+            at=sources.now(),
+            new_id=sources.new_id,
+            random_62_bits=sources.random_62_bits,
+        )
+    except RefusedError as refusal:
+        return refusal
+    return Outcome(
+        clinic=settled.clinic, member_id=settled.member_id, seq=settled.seq, repeated=settled.repeated
+    )
+
+
 def _carry_out_one(
-    found: WorkingSet, changes: Changes, command: Command, sources: Sources
+    found: WorkingSet, changes: Changes, command: InboxCommand, sources: Sources
 ) -> Outcome | RefusedError:
     try:
         if repeated := _first_result(found, command):
@@ -94,11 +146,11 @@ def _carry_out_one(
         seq, message_id = record.seq, record.message_id
         changes.note(event, _told(record, thread, command))
     outcome = _outcome(thread, command, message_id, seq)
-    changes.note_command(found, command, outcome.conversation, outcome.message)
+    changes.note_command(found, command, outcome.the_conversation, outcome.message)
     return outcome
 
 
-def _outcome(thread: Thread, command: Command, message_id: MessageId | None, seq: Seq) -> Outcome:
+def _outcome(thread: Thread, command: InboxCommand, message_id: MessageId | None, seq: Seq) -> Outcome:
     if thread.conversation is None:
         raise NotFoundError
     return Outcome(
@@ -109,13 +161,13 @@ def _outcome(thread: Thread, command: Command, message_id: MessageId | None, seq
     )
 
 
-def _told(record: Record, thread: Thread, command: Command) -> Told:
+def _told(record: Record, thread: Thread, command: InboxCommand) -> ConversationTold:
     if thread.conversation is None:
         raise NotFoundError
     read = None
     if record.type == MarkedRead.__name__ and isinstance(command, MemberCommand):
         read = thread.reads[command.member_id]
-    return Told(
+    return ConversationTold(
         record=record,
         conversation=thread.conversation,
         message=thread.messages[record.message_id] if record.message_id else None,
@@ -123,12 +175,14 @@ def _told(record: Record, thread: Thread, command: Command) -> Told:
     )
 
 
-def _first_result(found: WorkingSet, command: Command) -> Outcome | None:
+def _first_result(found: WorkingSet, command: InboxCommand) -> Outcome | None:
     key = key_of(command)
     known = found.first_result(key) if key else None
     if key is None or known is None:
         return None
     if isinstance(command, MemberCommand) and known.purpose != key.purpose:
+        raise ClientKeyReusedError
+    if known.conversation_id is None:  # of a channel's id that a member's key cannot be
         raise ClientKeyReusedError
     conversation = found.conversations[known.conversation_id]
     message = found.messages[known.message_id] if known.message_id else None
@@ -144,7 +198,7 @@ def _first_result(found: WorkingSet, command: Command) -> Outcome | None:
     )
 
 
-def _number(found: WorkingSet, command: Command, event: Event, sources: Sources, at: Instant) -> Record:
+def _number(found: WorkingSet, command: InboxCommand, event: Event, sources: Sources, at: Instant) -> Record:
     """Give the event the clinic's next number and chain it to the record before."""
     clinic = found.clinics[command.clinic_id]
     member = command if isinstance(command, MemberCommand) else None

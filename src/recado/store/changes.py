@@ -1,13 +1,14 @@
 """What a batch will write: rows by table, collected event by event, saved with one statement per table."""
 
+from collections.abc import Collection
 from typing import Any
 
 from msgspec import Struct, field
 from sqlalchemy import Connection, delete, select, tuple_, update
 
 from recado.domain.commands import (
-    Command,
     CommandKey,
+    InboxCommand,
     ReceiveMessage,
     RecordDelivery,
     channel_scope,
@@ -23,10 +24,10 @@ from recado.domain.events import (
     MessageStatusChanged,
     MessageWritten,
 )
-from recado.domain.packets import Told
+from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, MessageId, ReadMark
 from recado.store import search
-from recado.store.bulk import insert_rows, update_rows
+from recado.store.bulk import insert_rows, one_trip, update_rows
 from recado.store.rows import conversation_row, message_row, read_mark_row, record_row
 from recado.store.tables import (
     attachments,
@@ -42,7 +43,11 @@ from recado.store.tables import (
 )
 from recado.store.working_set import RememberedKey, WorkingSet
 
-Rows = list[dict[str, Any]]
+Row = dict[str, Any]
+Rows = list[Row]
+
+BORN_WITH = frozenset({"clinic_id", "channel_id", "contact_id", "conversation_id", "created_at"})
+"""Columns of conversations and messages that never change: to set them again costs their foreign keys' checks."""
 
 
 class Changes(Struct):
@@ -69,7 +74,7 @@ class Changes(Struct):
     relabelled: set[ConversationId] = field(default_factory=set)
     erased: list[Conversation] = field(default_factory=list)
 
-    def note(self, event: Event, told: Told) -> None:
+    def note(self, event: Event, told: ConversationTold) -> None:
         """Collect the rows that one event changes."""
         conversation = told.conversation
         self._note_states(told)
@@ -96,7 +101,7 @@ class Changes(Struct):
                 self.relabelled.add(conversation.id)
                 self.erased.append(conversation)
 
-    def _note_states(self, told: Told) -> None:
+    def _note_states(self, told: ConversationTold) -> None:
         self.told.append(told)
         self.conversations[told.conversation.id] = told.conversation
         if told.message:
@@ -105,7 +110,7 @@ class Changes(Struct):
             self.reads[told.read.conversation_id, told.read.member_id] = told.read
 
     def note_command(
-        self, found: WorkingSet, command: Command, conversation: Conversation, message: Message | None
+        self, found: WorkingSet, command: InboxCommand, conversation: Conversation, message: Message | None
     ) -> None:
         """Collect what a command leaves beside its events: its key, a provider's ids, a row that left the outbox."""
         message_id = message.id if message else None
@@ -136,43 +141,47 @@ class Changes(Struct):
 
     def save(self, connection: Connection, found: WorkingSet) -> None:
         """Write every row, parents before children, erasures last."""
-        threads = [
-            conversation_row(each, found.last_inbound[each.id]) for each in self.conversations.values()
-        ]
-        said = [
-            message_row(each, self.conversations[each.conversation_id].clinic_id)
-            for each in self.messages.values()
-        ]
+        with one_trip(connection):
+            self._save_threads(connection, found)
+            self._save_messages(connection)
+            insert_rows(connection, command_keys, self.keys)
+            insert_rows(connection, events, [record_row(each.record) for each in self.told])
+            insert_rows(connection, outbox, self.outbox)
+            self._save_reads(connection)
+            self._save_labels(connection)
+            if self.left:
+                connection.execute(delete(outbox).where(outbox.c.message_id.in_(self.left)))
+            if self.emptied:
+                connection.execute(delete(attachments).where(attachments.c.message_id.in_(self.emptied)))
+            search.index(connection, self.told)
+            for conversation in self.erased:
+                _erase(connection, conversation)
+            touched = sorted({each.record.clinic_id for each in self.told})
+            heads = [(id_, found.clinics[id_]) for id_ in touched]
+            rows = [{"id": id_, "seq": head.seq, "head": head.head} for id_, head in heads]
+            update_rows(connection, clinics, rows)
+
+    def _save_threads(self, connection: Connection, found: WorkingSet) -> None:
+        rows = [conversation_row(each, found.last_inbound[each.id]) for each in self.conversations.values()]
         for conversation in self.erased:
             _forget_contact(connection, conversation)  # its address may be a new contact's in this very batch
         insert_rows(connection, contacts, self.contacts)
         update_rows(connection, contacts, self.renamed)
-        insert_rows(connection, conversations, [row for row in threads if row["id"] in self.opened])
-        update_rows(connection, conversations, [row for row in threads if row["id"] not in self.opened])
-        insert_rows(
-            connection, messages, [row | self.written[row["id"]] for row in said if row["id"] in self.written]
-        )
-        update_rows(connection, messages, [row for row in said if row["id"] not in self.written])
+        insert_rows(connection, conversations, [row for row in rows if row["id"] in self.opened])
+        moved = [row for row in rows if row["id"] not in self.opened]
+        update_rows(connection, conversations, [_without(row, BORN_WITH) for row in moved])
+
+    def _save_messages(self, connection: Connection) -> None:
+        rows = [
+            message_row(each, self.conversations[each.conversation_id].clinic_id)
+            for each in self.messages.values()
+        ]
+        new = [row | self.written[row["id"]] for row in rows if row["id"] in self.written]
+        insert_rows(connection, messages, new)
+        changed = [row for row in rows if row["id"] not in self.written]
+        update_rows(connection, messages, [_without(row, BORN_WITH) for row in changed])
         update_rows(connection, messages, self.taken)
         insert_rows(connection, attachments, self.attachments)
-        insert_rows(connection, command_keys, self.keys)
-        insert_rows(connection, events, [record_row(each.record) for each in self.told])
-        insert_rows(connection, outbox, self.outbox)
-        self._save_reads(connection)
-        self._save_labels(connection)
-        if self.left:
-            connection.execute(delete(outbox).where(outbox.c.message_id.in_(self.left)))
-        if self.emptied:
-            connection.execute(delete(attachments).where(attachments.c.message_id.in_(self.emptied)))
-        search.index(connection, self.told)
-        for conversation in self.erased:
-            _erase(connection, conversation)
-        touched = sorted({each.record.clinic_id for each in self.told})
-        update_rows(
-            connection,
-            clinics,
-            [{"id": id_, "seq": found.clinics[id_].seq, "head": found.clinics[id_].head} for id_ in touched],
-        )
 
     def _save_reads(self, connection: Connection) -> None:
         """Replace: a mark is two numbers, and most of them are new."""
@@ -213,6 +222,10 @@ class Changes(Struct):
         )
 
 
+def _without(row: Row, names: Collection[str]) -> Row:
+    return {name: value for name, value in row.items() if name not in names}
+
+
 def _contact_row(event: MessageReceived, clinic_id: ClinicId) -> dict[str, Any]:
     return {
         "id": event.contact.id,
@@ -223,7 +236,9 @@ def _contact_row(event: MessageReceived, clinic_id: ClinicId) -> dict[str, Any]:
     }
 
 
-def _outbox_row(conversation: Conversation, told: Told, ended_wait: Instant | None) -> dict[str, Any]:
+def _outbox_row(
+    conversation: Conversation, told: ConversationTold, ended_wait: Instant | None
+) -> dict[str, Any]:
     return {
         "message_id": told.record.message_id,
         "clinic_id": conversation.clinic_id,

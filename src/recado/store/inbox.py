@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, tr
 from recado.domain.commands import WakeConversation
 from recado.domain.cursor import Cursor
 from recado.domain.events import Record
-from recado.domain.packets import Told
+from recado.domain.packets import ClinicTold, ConversationTold, Told
 from recado.domain.values import (
     ClinicId,
     Conversation,
@@ -22,6 +22,7 @@ from recado.domain.values import (
 )
 from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, ThreadPlace
 from recado.errors import NotFoundError
+from recado.store.clinic import clinic_after, clinics_by_id
 from recado.store.history import history_of
 from recado.store.rows import (
     conversation_from,
@@ -201,7 +202,9 @@ def _delta(
     changed = _conversations_after(connection, clinic_id, after, only)
     said = _messages_after(connection, clinic_id, after, conversation_ids)
     marks = _reads_after(connection, clinic_id, member_id, after, only)
-    versions = sorted(row.version for rows in (changed, said, marks) for row in rows)
+    ours = clinic_after(connection, clinic_id, after.seq) if only is None else None
+    kept = [ours] if ours else []
+    versions = sorted(row.version for rows in (changed, said, marks, kept) for row in rows)
     end, more = head.seq, len(versions) > DELTA_ROWS
     if more:
         cut = versions[DELTA_ROWS]
@@ -209,6 +212,7 @@ def _delta(
     return Delta(
         cursor=str(Cursor(head.epoch, end)),
         more=more,
+        clinic=ours if ours and ours.version <= end else None,
         conversations=[row for row in changed if row.version <= end],
         messages=[row for row in said if row.version <= end],
         reads=[row for row in marks if row.version <= end],
@@ -291,7 +295,7 @@ def due_to_wake(connection: Connection, now: Instant, limit: int) -> list[WakeCo
 
 
 def _with_rows(connection: Connection, records: Sequence[Record]) -> list[Told]:
-    """Three statements at most, however many records."""
+    """The records of one clinic. Five statements at most, however many records."""
     if not records:
         return []
     query = select_conversations().where(
@@ -310,8 +314,12 @@ def _with_rows(connection: Connection, records: Sequence[Record]) -> list[Told]:
         theirs = tuple_(read_marks.c.conversation_id, read_marks.c.member_id).in_(sorted(readers))
         for row in connection.execute(select(read_marks).where(theirs)).mappings():
             marks[row["conversation_id"], row["member_id"]] = read_mark_from(row)
+    ours = {each.clinic_id for each in records if each.conversation_id is None}
+    kept = clinics_by_id(connection, ours) if ours else {}
     return [
-        Told(
+        ClinicTold(record=each, clinic=kept[each.clinic_id])
+        if each.conversation_id is None
+        else ConversationTold(
             record=each,
             conversation=threads[each.conversation_id],
             message=said[each.message_id] if each.message_id else None,

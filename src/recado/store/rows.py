@@ -20,7 +20,7 @@ from recado.domain.values import (
     Message,
     ReadMark,
 )
-from recado.store.tables import attachments, channels, contacts, conversations, events, messages
+from recado.store.tables import attachments, channels, contacts, conversations, messages
 
 _newest = messages.alias("newest")
 
@@ -198,7 +198,7 @@ def record_from(row: RowMapping) -> Record:
 
 
 def record_row(record: Record) -> dict[str, Any]:
-    return {column.name: getattr(record, column.name) for column in events.c}
+    return structs.asdict(record)
 
 
 def channel_from(row: RowMapping) -> Channel:

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 from msgspec import Struct, field
 from sqlalchemy import BigInteger, Connection, Select, case, cast, delete, func, select, text
 
-from recado.domain.packets import Told
+from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
 from recado.domain.views import SearchHit, SearchPage
-from recado.domain.words import highlights, words_of
+from recado.domain.words import folded_words, highlights
 from recado.store.bulk import insert_rows
 from recado.store.inbox import heads
 from recado.store.rows import conversation_from, messages_where, select_conversations
+from recado.store.stems import stem
 from recado.store.tables import contacts, conversations, messages, search_documents
 
 MAX_CHARS = 65_536
@@ -72,7 +73,7 @@ class _Documents(Struct):
     renamed: list[ConversationId] = field(default_factory=list)
     erased: list[ConversationId] = field(default_factory=list)
 
-    def note(self, told: Told) -> None:
+    def note(self, told: ConversationTold) -> None:
         match told.record.type:
             case "MessageReceived" | "MessageWritten":
                 self._put_body(told)
@@ -98,7 +99,7 @@ class _Documents(Struct):
         if self.erased:
             connection.execute(delete(search_documents).where(documents.id.in_(_bodies_of(self.erased))))
 
-    def _put_body(self, told: Told) -> int:
+    def _put_body(self, told: ConversationTold) -> int:
         message = told.message
         if message is None:
             raise LookupError("the record is about no message")
@@ -106,11 +107,11 @@ class _Documents(Struct):
         self._put(id_, told, BODY, message.body)
         return id_
 
-    def _put_name(self, told: Told) -> None:
+    def _put_name(self, told: ConversationTold) -> None:
         id_ = _document_id(told.record.clinic_id, told.record.seq, name=True)
         self._put(id_, told, NAME, told.conversation.contact.name)
 
-    def _put(self, id_: int, told: Told, mark: str, content: str) -> None:
+    def _put(self, id_: int, told: ConversationTold, mark: str, content: str) -> None:
         terms = _terms(self.dialect, told.record.clinic_id, mark, content)
         if not terms:
             self.rows.pop(id_, None)
@@ -167,7 +168,8 @@ def index(connection: Connection, told: Sequence[Told]) -> None:
     """Make the index say what the texts are after these new records; in the records' own transaction."""
     documents = _Documents(connection.dialect.name)
     for each in told:
-        documents.note(each)
+        if isinstance(each, ConversationTold):
+            documents.note(each)
     documents.save(connection)
 
 
@@ -185,10 +187,10 @@ def find(
 ) -> SearchPage:
     """The clinic's messages and contacts' names with all words of `asked`, the last one at least as a beginning."""
     head = heads(connection, [clinic_id])[clinic_id].cursor.seq
-    words = [word.folded for word in words_of(asked)]
+    words = folded_words(asked)
     if not words:
         return SearchPage(items=[], before=None, seq=head)
-    stems = _stems(connection, words)
+    stems = _stems(connection.dialect.name, words)
     top = _document_id(0, Seq(head + 1))
     hits = _hits(connection, clinic_id, words, stems, before or Place(0, top, top, -1, 0))
     found = list(islice(hits, limit + 1))
@@ -268,7 +270,7 @@ def _with_rows(
     newest = {each.id: each.last_message.id for each in threads.values() if each.last_message}
     said |= _messages(connection, [newest[id_] for id_ in named if id_ in newest])
     shown = [said[documents[id_].message_id or newest[documents[id_].conversation_id]] for id_ in ids]
-    kin = _kin(connection, shown, stems)
+    kin = _kin(connection.dialect.name, shown, stems)
     return [
         SearchHit(
             message=message,
@@ -291,31 +293,31 @@ def _conversations(
     return {row["id"]: conversation_from(row) for row in rows}
 
 
-def _kin(connection: Connection, shown: Sequence[Message], stems: Mapping[str, str]) -> frozenset[str]:
+def _kin(dialect: str, shown: Sequence[Message], stems: Mapping[str, str]) -> frozenset[str]:
     """The words in these messages that are forms of those asked for."""
     if not stems:
         return frozenset()
-    spoken = {word.folded for message in shown for word in words_of(message.body[:MAX_CHARS])}
+    spoken = {word for message in shown for word in folded_words(message.body[:MAX_CHARS])}
     asked = set(stems.values())
-    return frozenset(word for word, stem in _stems(connection, spoken).items() if stem in asked)
+    return frozenset(word for word, stem in _stems(dialect, spoken).items() if stem in asked)
 
 
-def _stems(connection: Connection, words: Iterable[str]) -> dict[str, str]:
-    """By word; what has none, such as "de", is missing. SQLite knows no stems."""
-    if connection.dialect.name == "sqlite":
+def _stems(dialect: str, words: Iterable[str]) -> dict[str, str]:
+    """By word; what has none, such as "de", is missing. SQLite's index has no stems."""
+    if dialect == "sqlite":
         return {}
-    query = text(
-        "SELECT word, stem FROM unnest(CAST(:words AS text[])) AS word, recado_stem(word) AS stem"
-        " WHERE stem IS NOT NULL"
-    )
-    return {row.word: row.stem for row in connection.execute(query, {"words": sorted(set(words))})}
+    return {word: found for word in words if (found := stem(word)) is not None}
 
 
 def _terms(dialect: str, clinic_id: int, mark: str, content: str) -> str:
-    """Text → what the column takes, with each word's position; empty if there is none."""
-    terms = [f"{clinic_id}{mark}{word.folded}" for word in words_of(content[:MAX_CHARS])]
-    if dialect == "postgresql":
-        terms = [f"'{term}':{position}" for position, term in enumerate(terms, 1)]
+    """Text → what the column takes: every word at its position and a message's stems; empty if there is none."""
+    words = folded_words(content[:MAX_CHARS])
+    prefix = f"{clinic_id}{mark}"
+    if dialect == "sqlite":
+        return " ".join([prefix + word for word in words])
+    terms = [f"'{prefix}{word}':{position}" for position, word in enumerate(words, 1)]
+    if mark == BODY:
+        terms += [f"'{clinic_id}{STEM}{each}'" for each in set(_stems(dialect, words).values())]
     return " ".join(terms)
 
 

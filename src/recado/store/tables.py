@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    true,
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
@@ -56,6 +57,8 @@ members = Table(
     Column("email", Text, nullable=False, unique=True),  # lower case
     Column("name", Text, nullable=False),
     Column("password_hash", Text, nullable=False),
+    # chosen by somebody else: to be changed
+    Column("password_temporary", Boolean, nullable=False, server_default=false()),
     Column("created_at", Text, nullable=False),
 )
 
@@ -65,6 +68,20 @@ memberships = Table(
     Column("member_id", ForeignKey("members.id"), primary_key=True),
     Column("clinic_id", ForeignKey("clinics.id"), primary_key=True),
     Column("role", Text, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=true()),
+)
+Index("ix_memberships_clinic", memberships.c.clinic_id)
+
+clinic_settings = Table(
+    "clinic_settings",
+    metadata,
+    # Beside `clinics`, whose rows every command rewrites. A clinic without a row has never been changed.
+    Column("clinic_id", ForeignKey("clinics.id"), primary_key=True),
+    Column("labels", JSON, nullable=False),
+    Column("canned_replies", JSON, nullable=False),
+    Column("waiting_limit_minutes", Integer),
+    Column("hours", JSON),
+    Column("version", BigInteger, nullable=False),  # of the clinic as its screens hold it, members included
 )
 
 sessions = Table(
@@ -225,7 +242,7 @@ command_keys = Table(
         "purpose", Text, nullable=False
     ),  # the command and its conversation: a key serves one purpose only
     Column("clinic_id", Integer, nullable=False),
-    Column("conversation_id", Text, nullable=False),
+    Column("conversation_id", Text),  # of a command about a conversation
     Column("message_id", Text),
 )
 

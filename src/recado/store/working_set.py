@@ -6,17 +6,14 @@ The number of statements does not grow with the batch. Lives inside one transact
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
 from sqlalchemy import (
     BigInteger,
-    Column,
-    ColumnElement,
     Connection,
     Integer,
     Select,
     Text,
-    bindparam,
     cast,
     column,
     func,
@@ -25,11 +22,13 @@ from sqlalchemy import (
     values,
 )
 
+from recado.domain.clinic_commands import PasswordCommand
 from recado.domain.commands import (
     Command,
     CommandKey,
     DeleteMessage,
     EditMessage,
+    InboxCommand,
     MarkRead,
     ReceiveMessage,
     RecordDelivery,
@@ -50,6 +49,8 @@ from recado.domain.values import (
     ReadMark,
     Seq,
 )
+from recado.store.bulk import among, wanted
+from recado.store.clinic import label_names
 from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
 from recado.store.tables import (
     clinics,
@@ -72,7 +73,7 @@ class ClinicHead(Struct):
 
 class RememberedKey(Struct, frozen=True):
     purpose: str
-    conversation_id: ConversationId
+    conversation_id: ConversationId | None
     message_id: MessageId | None
 
 
@@ -89,8 +90,9 @@ class WorkingSet(Struct):
     reads: dict[tuple[ConversationId, MemberId], ReadMark] = field(default_factory=dict)
     inbound_until: dict[tuple[ConversationId, Seq], int] = field(default_factory=dict)
     members: set[tuple[ClinicId, MemberId]] = field(default_factory=set)
+    labels: dict[ClinicId, frozenset[str]] = field(default_factory=dict)
 
-    def thread_of(self, command: Command) -> Thread:
+    def thread_of(self, command: InboxCommand) -> Thread:
         """The conversation the command is about, and of everything around it that which the command names."""
         named = self._message_of(command)
         conversation_id = self._conversation_of(command, named)
@@ -115,9 +117,13 @@ class WorkingSet(Struct):
                         command.up_to: self.inbound_until.get((conversation_id, command.up_to), 0)
                     },
                 )
-            case UpdateConversation(assignee_id=str(assignee_id)):
-                known = (command.clinic_id, assignee_id) in self.members
-                return replace(thread, members=frozenset({assignee_id} if known else ()))
+            case UpdateConversation():
+                named_members = {(command.clinic_id, command.assignee_id)} & self.members
+                return replace(
+                    thread,
+                    members=frozenset(member_id for _, member_id in named_members),
+                    clinic_labels=self.labels.get(command.clinic_id, frozenset()),
+                )
             case _:
                 return thread
 
@@ -139,7 +145,7 @@ class WorkingSet(Struct):
     def first_result(self, key: CommandKey) -> RememberedKey | None:
         return self.keys.get((key.scope, key.key))
 
-    def _message_of(self, command: Command) -> Message | None:
+    def _message_of(self, command: InboxCommand) -> Message | None:
         match command:
             case ReceiveMessage():
                 message_id = self._by_external_id(command.channel.id, command.reply_to_external_id)
@@ -153,7 +159,7 @@ class WorkingSet(Struct):
                 return None
         return self.messages.get(message_id) if message_id else None
 
-    def _conversation_of(self, command: Command, named: Message | None) -> ConversationId | None:
+    def _conversation_of(self, command: InboxCommand, named: Message | None) -> ConversationId | None:
         match command:
             case ReceiveMessage():
                 return self.by_contact.get((command.channel.id, command.contact_address))
@@ -175,30 +181,26 @@ class WorkingSet(Struct):
                 self.outbox.pop(message.id, None)
 
 
-def _wanted(*columns: Column[Any]) -> ColumnElement[bool]:
-    """The rows whose columns have one of the values that the statement is executed with."""
-    place = columns[0] if len(columns) == 1 else tuple_(*columns)
-    return place.in_(bindparam("wanted", expanding=True))
-
-
 # What every batch asks, built once: building a statement costs more than SQLite takes to answer it.
 _CLINICS = (
     select(clinics.c.id, clinics.c.seq, clinics.c.head)
-    .where(_wanted(clinics.c.id))
+    .where(among(clinics.c.id))
     .order_by(clinics.c.id)
     .with_for_update(key_share=True)
 )
-_KEYS = select(command_keys).where(_wanted(command_keys.c.scope, command_keys.c.key))
-_CONVERSATIONS_BY_ID = select_conversations().where(_wanted(conversations.c.id))
+_KEYS = select(command_keys).where(among(command_keys.c.scope, command_keys.c.key))
+_CONVERSATIONS_BY_ID = select_conversations().where(among(conversations.c.id))
 _CONVERSATIONS_BY_ADDRESS = select_conversations().where(
-    _wanted(contacts.c.channel_id, contacts.c.address), conversations.c.deleted.is_(False)
+    among(contacts.c.channel_id, contacts.c.address), conversations.c.deleted.is_(False)
 )
 
 
 def load(connection: Connection, commands: Sequence[Command]) -> WorkingSet:
     """Take the clinics' lock, then everything the commands name: ten statements at most, however many commands."""
+    places = {command.clinic_id for command in commands}
+    places.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
     found = WorkingSet(
-        clinics=_lock_clinics(connection, {command.clinic_id for command in commands}),
+        clinics=_lock_clinics(connection, places),
         keys=_load_keys(connection, commands),
     )
     named = _named_messages(found, commands)
@@ -206,10 +208,10 @@ def load(connection: Connection, commands: Sequence[Command]) -> WorkingSet:
         loaded = messages_where(connection, messages.c.id.in_(sorted(named)))
         found.messages = {message.id: message for message in loaded}
     by_address = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
-    by_id = {known.conversation_id for known in found.keys.values()}
+    by_id = {known.conversation_id for known in found.keys.values() if known.conversation_id}
     by_id |= {message.conversation_id for message in found.messages.values()}
     by_id |= {id_ for command in commands if (id_ := getattr(command, "conversation_id", None))}
-    _load_conversations(connection, found, _CONVERSATIONS_BY_ID, by_id)
+    _load_conversations(connection, found, _CONVERSATIONS_BY_ID, {(id_,) for id_ in by_id})
     _load_conversations(connection, found, _CONVERSATIONS_BY_ADDRESS, by_address)
     _load_outbox(connection, found, commands)
     _load_reads(connection, found, [c for c in commands if isinstance(c, MarkRead)])
@@ -219,23 +221,23 @@ def load(connection: Connection, commands: Sequence[Command]) -> WorkingSet:
 
 def _lock_clinics(connection: Connection, ids: Iterable[ClinicId]) -> dict[ClinicId, ClinicHead]:
     """The only lock there is, taken in order of id, so nobody dead-locks; `seq` is known from here on."""
-    rows = connection.execute(_CLINICS, {"wanted": sorted(ids)})
+    rows = connection.execute(_CLINICS, wanted((id_,) for id_ in ids))
     return {row.id: ClinicHead(row.seq, row.head) for row in rows}
 
 
 def _load_keys(connection: Connection, commands: Sequence[Command]) -> dict[tuple[str, str], RememberedKey]:
-    wanted = {(key.scope, key.key) for command in commands if (key := key_of(command))}
+    asked = {(key.scope, key.key) for command in commands if (key := key_of(command))}
     for command in commands:
         match command:
             case ReceiveMessage(reply_to_external_id=str(external_id)):
-                wanted.add((channel_scope(command.channel.id), external_id))
+                asked.add((channel_scope(command.channel.id), external_id))
             case RecordDelivery(external_id=str(external_id)) | ReportStatus(external_id=external_id):
-                wanted.add((channel_scope(command.channel_id), external_id))
-    if not wanted:
+                asked.add((channel_scope(command.channel_id), external_id))
+    if not asked:
         return {}
     return {
         (row.scope, row.key): RememberedKey(row.purpose, row.conversation_id, row.message_id)
-        for row in connection.execute(_KEYS, {"wanted": sorted(wanted)})
+        for row in connection.execute(_KEYS, wanted(asked))
     }
 
 
@@ -251,11 +253,11 @@ def _named_messages(found: WorkingSet, commands: Sequence[Command]) -> set[Messa
 
 
 def _load_conversations(
-    connection: Connection, found: WorkingSet, query: Select[Any], wanted: Collection[Any]
+    connection: Connection, found: WorkingSet, query: Select[Any], asked: Collection[tuple[Any, ...]]
 ) -> None:
-    if not wanted:
+    if not asked:
         return
-    for row in connection.execute(query, {"wanted": sorted(wanted)}).mappings():
+    for row in connection.execute(query, wanted(asked)).mappings():
         conversation = conversation_from(row)
         found.conversations[conversation.id] = conversation
         found.last_inbound[conversation.id] = row["last_inbound_seq"]
@@ -289,28 +291,31 @@ def _load_reads(connection: Connection, found: WorkingSet, commands: Sequence[Ma
         found.reads[row["conversation_id"], row["member_id"]] = read_mark_from(row)
     asked = sorted({(command.conversation_id, command.up_to) for command in commands})
     # A common table expression, because SQLite cannot name the columns of VALUES anywhere else.
-    wanted = values(column("conversation_id", Text), column("up_to", BigInteger)).data(asked).cte("wanted")
+    places = values(column("conversation_id", Text), column("up_to", BigInteger)).data(asked).cte("places")
     count = (
         select(func.max(messages.c.ordinal))
         .where(
-            messages.c.conversation_id == wanted.c.conversation_id,
-            messages.c.seq <= cast(wanted.c.up_to, BigInteger),
+            messages.c.conversation_id == places.c.conversation_id,
+            messages.c.seq <= cast(places.c.up_to, BigInteger),
         )
         .scalar_subquery()
     )
-    query = select(wanted.c.conversation_id, wanted.c.up_to, func.coalesce(count, 0, type_=Integer))
+    query = select(places.c.conversation_id, places.c.up_to, func.coalesce(count, 0, type_=Integer))
     for conversation_id, up_to, inbound in connection.execute(query):
         found.inbound_until[conversation_id, up_to] = inbound
 
 
 def _load_members(connection: Connection, found: WorkingSet, commands: Sequence[UpdateConversation]) -> None:
-    wanted = {
+    asked = {
         (command.clinic_id, command.assignee_id)
         for command in commands
         if isinstance(command.assignee_id, str)
     }
-    if wanted:
+    if asked:
         query = select(memberships.c.clinic_id, memberships.c.member_id).where(
-            tuple_(memberships.c.clinic_id, memberships.c.member_id).in_(sorted(wanted))
+            tuple_(memberships.c.clinic_id, memberships.c.member_id).in_(sorted(asked)), memberships.c.active
         )
         found.members = {(row.clinic_id, row.member_id) for row in connection.execute(query)}
+    labelling = {command.clinic_id for command in commands if command.labels is not UNSET}
+    if labelling:
+        found.labels = label_names(connection, labelling)

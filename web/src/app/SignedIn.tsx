@@ -61,52 +61,68 @@ function ClinicScreen({ session, me, clinic, account }: ClinicScreenProps) {
     <RealtimeProvider connection={connection}>
       <InboxContext value={inbox}>
         <ToastsContext value={toasts}>
-          <div className="flex h-full">
-            {rail && <Rail account={account} />}
-            <Boundary>
-              <Switch>
-                <Route path="/conversas/:id?">
-                  {({ id }) => (
-                    <ConversasPage
-                      clinicName={clinic.name}
-                      conversationId={id}
-                      account={rail ? null : account}
-                    />
-                  )}
-                </Route>
-                <Route path="/ajustes/:section?">
-                  {({ section }) => (
-                    <Suspense>
-                      <AjustesPage
-                        section={section}
-                        me={me}
-                        clinicId={clinic.id}
-                        alertSettings={alertSettings}
+          <div className="flex h-full flex-col">
+            {me.passwordTemporary && <TemporaryPassword />}
+            <div className="flex min-h-0 flex-1">
+              {rail && <Rail account={account} />}
+              <Boundary>
+                <Switch>
+                  <Route path="/conversas/:id?">
+                    {({ id }) => (
+                      <ConversasPage
+                        clinicName={clinic.name}
+                        conversationId={id}
                         account={rail ? null : account}
                       />
-                    </Suspense>
-                  )}
-                </Route>
-                <Route path="/">
-                  <Redirect to="/conversas" replace />
-                </Route>
-                <Route>
-                  <Notice
-                    title={t.nav.notFound}
-                    action={
-                      <Link href="/conversas" className="font-medium text-accent underline">
-                        {t.nav.goToConversations}
-                      </Link>
-                    }
-                  />
-                </Route>
-              </Switch>
-            </Boundary>
+                    )}
+                  </Route>
+                  <Route path="/ajustes/:section?">
+                    {({ section }) => (
+                      <Suspense>
+                        <AjustesPage
+                          section={section}
+                          me={me}
+                          clinicId={clinic.id}
+                          alertSettings={alertSettings}
+                          account={rail ? null : account}
+                        />
+                      </Suspense>
+                    )}
+                  </Route>
+                  <Route path="/">
+                    <Redirect to="/conversas" replace />
+                  </Route>
+                  <Route>
+                    <Notice
+                      title={t.nav.notFound}
+                      action={
+                        <Link href="/conversas" className="font-medium text-accent underline">
+                          {t.nav.goToConversations}
+                        </Link>
+                      }
+                    />
+                  </Route>
+                </Switch>
+              </Boundary>
+            </div>
           </div>
           <AnnouncerOutlet announcer={announcer} />
           <ToastsOutlet toasts={toasts} />
         </ToastsContext>
       </InboxContext>
     </RealtimeProvider>
+  );
+}
+
+/** Somebody else knows it: say so until it is changed. */
+function TemporaryPassword() {
+  const { t } = useI18n();
+  return (
+    <p className="shrink-0 border-line border-b bg-waiting-tint px-4 py-1 text-meta text-waiting">
+      {t.password.temporary}{' '}
+      <Link href="/ajustes/senha" className="font-medium underline underline-offset-2">
+        {t.password.save}
+      </Link>
+    </p>
   );
 }

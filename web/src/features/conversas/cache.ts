@@ -340,7 +340,7 @@ function withDelta(state: InboxState, answer: MaybeDelta): InboxState {
 }
 
 function withProfile(state: InboxState, clinic: ClinicProfile | undefined): InboxState {
-  const newer = clinic !== undefined && clinic.version >= (state.clinic?.version ?? -1);
+  const newer = clinic !== undefined && clinic.version > (state.clinic?.version ?? -1);
   return newer ? { ...state, clinic } : state;
 }
 

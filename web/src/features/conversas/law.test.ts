@@ -4,11 +4,12 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import type { ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
-import type { Conversation, Delta, Message, ReadMark } from '@/shared/api/types';
+import type { ClinicPacket, ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
+import type { ClinicProfile, Conversation, Delta, Message, ReadMark } from '@/shared/api/types';
 import { type Arrival, emptyInbox, type InboxState, ingest } from './cache';
 
 interface Rows {
+  clinic: ClinicProfile;
   conversations: Conversation[];
   messages: Message[];
   reads: ReadMark[];
@@ -39,6 +40,7 @@ function screenBefore({ memberId, cursor, before }: Case): InboxState {
     asked: { conversationIds: [] },
     answer: { cursor },
   });
+  state = ingest(state, { kind: 'profile', clinic: before.clinic });
   state = ingest(state, { kind: 'conversationPage', page: list, before: null, life });
   for (const { id } of before.conversations) {
     const said = before.messages.filter((row) => row.conversationId === id).sort((a, b) => b.seq - a.seq);
@@ -53,12 +55,15 @@ const KINDS: Record<string, (payload: never) => Arrival> = {
   'message:updated': (packet: MessagePacket) => ({ kind: 'conversationPacket', packet }),
   'conversation:list:updated': (packet: ConversationListPacket) => ({ kind: 'clinicPacket', packet }),
   'conversation:read': (packet: ReadPacket) => ({ kind: 'readPacket', packet }),
+  'clinic:updated': (packet: ClinicPacket) => ({ kind: 'profilePacket', packet }),
+  'clinic:tick': ({ seq }: { seq: number }) => ({ kind: 'tick', seq }),
 };
 
 /** Of the conversations that were held before and still are: what the screen shows of them. */
 function shownOf(state: InboxState, { before }: Case) {
   const held = new Set(before.conversations.map((row) => row.id));
   return {
+    clinic: state.clinic,
     conversations: Object.fromEntries(state.list.shown.map((row) => [row.id, row])),
     messages: state.list.shown.flatMap(({ id }) =>
       held.has(id) ? [...(state.threads.get(id)?.shown ?? [])] : [],

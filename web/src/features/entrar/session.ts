@@ -43,8 +43,9 @@ export class Session {
   /** Throws ApiError: `invalid_credentials`, `rate_limited`, … */
   async signIn(email: string, password: string) {
     const answer = await request<Me>('/api/v1/auth/login', { method: 'POST', body: { email, password } });
-    const { member, clinics, expiresAt } = answer; // without the token
-    this.#set({ phase: 'signedIn', me: { member, clinics, expiresAt } });
+    const { member, clinics, passwordTemporary, expiresAt } = answer; // without the token
+    const me = { member, clinics, expiresAt, ...(passwordTemporary && { passwordTemporary }) };
+    this.#set({ phase: 'signedIn', me });
     this.#tabs?.tell({ kind: 'entered', memberId: member.id });
   }
 

@@ -149,6 +149,8 @@ export interface Clinic {
 export interface Me {
   member: Member;
   clinics: Clinic[];
+  /** Somebody else chose the password: it should be changed. */
+  passwordTemporary?: boolean;
   expiresAt: string;
 }
 

@@ -238,6 +238,7 @@ export const en: Messages = {
     differs: 'The two are not equal.',
     save: 'Change the password',
     changed: 'Your password was changed.',
+    temporary: 'Your password is temporary.',
   },
   team: {
     lead: 'Who may in. Who loses access is out at once; what they wrote stays theirs.',

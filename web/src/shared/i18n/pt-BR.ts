@@ -237,6 +237,7 @@ export const ptBR = {
     differs: 'As duas não são iguais.',
     save: 'Trocar a senha',
     changed: 'Sua senha foi trocada.',
+    temporary: 'Sua senha é provisória.',
   },
   team: {
     lead: 'Quem entra na clínica. Quem perde o acesso sai na hora; o que escreveu continua em seu nome.',

@@ -1,0 +1,111 @@
+"""Reading what clinics keep: the whole versioned value, what admins may see, and whom a command names."""
+
+from collections.abc import Collection, Iterable
+
+from msgspec import convert
+from sqlalchemy import Connection, or_, select
+
+from recado.domain.clinic import BusinessHours, CannedReply, Clinic, ClinicMember, Label, MemberDetails
+from recado.domain.clinic_rules import Person
+from recado.domain.values import ClinicId, MemberId, Seq
+from recado.store.tables import clinic_settings, clinics, members, memberships
+
+_LABELS, _CANNED_REPLIES, _HOURS = tuple[Label, ...], tuple[CannedReply, ...], BusinessHours | None
+
+
+def clinics_by_id(connection: Connection, ids: Collection[ClinicId]) -> dict[ClinicId, Clinic]:
+    """Two statements, however many clinics."""
+    query = (
+        select(
+            clinics.c.id,
+            clinics.c.name,
+            clinic_settings.c.labels,
+            clinic_settings.c.canned_replies,
+            clinic_settings.c.waiting_limit_minutes,
+            clinic_settings.c.hours,
+            clinic_settings.c.version,
+        )
+        .outerjoin(clinic_settings, clinic_settings.c.clinic_id == clinics.c.id)
+        .where(clinics.c.id.in_(ids))
+    )
+    staff = _staff_of(connection, ids)
+    return {
+        row.id: Clinic(
+            id=row.id,
+            name=row.name,
+            members=tuple(staff.get(row.id, ())),
+            labels=convert(row.labels or (), _LABELS),
+            canned_replies=convert(row.canned_replies or (), _CANNED_REPLIES),
+            waiting_limit_minutes=row.waiting_limit_minutes,
+            hours=convert(row.hours, _HOURS),
+            version=row.version or Seq(0),
+        )
+        for row in connection.execute(query)
+    }
+
+
+def clinic_after(connection: Connection, clinic_id: ClinicId, seq: Seq) -> Clinic | None:
+    """The clinic, if it changed after `seq`."""
+    newer = select(clinic_settings.c.version).where(
+        clinic_settings.c.clinic_id == clinic_id, clinic_settings.c.version > seq
+    )
+    if connection.execute(newer).first() is None:
+        return None
+    return clinics_by_id(connection, [clinic_id])[clinic_id]
+
+
+def label_names(connection: Connection, ids: Collection[ClinicId]) -> dict[ClinicId, frozenset[str]]:
+    """What these clinics label with; a clinic without a list has none here."""
+    query = select(clinic_settings.c.clinic_id, clinic_settings.c.labels)
+    return {
+        row.clinic_id: frozenset(label["name"] for label in row.labels)
+        for row in connection.execute(query.where(clinic_settings.c.clinic_id.in_(ids)))
+    }
+
+
+def member_details(connection: Connection, clinic_id: ClinicId) -> list[MemberDetails]:
+    """In order of id; who is deactivated too."""
+    query = (
+        select(members.c.id, members.c.name, members.c.email, memberships.c.role, memberships.c.active)
+        .join(members, members.c.id == memberships.c.member_id)
+        .where(memberships.c.clinic_id == clinic_id)
+        .order_by(members.c.id)
+    )
+    return [MemberDetails(**row) for row in connection.execute(query).mappings()]
+
+
+def people(connection: Connection, ids: Collection[MemberId], emails: Collection[str]) -> dict[str, Person]:
+    """Those with one of these ids or (lower-case) addresses, by id and by address. Two statements at most."""
+    query = select(members.c.id, members.c.email, members.c.name, members.c.password_hash)
+    found = connection.execute(query.where(or_(members.c.id.in_(ids), members.c.email.in_(emails)))).all()
+    places: dict[MemberId, set[ClinicId]] = {row.id: set() for row in found}
+    if found:
+        theirs = memberships.c.member_id.in_(places)
+        where = select(memberships.c.member_id, memberships.c.clinic_id).where(theirs)
+        for member_id, clinic_id in connection.execute(where):
+            places[member_id].add(clinic_id)
+    by_either: dict[str, Person] = {}
+    for row in found:
+        by_either[row.id] = by_either[row.email] = Person(
+            id=row.id,
+            name=row.name,
+            password_hash=row.password_hash,
+            clinic_ids=frozenset(places[row.id]),
+        )
+    return by_either
+
+
+def _staff_of(connection: Connection, ids: Iterable[ClinicId]) -> dict[ClinicId, list[ClinicMember]]:
+    query = (
+        select(
+            memberships.c.clinic_id, members.c.id, members.c.name, memberships.c.role, memberships.c.active
+        )
+        .join(members, members.c.id == memberships.c.member_id)
+        .where(memberships.c.clinic_id.in_(ids))
+        .order_by(members.c.id)
+    )
+    staff: dict[ClinicId, list[ClinicMember]] = {}
+    for row in connection.execute(query):
+        member = ClinicMember(id=row.id, name=row.name, role=row.role, active=row.active)
+        staff.setdefault(row.clinic_id, []).append(member)
+    return staff

@@ -155,7 +155,6 @@ function Invite(props: {
         <TextField
           label={t.actions.name}
           value={name}
-          autoFocus
           maxLength={200}
           error={fieldError('name')}
           onChange={(event) => setName(event.target.value)}

@@ -45,7 +45,6 @@ export function AskText(props: AskTextProps) {
     label: props.label,
     value: text,
     maxLength: props.maxLength,
-    autoFocus: true,
     error: empty ? t.fields.empty : undefined,
   };
   const submit = () => {
@@ -83,7 +82,6 @@ export function AskWhen(props: { title: string; onClose: () => void; onAnswer: (
         type="datetime-local"
         value={text}
         min={localInput(new Date())}
-        autoFocus
         error={past ? t.actions.snoozePast : undefined}
         onChange={(event) => setText(event.target.value)}
       />

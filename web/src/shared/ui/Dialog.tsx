@@ -11,6 +11,7 @@ export function Dialog(props: { title: string; onClose: () => void; children: Re
   useEffect(() => {
     const dialog = element.current;
     if (!dialog?.open) dialog?.showModal();
+    dialog?.querySelector<HTMLElement>('input, textarea, select')?.focus(); // else the first button has it
     return () => dialog?.close();
   }, []);
   return (

@@ -120,6 +120,7 @@ class Server(Program):
 
     def __init__(self, folder: Path, standin: StandIn, database_url: str | None = None) -> None:
         self.database = folder / "recado.db"
+        self.standin = standin
         super().__init__(
             folder,
             "server",

@@ -41,7 +41,7 @@ export function LabelsPanel(props: PanelProps) {
                 label={t.labels.name}
                 value={label.name}
                 maxLength={50}
-                error={fieldError(`labels.${place}.name`)}
+                error={fieldError(`labels[${place}].name`)}
                 onChange={(event) => edit(place, { name: event.target.value })}
               />
             </div>

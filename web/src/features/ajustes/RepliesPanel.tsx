@@ -32,7 +32,7 @@ export function RepliesPanel(props: PanelProps) {
                   label={t.replies.shortcut}
                   value={reply.shortcut}
                   maxLength={30}
-                  error={fieldError(`cannedReplies.${place}.shortcut`)}
+                  error={fieldError(`cannedReplies[${place}].shortcut`)}
                   onChange={(event) => edit(place, { shortcut: event.target.value.replace(/[\s/]/g, '') })}
                 />
               </div>
@@ -41,7 +41,7 @@ export function RepliesPanel(props: PanelProps) {
                   label={t.replies.title}
                   value={reply.title}
                   maxLength={100}
-                  error={fieldError(`cannedReplies.${place}.title`)}
+                  error={fieldError(`cannedReplies[${place}].title`)}
                   onChange={(event) => edit(place, { title: event.target.value })}
                 />
               </div>
@@ -56,7 +56,7 @@ export function RepliesPanel(props: PanelProps) {
               label={t.replies.body}
               value={reply.body}
               maxLength={2000}
-              error={fieldError(`cannedReplies.${place}.body`)}
+              error={fieldError(`cannedReplies[${place}].body`)}
               onChange={(event) => edit(place, { body: event.target.value })}
             />
           </li>

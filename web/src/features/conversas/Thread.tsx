@@ -78,10 +78,10 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
     overscan: 8,
   });
   useLayoutEffect(() => virtual.scrollToEnd(), [virtual]);
-  const pinned = useEndStays(box, virtual);
-  const target = useTarget(conversationId, items, virtual, pinned);
+  const end = useEndStays(box, virtual);
+  const target = useTarget(conversationId, items, virtual, end);
 
-  const atEnd = virtual.isAtEnd(AT_END_PX);
+  const { atEnd } = end;
   useEffect(() => (atEnd ? inbox.lookAtEnd(conversationId) : undefined), [atEnd, inbox, conversationId]);
   const unseen = useUnseen(thread.shown, atEnd, inbox.member.id);
 
@@ -89,9 +89,9 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
   const lastPending = pending.at(-1)?.clientKey;
   useEffect(() => {
     if (!lastPending) return;
-    pinned.current = true;
+    end.pin(true);
     virtual.scrollToEnd();
-  }, [lastPending, virtual, pinned]);
+  }, [lastPending, virtual, end.pin]);
 
   const readOlder = () => {
     const top = box.current?.scrollTop ?? 0;
@@ -148,7 +148,7 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
         <button
           type="button"
           onClick={() => {
-            pinned.current = true;
+            end.pin(true);
             virtual.scrollToEnd();
           }}
           className="absolute right-4 bottom-3 flex items-center gap-1.5 rounded-full border border-line bg-raised py-1.5 pr-3.5 pl-2.5 font-medium text-meta tabular-nums shadow-float hover:bg-surface"
@@ -163,22 +163,28 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
 
 /**
  * Who stands at the end stays there, whatever changes its size: a growing composer, a line of words, a phone's keyboard, a
- * narrower window that breaks every line anew. Who reads further up keeps their line at the bottom. Only a scroll that no
- * change of size explains is the reader's own.
+ * narrower window that breaks every line anew. Who reads further up keeps their line at the bottom. Only a way up that is
+ * longer than what the content lost is the reader's own.
  */
 function useEndStays(box: RefObject<HTMLElement | null>, virtual: Virtualizer<HTMLDivElement, Element>) {
   const pinned = useRef(true);
+  const [atEnd, setAtEnd] = useState(true);
+  const pin = useCallback((now: boolean) => {
+    pinned.current = now;
+    setAtEnd(now);
+  }, []);
   useEffect(() => {
     const element = box.current;
     const content = element?.firstElementChild;
     if (!element || !content) return;
-    let sizes = { inner: element.scrollHeight, outer: element.clientHeight };
     let height = element.clientHeight;
+    let last = { inner: element.scrollHeight, top: element.scrollTop };
     const onScroll = () => {
-      const { scrollHeight: inner, clientHeight: outer, scrollTop } = element;
-      const same = inner === sizes.inner && outer === sizes.outer;
-      sizes = { inner, outer };
-      if (same) pinned.current = inner - outer - scrollTop <= AT_END_PX;
+      const { scrollHeight: inner, clientHeight: outer, scrollTop: top } = element;
+      const wentUp = last.top - top > Math.max(0, last.inner - inner) + 1;
+      last = { inner, top };
+      if (inner - outer - top <= AT_END_PX) pin(true);
+      else if (wentUp) pin(false);
     };
     const observer = new ResizeObserver(() => {
       const lost = height - element.clientHeight;
@@ -193,8 +199,8 @@ function useEndStays(box: RefObject<HTMLElement | null>, virtual: Virtualizer<HT
       observer.disconnect();
       element.removeEventListener('scroll', onScroll);
     };
-  }, [box, virtual]);
-  return pinned;
+  }, [box, virtual, pin]);
+  return { atEnd, pin };
 }
 
 /** The message that a search result led to (`?m=`): read as far back as it stands, shown in the middle, told apart. */
@@ -202,7 +208,7 @@ function useTarget(
   conversationId: string,
   items: readonly TimelineItem[],
   virtual: Virtualizer<HTMLDivElement, Element>,
-  pinned: RefObject<boolean>,
+  { pin }: { pin: (atEnd: boolean) => void },
 ): string | null {
   const { t } = useI18n();
   const inbox = useInbox();
@@ -212,12 +218,14 @@ function useTarget(
   const index =
     target === null ? -1 : items.findIndex((item) => item.kind === 'entry' && item.message?.id === target);
   const wanted = target !== null && target !== shownFor;
+  const latest = useRef(index);
+  latest.current = index;
   useEffect(() => {
     if (!wanted || target === null) return;
     if (index >= 0) {
-      pinned.current = false;
-      virtual.scrollToIndex(index, { align: 'center' });
+      pin(false);
       setShownFor(target);
+      void bringIntoView(virtual, target, () => latest.current);
       return;
     }
     let left = false;
@@ -227,8 +235,28 @@ function useTarget(
     return () => {
       left = true;
     };
-  }, [wanted, target, index, virtual, pinned, inbox, conversationId, toasts, t]);
+  }, [wanted, target, index, virtual, pin, inbox, conversationId, toasts, t]);
   return target;
+}
+
+const MOST_FRAMES = 30;
+
+/** Rows have no height before they are drawn, and pages that arrive move them: so look again until it stands still. */
+async function bringIntoView(
+  virtual: Virtualizer<HTMLDivElement, Element>,
+  messageId: string,
+  index: () => number,
+) {
+  let still = 0;
+  for (let frame = 0; frame < MOST_FRAMES && still < 3; frame++) {
+    const box = virtual.scrollElement;
+    const bubble = box?.querySelector(`[data-message-id="${messageId}"]`)?.getBoundingClientRect();
+    const pane = box?.getBoundingClientRect();
+    const inView = bubble && pane && bubble.top >= pane.top && bubble.bottom <= pane.bottom;
+    still = inView ? still + 1 : 0;
+    if (!inView && index() >= 0) virtual.scrollToIndex(index(), { align: 'center' });
+    await new Promise(requestAnimationFrame);
+  }
 }
 
 /** Where the member's mark stood when the thread was opened. */

@@ -28,6 +28,7 @@ export class Reader {
   readonly #kicks = new Listeners();
   /** Conversations whose mark was asked for: once, for an answer may not bring it. */
   #askedMarks = new Set<string>();
+  readonly #underway = new Map<string, Promise<void>>();
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -40,6 +41,7 @@ export class Reader {
   /** Everything was dropped: what was asked before counts no more. */
   forget() {
     this.#askedMarks = new Set();
+    this.#underway.clear();
     this.#options.store.set({ readings: new Map() });
   }
 
@@ -96,6 +98,7 @@ export class Reader {
   async messagesUpTo(conversationId: string, messageId: string): Promise<boolean> {
     const { store } = this.#options;
     for (;;) {
+      await this.#underway.get(conversationId);
       const thread = store.state.threads.get(conversationId);
       if (!thread?.loaded) return false;
       if (thread.shown.some(({ id }) => id === messageId)) return true;
@@ -132,11 +135,20 @@ export class Reader {
     }
   });
 
-  async #read(key: string, before: string | null, read: () => Promise<void>) {
+  /** One at a time for each key: who asks meanwhile gets the one that runs. */
+  #read(key: string, before: string | null, read: () => Promise<void>): Promise<void> {
+    const running = this.#underway.get(key);
+    if (running) return running;
+    const reading = this.#readNow(key, before, read).finally(() => {
+      if (this.#underway.get(key) === reading) this.#underway.delete(key);
+    });
+    this.#underway.set(key, reading);
+    return reading;
+  }
+
+  async #readNow(key: string, before: string | null, read: () => Promise<void>) {
     const { store } = this.#options;
     const { life } = store.state;
-    const running = store.reading(key);
-    if (running && running.phase !== 'failed') return;
     store.noteReading(key, { phase: before === null ? 'reading' : 'readingOlder' });
     let outcome: Reading | undefined;
     try {

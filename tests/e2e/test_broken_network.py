@@ -75,7 +75,7 @@ def test_with_websocket_blocked_messages_come_and_go_by_requests_and_the_badge_s
     screen.fill_in(ana)
     expect(page.get_by_role("heading", name="Conversas")).to_be_visible()
     badge = page.get_by_role("status").filter(has_text=re.compile("Conectando|Modo Offline"))
-    for _ in range(40):  # five attempts, 1 + 2 + 4 + 8 + 16 s apart and a little more
+    for _ in range(60):  # five attempts, 1 + 2 + 4 + 8 + 16 s apart and a little more
         page.clock.run_for(1000)
         page.wait_for_function("() => true")
         if badge.filter(has_text="Modo Offline").count():

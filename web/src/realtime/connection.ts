@@ -145,7 +145,15 @@ export class RealtimeConnection {
       this.#failed('timeout');
     }, ATTEMPT_TIMEOUT_MS);
     this.#socket.connect();
+    this.#socket.io?.engine?.once('close', this.#onEarlyClose);
   }
+
+  /** The client tells nobody of a WebSocket that closes before it has said anything; some proxies do just that. */
+  #onEarlyClose = (reason: string) => {
+    if (!this.#attemptRuns) return;
+    this.#socket.disconnect();
+    this.#failed(reason);
+  };
 
   #onConnect = () => {
     this.#clearTimers();

@@ -32,6 +32,8 @@ export interface BubbleProps {
   onRetry: (pending: Pending) => void;
   onDiscard: (pending: Pending) => void;
   onRepeat: (message: Message) => void;
+  /** Given where the message may still be changed. */
+  actions?: ReactNode;
 }
 
 type Status = Message['status'] | OrderState;
@@ -55,10 +57,11 @@ export function Bubble(props: BubbleProps) {
       data-deleted={message?.deleted}
       data-found={props.found || undefined}
       aria-label={`${author}, ${clockTime(locale, at)}`}
-      className={`flex flex-col px-4 data-found:bg-accent-tint sm:px-6 ${tone === 'clinic' ? 'items-end' : 'items-start'} ${props.endsGroup ? 'pb-3' : 'pb-0.5'}`}
+      className={`group flex flex-col px-4 data-found:bg-accent-tint sm:px-6 ${tone === 'clinic' ? 'items-end' : 'items-start'} ${props.endsGroup ? 'pb-3' : 'pb-0.5'}`}
     >
       <Heading tone={tone} author={author} shown={props.startsGroup} />
       <div className={shapeOf(tone, props)}>
+        {props.actions}
         {props.repliedTo && !deleted && <Quote message={props.repliedTo} memberId={props.memberId} />}
         {!deleted &&
           message?.attachments.map((attachment) => (

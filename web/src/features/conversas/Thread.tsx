@@ -13,6 +13,7 @@ import { Notice } from '@/shared/ui/Notice';
 import { useToasts } from '@/shared/ui/useToasts';
 import { Bubble } from './Bubble';
 import type { Thread as ThreadState } from './cache';
+import { isChangeable, MessageActions } from './MessageActions';
 import { type TimelineItem, timeline } from './timeline';
 import { newSince } from './unread';
 import { useInbox, useInboxState, usePending } from './useInbox';
@@ -299,6 +300,10 @@ function Item(props: { item: TimelineItem; thread: ThreadState; contactName: str
       onRetry={(pending) => inbox.retry(pending.clientKey)}
       onDiscard={(pending) => outbox.discard(pending.clientKey)}
       found={found}
+      actions={
+        item.message &&
+        isChangeable(item.message, inbox.member.id) && <MessageActions message={item.message} />
+      }
       onRepeat={(message) => inbox.send(message.conversationId, message.body, message.kind)}
     />
   );

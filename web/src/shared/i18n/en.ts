@@ -98,7 +98,6 @@ export const en: Messages = {
     yesterday: 'yesterday',
     unread: (n) => `${number.format(n)} unread`,
     unsent: 'A message was not sent',
-    draft: 'Draft',
     assignedTo: (name) => `With ${name}`,
     waiting: (minutes) => `waiting for ${span(minutes)}`,
     snoozedUntil: (when) => `until ${when}`,
@@ -185,7 +184,6 @@ export const en: Messages = {
     notWaiting: 'Nobody waits for an answer',
     snoozed: 'Snoozed until',
     none: 'None',
-    history: 'History',
   },
   shortcuts: {
     title: 'Keyboard shortcuts',

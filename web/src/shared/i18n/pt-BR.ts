@@ -97,7 +97,6 @@ export const ptBR = {
     yesterday: 'ontem',
     unread: (n: number) => count(n, 'não lida', 'não lidas'),
     unsent: 'Há mensagem não enviada',
-    draft: 'Rascunho',
     assignedTo: (name: string) => `Com ${name}`,
     waiting: (minutes: number) => `espera há ${span(minutes)}`,
     snoozedUntil: (when: string) => `até ${when}`,
@@ -184,7 +183,6 @@ export const ptBR = {
     notWaiting: 'Ninguém espera resposta',
     snoozed: 'Adiada até',
     none: 'Nenhuma',
-    history: 'Histórico',
   },
   shortcuts: {
     title: 'Atalhos do teclado',

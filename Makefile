@@ -31,7 +31,8 @@ soak: browser ## Tests marked soak: rounds of chaos that take too long for `make
 	@exec .venv/bin/python scripts/check.py soak
 
 bench: peers ## Recado beside the stack people write today; writes docs/benchmarks.md
-	@exec .venv/bin/python bench/durable.py
+	@.venv/bin/python bench/durable.py
+	@exec .venv/bin/python bench/scale.py
 
 lock: tools ## Compile the lockfiles again (UPGRADE=1 takes newer versions)
 	@exec .venv/bin/python scripts/lock.py
@@ -54,4 +55,4 @@ browser: python
 	@"$(PYTHON)" scripts/prepare.py app tools postgres browser
 
 peers: python
-	@"$(PYTHON)" scripts/prepare.py app bench
+	@"$(PYTHON)" scripts/prepare.py app bench postgres

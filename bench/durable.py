@@ -11,15 +11,21 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
 
-from load import Measured, Rooms, quantile
-from systems import LOAD_CORE, SYSTEMS, Recado, System
+ROOT = Path(__file__).parent.parent
+sys.path += [str(ROOT / "tests"), str(ROOT / "scripts")]  # postgres.py, and what it needs
 
-DOCUMENT = Path(__file__).parent.parent / "docs/benchmarks.md"
+from load import Measured, Rooms, quantile  # noqa: E402
+from postgres import PostgresServer  # noqa: E402
+from systems import LOAD_CORE, SYSTEMS, Recado, System  # noqa: E402
+
+DOCUMENT = ROOT / "docs/benchmarks.md"
+ALL_CORES = os.sched_getaffinity(0)
 MEMBERS = 10
 IN_FLIGHT = (1, 32, 128)
 OPEN_LOOP_RATE = 1_000
@@ -41,18 +47,41 @@ LAYOUTS = (
 
 @dataclass(frozen=True)
 class Row:
+    database: str
     system: str
     layout: Layout
     load: str
     measured: Measured
 
 
-def sqlite_urls(folder: Path) -> Iterator[str]:
-    return (f"sqlite:///{folder}/{number}.db" for number in itertools.count())
+@contextmanager
+def sqlite() -> Iterator[Iterator[str]]:
+    """URLs of fresh databases."""
+    with tempfile.TemporaryDirectory(prefix="recado-bench-") as folder:
+        yield (f"sqlite:///{folder}/{number}.db" for number in itertools.count())
 
 
-async def drive(system: System, url: str, layout: Layout, seconds: float) -> Iterable[Row]:
+@contextmanager
+def postgresql() -> Iterator[Iterator[str]]:
+    """The same, on a server with fsync that is started for it, and may use every core."""
+    server = PostgresServer(durable=True)
+    try:
+        os.sched_setaffinity(0, ALL_CORES)
+        server.start()
+        os.sched_setaffinity(0, {LOAD_CORE})
+        yield (server.create_database() for _ in itertools.count())
+    finally:
+        server.remove()
+
+
+DATABASES = {"SQLite": sqlite, "PostgreSQL": postgresql}
+
+
+async def drive(
+    database: str, url: str, system: System, layout: Layout, seconds: float
+) -> Iterable[tuple[str, Measured]]:
     """All loads on one system and layout, on a fresh database; checks that what was acknowledged is stored."""
+    print(f"{database}, {system.name}: {layout.name} ...", file=sys.stderr, flush=True)
     server = system(url)
     rows = []
     places = server.fill(layout.clinics, layout.conversations, MEMBERS)
@@ -61,10 +90,9 @@ async def drive(system: System, url: str, layout: Layout, seconds: float) -> Ite
             await rooms.open(auths)
             for in_flight in IN_FLIGHT:
                 measured = await rooms.closed_loop(in_flight, seconds)
-                rows.append(Row(system.name, layout, str(in_flight), measured))
+                rows.append((str(in_flight), measured))
             if layout.clinics > 1 and system is Recado:
-                measured = await rooms.open_loop(OPEN_LOOP_RATE, seconds)
-                rows.append(Row(system.name, layout, OPEN_LOOP, measured))
+                rows.append((OPEN_LOOP, await rooms.open_loop(OPEN_LOOP_RATE, seconds)))
     if (stored := server.stored()) != rooms.sent:
         raise RuntimeError(f"{system.name}: {rooms.sent} acknowledged, {stored} stored")
     return rows
@@ -72,43 +100,49 @@ async def drive(system: System, url: str, layout: Layout, seconds: float) -> Ite
 
 async def measure(seconds: float, only: str) -> list[Row]:
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="recado-bench-") as folder:
-        urls = sqlite_urls(Path(folder))
-        for layout, system in itertools.product(LAYOUTS, SYSTEMS):
-            if only in system.name.lower():
-                print(f"{system.name}: {layout.name} ...", file=sys.stderr, flush=True)
-                rows += await drive(system, next(urls), layout, seconds)
+    for database, fresh in DATABASES.items():
+        with fresh() as urls:
+            for layout, system in itertools.product(LAYOUTS, SYSTEMS):
+                if only in f"{database} {system.name}".lower():
+                    found = await drive(database, next(urls), system, layout, seconds)
+                    rows += [Row(database, system.name, layout, load, measured) for load, measured in found]
     return rows
 
 
 def table(rows: Sequence[Row]) -> str:
-    lines = [
-        "| rooms of 10 | in flight | Recado msg/s | p50, p99 ms | python-socketio msg/s | p50, p99 ms | ratio |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    found = {(row.system, row.layout.name, row.load): row.measured for row in rows}
-    for layout, in_flight in itertools.product(LAYOUTS, IN_FLIGHT):
-        ours, theirs = (found.get((system.name, layout.name, str(in_flight))) for system in SYSTEMS)
-        ratio = f"{ours.rate / theirs.rate:.1f}" if ours and theirs else "–"
-        lines.append(f"| {layout.name} | {in_flight} | {_cells(ours)} | {_cells(theirs)} | {ratio} |")
+    ours, theirs = ("Recado msg/s | p50, p99 ms", "python-socketio msg/s | p50, p99 ms")
+    lines = [f"| database | rooms of 10 | in flight | {ours} | {theirs} | ratio |", "|---" * 8 + "|"]
+    found = {(row.database, row.system, row.layout.name, row.load): row.measured for row in rows}
+    for database, layout, in_flight in itertools.product(DATABASES, LAYOUTS, IN_FLIGHT):
+        our, their = (found.get((database, system.name, layout.name, str(in_flight))) for system in SYSTEMS)
+        ratio = f"{our.rate / their.rate:.1f}" if our and their else "–"
+        cells = (database, layout.name, in_flight, _cells(our), _cells(their), ratio)
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
-def open_loop(rows: Sequence[Row]) -> str:
-    [measured] = [row.measured for row in rows if row.load == OPEN_LOOP]
-    return (
-        f"Open loop, {OPEN_LOOP_RATE:,} messages/s over 100 clinics: send → frame received by another member "
-        f"p50 {quantile(measured.deliveries, 0.5):.1f} ms, p99 {quantile(measured.deliveries, 0.99):.1f} ms; "
-        f"send → acknowledgement p50 {quantile(measured.answers, 0.5):.1f} ms, "
-        f"p99 {quantile(measured.answers, 0.99):.1f} ms."
-    )
+def open_loops(rows: Sequence[Row]) -> str:
+    lines = [
+        f"Open loop, {OPEN_LOOP_RATE:,} messages/s over 100 clinics, p50, p99 ms:",
+        "",
+        "| database | send → frame received by another member | send → acknowledgement |",
+        "|---|---|---|",
+    ]
+    for row in rows:
+        if row.load == OPEN_LOOP:
+            cells = (row.database, _quantiles(row.measured.deliveries), _quantiles(row.measured.answers))
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _cells(measured: Measured | None) -> str:
     if measured is None:
         return "– | –"
-    low, high = (quantile(measured.answers, share) for share in (0.5, 0.99))
-    return f"{measured.rate:,.0f} | {low:.1f}, {high:.1f}"
+    return f"{measured.rate:,.0f} | {_quantiles(measured.answers)}"
+
+
+def _quantiles(values: Sequence[float]) -> str:
+    return ", ".join(f"{quantile(values, share):.1f}" for share in (0.5, 0.99))
 
 
 def write(text: str) -> None:
@@ -121,16 +155,17 @@ def write(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=3.0, help="per measurement")
-    parser.add_argument("--only", default="", help="part of a system's name; then nothing is written")
+    parser.add_argument(
+        "--only", default="", help="part of a database's and system's name; then nothing is written"
+    )
     options = parser.parse_args()
     os.sched_setaffinity(0, {LOAD_CORE})
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         rows = runner.run(measure(options.seconds, options.only.lower()))
-    print(table(rows))
-    if any(row.load == OPEN_LOOP for row in rows):
-        print(f"\n{open_loop(rows)}")
+    text = f"{table(rows)}\n\n{open_loops(rows)}"
+    print(text)
     if not options.only:
-        write(f"{table(rows)}\n\n{open_loop(rows)}")
+        write(text)
 
 
 if __name__ == "__main__":

@@ -106,3 +106,69 @@ def test_serve_refuses_a_database_that_another_serve_has_open(recado, tmp_path):
         refused = recado("serve", env={"RECADO_PORT": "1"})
     assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
     database.close()
+
+
+def members_of(url="sqlite:///var/recado.db"):
+    database = Database(url)
+    rows = database.read_now(
+        lambda c: c.execute(
+            text("SELECT email, role, active, password_hash FROM members JOIN memberships ON member_id = id")
+        ).all()
+    )
+    database.close()
+    return {row.email: row for row in rows}
+
+
+def test_a_members_role_access_and_password_are_changed_and_each_is_a_record(recado):
+    clinic = recado("clinic", "add", "Clínica").output.strip()
+    for email, role in (("a@b.example", "admin"), ("c@d.example", "agent")):
+        new = ["--email", email, "--name", "X", "--role", role, "--password", "uma senha boa"]
+        assert recado("member", "add", "--clinic", clinic, *new).exit_code == 0
+    before = members_of()["c@d.example"].password_hash
+    caio = ["--clinic", clinic, "--email", "C@d.example"]
+    for options in (["--role", "admin"], ["--inactive"], ["--active"], ["--inactive"]):
+        assert recado("member", "update", *caio, *options).output == ""
+    assert (members_of()["c@d.example"].role, bool(members_of()["c@d.example"].active)) == ("admin", False)
+    reset = recado("member", "reset-password", "--email", "c@d.example", "--password", "outra senha boa")
+    assert (reset.exit_code, reset.output) == (0, "")
+    assert members_of()["c@d.example"].password_hash != before
+    database = Database("sqlite:///var/recado.db")
+    types = database.read_now(
+        lambda c: c.execute(text("SELECT type FROM events ORDER BY seq")).scalars().all()
+    )
+    database.close()
+    assert types == [*["MemberInvited"] * 2, *["MemberUpdated"] * 4, "PasswordReset"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["update", "--clinic", "1", "--email", "x@y.example", "--inactive"],
+            "email: nobody has this address",
+        ),
+        (
+            ["update", "--clinic", "2", "--email", "a@b.example", "--inactive"],
+            "email: is no member of this clinic",
+        ),
+        (
+            ["update", "--clinic", "1", "--email", "a@b.example", "--inactive"],
+            "email: is the clinic's last active admin",
+        ),
+        (
+            ["reset-password", "--email", "x@y.example", "--password", "uma senha boa"],
+            "email: nobody has this address",
+        ),
+        (
+            ["reset-password", "--email", "a@b.example", "--password", "curta"],
+            "password: must have at least 10 characters",
+        ),
+    ],
+)
+def test_a_change_of_a_member_that_cannot_be_is_one_line(recado, arguments, line):
+    for name in ("Um", "Dois"):
+        recado("clinic", "add", name)
+    new = ["--email", "a@b.example", "--name", "A", "--role", "admin", "--password", "uma senha boa"]
+    recado("member", "add", "--clinic", "1", *new)
+    refused = recado("member", *arguments)
+    assert (refused.exit_code, refused.output) == (1, f"Error: {line}\n")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import socketio
 import uvicorn
-from sqlalchemy import ForeignKey, event, update
+from sqlalchemy import DateTime, ForeignKey, event, update
 from sqlalchemy.ext.asyncio import AsyncAttrs, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -28,7 +28,7 @@ class Conversation(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     clinic_id: Mapped[int] = mapped_column(index=True)
     last_message: Mapped[str] = mapped_column(default="")
-    last_at: Mapped[datetime | None]
+    last_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     message_count: Mapped[int] = mapped_column(default=0)
 
 
@@ -40,7 +40,7 @@ class Message(Base):
     author: Mapped[str]
     client_key: Mapped[str]
     body: Mapped[str]
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 def make_engine(url):

@@ -17,7 +17,8 @@
     │   │   ├── ClinicChangedError      409 clinic_changed
     │   │   ├── LastAdminError          409 last_admin
     │   │   ├── AlreadyMemberError      409 already_member
-    │   │   └── MemberSharedError       409 member_shared
+    │   │   ├── MemberSharedError       409 member_shared
+    │   │   └── PasswordTemporaryError  409 password_temporary
     │   ├── TooLargeError               413 too_large
     │   └── RateLimitedError            429 rate_limited
     ├── UnavailableError                503 unavailable (ours, and worth trying again)
@@ -150,6 +151,11 @@ class AlreadyMemberError(ConflictError):
 class MemberSharedError(ConflictError):
     code = "member_shared"
     title = "The person serves another clinic too; only the operator may reset their password."
+
+
+class PasswordTemporaryError(ConflictError):
+    code = "password_temporary"
+    title = "The person has not changed the password yet that another clinic's admin was told."
 
 
 class TooLargeError(RefusedError):

@@ -9,8 +9,11 @@ from sqlalchemy import text
 
 from recado.app.demo import DemoMaker
 from recado.app.passwords import Passwords
+from recado.domain.clinic_commands import UpdateClinic
 from recado.domain.instants import seconds_between
 from recado.store import accounts, inbox
+from recado.store.batch import carry_out
+from recado.store.clinic import clinics_by_id
 from recado.store.database import Database
 from recado.store.migrate import upgrade
 
@@ -46,6 +49,7 @@ def everything(database):
         "clinics",
         "members",
         "memberships",
+        "clinic_settings",
         "channels",
         "conversations",
         "messages",
@@ -112,6 +116,24 @@ def test_making_it_again_changes_nothing(make, database):
     assert make() == demo
     assert make(standin_url=None) == demo
     assert everything(database) == before
+
+
+def test_its_clinics_keep_labels_canned_replies_hours_and_a_waiting_limit(make, database):
+    make()
+    kept = database.read_now(lambda c: clinics_by_id(c, [1, 2]))
+    for clinic in kept.values():
+        assert len(clinic.labels) >= 5
+        assert {reply.shortcut for reply in clinic.canned_replies} >= {"bomdia", "horarios"}
+        assert (clinic.waiting_limit_minutes, clinic.hours.time_zone) == (15, "America/Sao_Paulo")
+        assert clinic.version > 0
+
+
+def test_what_was_changed_since_stays(make, database, stock):
+    make()
+    change = UpdateClinic(clinic_id=1, waiting_limit_minutes=None, labels=())
+    database.write_now(lambda c: carry_out(c, [change], stock.sources))
+    make()
+    assert database.read_now(lambda c: clinics_by_id(c, [1]))[1].labels == ()
 
 
 def test_the_channels_follow_the_stand_in(make, database):

@@ -235,9 +235,9 @@ async def test_every_change_of_a_conversation_reaches_the_colleague(server, toke
             told = await bruno.until(lambda name, payload: payload.get("clientKey") == key)
             return answer, told
 
-        answer, told = await change("conversation:update", "u1", status="pending", labels=["exame"])
+        answer, told = await change("conversation:update", "u1", status="pending", labels=["Exame"])
         assert told["conversation"] == answer["conversation"]
-        assert (told["conversation"]["status"], told["conversation"]["labels"]) == ("pending", ["exame"])
+        assert (told["conversation"]["status"], told["conversation"]["labels"]) == ("pending", ["Exame"])
         answer, told = await change("contact:rename", "u2", name="Maria Silva")
         assert told["conversation"]["contact"]["name"] == "Maria Silva"
         answer, told = await change("message:read", "u3", upTo=conversation["lastSeq"])

@@ -4,26 +4,25 @@ import re
 
 import pytest
 from litestar import post
+from litestar.handlers import HTTPRouteHandler
 from msgspec.structs import fields
 
-from recado.app import clinics, inbox
 from recado.app.clinics import (
     ChangePasswordOrder,
     InviteOrder,
-    ResetPasswordOrder,
     UpdateClinicOrder,
     UpdateMemberOrder,
 )
 from recado.app.inbox import (
-    DeleteOrder,
     EditOrder,
-    EraseOrder,
     ReadOrder,
     RenameOrder,
     SendOrder,
     UpdateOrder,
 )
+from recado.app.vocabulary import CLINIC_COMMANDS, INBOX_COMMANDS
 from recado.errors import RecadoError, SignatureError
+from recado.rest import clinics, commands
 from recado.rest.problems import known_errors, refusals
 from rest.conformance import check_value
 
@@ -143,42 +142,58 @@ async def test_answers_are_never_null_where_a_field_is_optional(document):
 
 async def test_an_order_is_its_body_its_address_and_perhaps_a_header(document):
     schemas = document["components"]["schemas"]
-    for order, address, optional in (
-        (SendOrder, "conversationId", False),
-        (EditOrder, "messageId", False),
-        (DeleteOrder, "messageId", True),
-        (ReadOrder, "conversationId", False),
-        (UpdateOrder, "conversationId", True),
-        (RenameOrder, "conversationId", False),
-        (EraseOrder, "conversationId", True),
-        (UpdateClinicOrder, "clinicId", True),
-        (InviteOrder, "clinicId", False),
-        (UpdateMemberOrder, "clinicId memberId", True),
-        (ResetPasswordOrder, "clinicId memberId", True),
-        (ChangePasswordOrder, "", False),
+    for order, address in (
+        (SendOrder, "conversationId"),
+        (EditOrder, "messageId"),
+        (ReadOrder, "conversationId"),
+        (UpdateOrder, "conversationId"),
+        (RenameOrder, "conversationId"),
+        (UpdateClinicOrder, "clinicId"),
+        (InviteOrder, "clinicId"),
+        (UpdateMemberOrder, "clinicId memberId"),
+        (ChangePasswordOrder, ""),
     ):
         [operation] = [each for _, each in operations(document).values() if body_of(each) == order.__name__]
-        *path, header = operation["parameters"]
+        path = operation["parameters"]
         assert {each["name"] for each in path} == set(address.split())
         assert all((each["in"], each["required"]) == ("path", True) for each in path)
-        assert (header["name"], header["in"], header["required"]) == ("Idempotency-Key", "header", False)
         schema = schemas[order.__name__]
-        assert schema["properties"].keys() == {field.encode_name for field in fields(order)} - set(
+        assert schema["properties"].keys() == {each.encode_name for each in fields(order)} - set(
             address.split()
         )
-        assert "clientKey" not in schema["required"]
-        assert operation["requestBody"]["required"] == (not optional) == bool(schema["required"])
+        assert "clientKey" in schema["required"]
+        assert operation["requestBody"]["required"]
         assert "client_key_reused" in operation["responses"]["409"]["description"]
 
 
-async def test_no_order_is_without_its_route(document):
-    orders = {
-        name
-        for module in (inbox, clinics)
-        for name, kind in vars(module).items()
-        if name.endswith("Order") and not kind.__subclasses__()
-    }
-    assert orders == {body_of(each) for _, each in operations(document).values()} - {None, "LoginRequest"}
+async def test_an_order_that_says_no_more_has_its_key_as_a_header(document):
+    for name, address in (
+        ("deleteMessage", "messageId"),
+        ("deleteConversation", "conversationId"),
+        ("resetPassword", "clinicId memberId"),
+    ):
+        operation = operations(document)[name][1]
+        *path, header = operation["parameters"]
+        assert {each["name"] for each in path} == set(address.split())
+        assert all((each["in"], each["required"]) == ("path", True) for each in path)
+        assert (header["name"], header["in"], header["required"]) == ("Idempotency-Key", "header", True)
+        assert "requestBody" not in operation
+
+
+def test_no_command_of_a_socket_is_without_its_route():
+    handlers = [*vars(commands).values(), *vars(clinics).values()]
+    signatures = [each.parsed_fn_signature for each in handlers if isinstance(each, HTTPRouteHandler)]
+    taken = {each.parameters["data"].annotation for each in signatures if "data" in each.parameters}
+    assert taken == {command.payload for command in (INBOX_COMMANDS | CLINIC_COMMANDS).values()}
+
+
+async def test_options_allow_what_the_document_lists(service, document):
+    for path, item in document["paths"].items():
+        address = path.replace("{clinicId}", "1")
+        allowed = (await service.client.options(address)).headers["allow"].split(", ")
+        methods = {method.upper() for method in item}
+        assert sorted(allowed) == allowed
+        assert set(allowed) == methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
 
 
 async def test_the_orders_limits_are_in_the_document(document):
@@ -213,18 +228,18 @@ async def test_conflicts_are_named_where_they_can_happen(document):
         if "409" in operation["responses"]
     }
     assert conflicts == {
-        "sendMessage": {"conversation_moved"},
+        "sendMessage": {"conflict", "conversation_moved"},
         "editMessage": {"message_left"},
         "deleteMessage": {"message_left"},
         "markRead": set(),
         "updateConversation": {"conflict", "conversation_changed"},
         "renameContact": {"conversation_changed"},
         "deleteConversation": set(),
-        "updateClinic": {"clinic_changed"},
-        "inviteMember": {"already_member"},
+        "updateClinic": {"clinic_changed", "conflict"},
+        "inviteMember": {"already_member", "password_temporary"},
         "updateMember": {"clinic_changed", "last_admin"},
         "resetPassword": {"member_shared"},
-        "changePassword": set(),
+        "changePassword": {"conflict"},
     }
 
 

@@ -32,7 +32,7 @@ async def test_filters_may_be_combined(service, ana):
 
 
 @pytest.mark.parametrize(
-    "filters", [{"status": "lost"}, {"assigneeId": "ana"}, {"unread": "perhaps"}, {"label": "a\x00b"}]
+    "filters", [{"status": "lost"}, {"status": "null"}, {"assigneeId": "ana"}, {"unread": "perhaps"}]
 )
 async def test_a_filter_that_is_none_is_refused(ana, filters):
     assert problem(await ana.get(LIST, params=filters)) == (400, "invalid")

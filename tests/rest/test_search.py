@@ -40,7 +40,7 @@ async def test_any_question_is_answered_and_a_made_up_place_is_refused_by_name(s
     for before in ("", "x", "1.2.3", "-1.0.0.0.0", "0.0.0.0." + "9" * 30, "٣.0.0.0.0"):
         refused = await ana.get(SEARCH, params={"q": "bom", "before": before})
         assert refused.status_code == 400
-        assert fields(refused) == [("before", "malformed")]
+        assert fields(refused) == [("before", "wrong_format")]
 
 
 async def test_the_question_is_in_no_log_line(service, capture):

@@ -39,8 +39,9 @@ def reply(stock, conversation_id, _number):
 
 
 @pytest.mark.only("postgresql")
-@pytest.mark.parametrize("kind", [new_patient, known_patient, reply])
-async def test_a_batch_takes_the_same_number_of_round_trips_whatever_its_size(wired, kind):
+@pytest.mark.parametrize(("kind", "trips"), [(new_patient, 6), (known_patient, 6), (reply, 5)])
+async def test_a_batch_takes_the_same_number_of_round_trips_whatever_its_size(wired, kind, trips):
+    """BEGIN, the lock, the keys, conversations that are not in memory, all that is written, COMMIT."""
     stock, wire = wired
     conversation_id = (await stock.writer.execute(stock.inbound())).message.conversation_id
     numbers = itertools.count()
@@ -52,4 +53,4 @@ async def test_a_batch_takes_the_same_number_of_round_trips_whatever_its_size(wi
             await asyncio.gather(*(stock.writer.execute(command) for command in commands))
             assert len(stock.committed) == committed + 1
             counts[size] = wire.trips - before
-    assert counts == dict.fromkeys((1, 16, 128), 6), "BEGIN, the lock, two reads, all that is written, COMMIT"
+    assert counts == dict.fromkeys((1, 16, 128), trips)

@@ -28,7 +28,7 @@ from recado.domain.clinic_commands import (
 )
 from recado.domain.text import clean, email_from, name_from
 from recado.domain.values import ClientKey, ClinicId, MemberId, Role, Seq, Value
-from recado.errors import FieldError, InvalidError, UnauthenticatedError
+from recado.errors import ConflictError, FieldError, UnauthenticatedError
 from recado.store.accounts import password_hash_of
 from recado.store.batch import Outcome
 from recado.store.clinic import clinics_by_id, member_details
@@ -157,7 +157,7 @@ class Clinics:
         return outcome.the_clinic
 
     async def invite(self, identity: Identity, order: InviteOrder) -> Invitation:
-        """Raises `already_member`."""
+        """Raises `already_member`, `password_temporary`."""
         by = self._by(identity, order, "members.manage")
         email = email_from(order.email)
         password = self._temporary(by)
@@ -247,9 +247,9 @@ def _clean_reply(reply: CannedReply) -> CannedReply:
 
 
 def _in_a_known_zone(hours: BusinessHours | UnsetType | None) -> BusinessHours | UnsetType | None:
-    """Raises InvalidError; a system that knows no zones at all cannot judge, and takes what has their form."""
+    """Raises ConflictError; a system that knows no zones at all cannot judge, and takes what has their form."""
     if isinstance(hours, BusinessHours) and not _is_known(hours.time_zone) and _is_known(SOME_ZONE):
-        raise InvalidError(errors=[FieldError("hours.timeZone", "unknown")])
+        raise ConflictError(errors=[FieldError("hours.timeZone", "unknown")])
     return hours
 
 

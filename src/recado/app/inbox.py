@@ -38,7 +38,12 @@ from recado.store.writer import Writer
 # In Python `$` also stands before a last line break; in the JSON Schema made of these patterns it does not.
 Uuid = Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$(?!\n)")
 Key = Meta(pattern=r"^[\x21-\x7e]{1,128}$(?!\n)")
-Time = Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$(?!\n)")
+Time = Meta(
+    pattern=r"^([12][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    r"|02-(0[1-9]|1[0-9]|2[0-8]))|([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)-02-29)"
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z$(?!\n)"
+)
+"""An Instant of the years 1000 to 2999; a day that no calendar has is no time."""
 Number = Meta(ge=0, le=2**53 - 1)
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
 
 from recado.app.access import Access
 from recado.domain.accounts import Identity
@@ -68,14 +71,21 @@ class Queries:
         after: str | None = None,
         around: MessageId | None = None,
     ) -> MessagePage:
-        """1 to MAX_PAGE messages, newest first, at one place of the thread. Raises `not_found`, `invalid`."""
+        """1 to MAX_PAGE messages, newest first, at one place of the thread. Raises `not_found`, `invalid`.
+
+        Of several places `around` counts, then `after`.
+        """
         clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
-        if sum(place is not None for place in (before, after, around)) > 1:
-            raise InvalidError(errors=[FieldError("before", "ambiguous")])
-        place = ThreadPlace(before=_before(before), after=_before(after, "after"), around=around)
+        older, newer = _before(before), _before(after, "after")
+        if around is not None:
+            place = ThreadPlace(around=around)
+        elif newer is not None:
+            place = ThreadPlace(after=newer)
+        else:
+            place = ThreadPlace(before=older)
         return await self._database.read(
             partial(
-                inbox.message_page,
+                _thread_page,
                 clinic_id=clinic_id,
                 conversation_id=conversation_id,
                 limit=_limit(limit),
@@ -111,13 +121,13 @@ class Queries:
 
         Without `after` it is the cursor alone. Raises `not_found`, `invalid`.
         """
+        self._access.clinic(identity, clinic_id, "inbox.read")
+        if len(conversation_ids) > MAX_THREADS:
+            raise InvalidError(errors=[FieldError("conversationIds", "too_many")])
         if after is None:
             cursor = await self.cursor(identity, clinic_id)
             return Delta(cursor=str(cursor), conversations=[], messages=[], reads=[])
-        self._access.clinic(identity, clinic_id, "inbox.read")
         start = parse_cursor(after)
-        if len(conversation_ids) > MAX_THREADS:
-            raise InvalidError(errors=[FieldError("conversationIds", "too_many")])
         read = partial(
             inbox.clinic_delta,
             clinic_id=clinic_id,
@@ -152,6 +162,16 @@ class Queries:
                 conversation_id=conversation_id,
             )
         )
+
+
+def _thread_page(connection: Connection, *, conversation_id: ConversationId, **which: Any) -> MessagePage:
+    """Raises NotFoundError for a conversation that was deleted; only one without a word may be, so only then we ask."""
+    page = inbox.message_page(connection, conversation_id=conversation_id, **which)
+    if all(message.deleted for message in page.items):
+        found = inbox.conversation(connection, conversation_id)
+        if found is None or found.deleted:
+            raise NotFoundError
+    return page
 
 
 def _limit(limit: int) -> int:

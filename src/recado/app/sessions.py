@@ -5,7 +5,6 @@ in memory for seconds. When a session ends, the listeners hear it at once and cl
 """
 
 import base64
-import hashlib
 import hmac
 import time
 from collections import OrderedDict
@@ -119,7 +118,7 @@ class Sessions:
         row = SessionRow(self._new_id(), found.member_id, now, shift(now, self._settings.lifetime_s))
 
         def begin(connection: Connection) -> Identity:
-            if accounts.lock_credentials(connection, email) != found:  # changed while we verified
+            if accounts.credentials_of(connection, email, locked=True) != found:  # changed while we verified
                 raise InvalidCredentialsError
             accounts.forget_sessions(connection, shift(now, -self._settings.idle_s), now)
             accounts.add_session(connection, self._hash(token), row)
@@ -218,4 +217,4 @@ class Sessions:
         return min(shift(row.seen_at, self._settings.idle_s), row.ends_at)
 
     def _hash(self, token: str) -> str:
-        return hmac.new(self._settings.secret.encode(), token.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._settings.secret.encode(), token.encode(), "sha256").hex()

@@ -61,9 +61,36 @@ class LeaveConversation(Struct, frozen=True, rename="camel"):
 
 
 class Answer(Value, frozen=True, kw_only=True):
-    """The acknowledgement of what was done; a refusal's is made of its error (errors.py, `describe`)."""
+    """The acknowledgement of what was done. A Refused is made of its error instead (errors.py, `describe`)."""
 
     ok: bool
+
+
+class RefusedField(Value, frozen=True, kw_only=True):
+    """One field that was refused: where it stands in the payload, and a stable code."""
+
+    path: str
+    code: str
+
+
+class Refusal(Value, frozen=True, kw_only=True):
+    """Why. A conflict brings the current state: `conversation`, `currentMessage` or `clinic`."""
+
+    code: str
+    message: str
+    retryable: bool
+    errors: list[RefusedField] | None = None
+    retry_after: int | None = None
+    conversation: Conversation | None = None
+    current_message: Message | None = None
+    clinic: Clinic | None = None
+
+
+class Refused(Value, frozen=True, kw_only=True):
+    """The acknowledgement of what was not done."""
+
+    ok: bool
+    error: Refusal
 
 
 class Server(Value, frozen=True, kw_only=True):

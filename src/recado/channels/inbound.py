@@ -22,10 +22,29 @@ from recado.channels.signatures import verify, verify_whatsapp
 from recado.domain.accounts import Channel
 from recado.domain.instants import moment
 from recado.domain.values import ChannelKind, Instant
-from recado.errors import NotFoundError
+from recado.errors import (
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    OverloadedError,
+    RecadoError,
+    SignatureError,
+    TooLargeError,
+    UnavailableError,
+)
 from recado.observe import CHANNEL_ITEMS, get_logger
 
 ChannelPath = Annotated[UUID, PathParameter(name="channelId", description="The channel.")]
+
+WEBHOOK_REFUSALS: tuple[type[RecadoError], ...] = (
+    InvalidError,
+    SignatureError,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+    OverloadedError,
+)
+"""What the REST application, which is a sibling, tells in its document of these routes."""
 
 IGNORED: tuple[Fate, ...] = ("refused", "status_unknown")
 
@@ -53,6 +72,7 @@ def channel_routes(
         description='The body is `{"externalId", "from": {"id", "name"?}, "body", "sentAt"}`, signed as Standard '
         "Webhooks says (`webhook-id`, `webhook-timestamp`, `webhook-signature`) with the channel's secret. The same "
         "`externalId` never makes a second message. 200 means committed; repeat anything else.",
+        opt={"refusals": WEBHOOK_REFUSALS},
     )
     async def receive_generic(channel_id: ChannelPath, request: Request[Any, Any, Any]) -> Received:
         channel = await _find(channels, channel_id, "generic")
@@ -68,6 +88,8 @@ def channel_routes(
         summary="Confirm a WhatsApp subscription",
         description="What the Cloud API asks when the webhook is set up: `hub.challenge` comes back as plain text if "
         "`hub.verify_token` is the channel's.",
+        media_type=MediaType.TEXT,
+        opt={"refusals": (ForbiddenError, NotFoundError, UnavailableError)},
     )
     async def confirm_whatsapp(channel_id: ChannelPath, request: Request[Any, Any, Any]) -> Response[str]:
         channel = await _find(channels, channel_id, "whatsapp")
@@ -81,6 +103,7 @@ def channel_routes(
         description="A webhook body of the Cloud API, signed with the app secret (`X-Hub-Signature-256`). What is "
         "signed and not understood is answered 200 and counted. 200 means committed; repeat anything else. A status "
         "counts as accepted whether or not it changed something.",
+        opt={"refusals": WEBHOOK_REFUSALS},
     )
     async def receive_whatsapp(channel_id: ChannelPath, request: Request[Any, Any, Any]) -> Received:
         channel = await _find(channels, channel_id, "whatsapp")

@@ -8,7 +8,8 @@ from collections.abc import Hashable, Sequence
 from itertools import pairwise
 
 from recado.domain.clinic import BusinessHours, CannedReply, Label, OpenHours
-from recado.errors import FieldError, InvalidError
+from recado.domain.text import says_nothing
+from recado.errors import ConflictError, FieldError, InvalidError
 
 MAX_CLINIC_NAME_CHARS = 100
 MAX_MEMBERS = 500
@@ -53,7 +54,7 @@ def canned_replies(asked: Sequence[CannedReply]) -> tuple[CannedReply, ...]:
     for number, reply in enumerate(asked):
         path = f"cannedReplies[{number}]"
         _form(f"{path}.shortcut", reply.shortcut, SHORTCUT)
-        if not reply.body.strip():
+        if says_nothing(reply.body):
             raise _refused(f"{path}.body", "empty")
         if len(reply.body) > MAX_CANNED_BODY_CHARS:
             raise _refused(f"{path}.body", "too_long")
@@ -84,10 +85,10 @@ def hours(asked: BusinessHours | None) -> BusinessHours | None:
         _form(f"{path}.opens", each.opens, OPENS)
         _form(f"{path}.closes", each.closes, CLOSES)
         if each.closes <= each.opens:
-            raise _refused(f"{path}.closes", "too_small")
+            raise _contradiction(f"{path}.closes", "too_small")
     week = tuple(sorted(asked.weekly, key=lambda each: (each.day, each.opens)))
     if any(_overlap(*pair) for pair in pairwise(week)):
-        raise _refused("hours.weekly", "overlapping")
+        raise _contradiction("hours.weekly", "overlapping")
     return BusinessHours(time_zone=asked.time_zone, weekly=week)
 
 
@@ -97,12 +98,11 @@ def _overlap(earlier: OpenHours, later: OpenHours) -> bool:
 
 def _text(path: str, text: str, limit: int) -> str:
     """One line, without spaces around it."""
-    line = " ".join(text.split())
-    if not line:
+    if says_nothing(text):
         raise _refused(path, "empty")
-    if len(line) > limit:
+    if len(text) > limit:
         raise _refused(path, "too_long")
-    return line
+    return " ".join(text.split())
 
 
 def _form(path: str, text: str, pattern: str) -> None:
@@ -118,8 +118,13 @@ def _at_most(path: str, items: Sequence[object], limit: int) -> None:
 def _differ(path: str, field: str, keys: Sequence[Hashable]) -> None:
     for number, key in enumerate(keys):
         if key in keys[:number]:
-            raise _refused(f"{path}[{number}].{field}", "repeated")
+            raise _contradiction(f"{path}[{number}].{field}", "repeated")
 
 
 def _refused(path: str, code: str) -> InvalidError:
     return InvalidError(errors=[FieldError(path, code)])
+
+
+def _contradiction(path: str, code: str) -> ConflictError:
+    """Each value fits its form, but they do not fit each other."""
+    return ConflictError(errors=[FieldError(path, code)])

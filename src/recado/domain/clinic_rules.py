@@ -33,21 +33,27 @@ from recado.domain.values import ClinicId, MemberId, Seq
 from recado.errors import (
     AlreadyMemberError,
     ClinicChangedError,
+    ConflictError,
     FieldError,
     ForbiddenError,
     InvalidError,
     LastAdminError,
     MemberSharedError,
     NotFoundError,
+    PasswordTemporaryError,
 )
 
 
 class Person(Struct, frozen=True, kw_only=True):
-    """Somebody a command names. `clinic_ids`: where they are a member, deactivated or not."""
+    """Somebody a command names. `clinic_ids`: where they are a member, deactivated or not.
+
+    `password_temporary`: an admin of theirs was told the password.
+    """
 
     id: MemberId
     name: str
     password_hash: str
+    password_temporary: bool = False
     clinic_ids: frozenset[ClinicId]
 
     def __repr__(self) -> str:
@@ -86,7 +92,7 @@ def decide_clinic(office: Office, command: OfClinic, new_id: Callable[[], str]) 
                 or command.verified_hash is None
                 or person.password_hash != command.verified_hash
             ):
-                raise InvalidError(errors=[FieldError("currentPassword", "wrong")])
+                raise ConflictError(errors=[FieldError("currentPassword", "wrong")])
             return (PasswordChanged(member_id=person.id, kept_session_id=command.kept_session_id),)
         case _:
             assert_never(command)
@@ -141,6 +147,8 @@ def _invite(office: Office, command: InviteMember, new_id: Callable[[], str]) ->
     clinic, person = office.clinic, office.person
     if person is not None and clinic.member(person.id):
         raise AlreadyMemberError(state={"clinic": clinic})
+    if person is not None and person.password_temporary and command.member_id is not None:
+        raise PasswordTemporaryError  # else the admin who was told it would come into this clinic with it
     if len(clinic.members) >= MAX_MEMBERS:
         raise InvalidError(errors=[FieldError("clinicId", "too_many")])
     return (

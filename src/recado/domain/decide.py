@@ -37,6 +37,7 @@ from recado.domain.events import (
     MessageStatusChanged,
     MessageWritten,
 )
+from recado.domain.text import says_nothing
 from recado.domain.thread import Thread
 from recado.domain.transitions import BY_MEMBERS, BY_PATIENTS, FORWARD
 from recado.domain.values import (
@@ -153,7 +154,7 @@ def _send(
     conversation: Conversation, thread: Thread, command: SendMessage, new_id: Callable[[], str]
 ) -> MessageWritten:
     if command.reply_to is not None and command.reply_to not in thread.messages:
-        raise InvalidError(errors=[FieldError("replyTo", "not_found")])
+        raise ConflictError(errors=[FieldError("replyTo", "not_found")])
     if command.expected_seq is not None and thread.last_inbound_seq > command.expected_seq:
         raise ConversationMovedError(state={"conversation": conversation})
     return MessageWritten(
@@ -226,7 +227,7 @@ def _update(
     assignee = conversation.assignee_id if command.assignee_id is UNSET else command.assignee_id
     labels = conversation.labels if command.labels is UNSET else _labels(thread, conversation, command.labels)
     if assignee not in {None, conversation.assignee_id} and assignee not in thread.members:
-        raise InvalidError(errors=[FieldError("assigneeId", "not_found")])
+        raise ConflictError(errors=[FieldError("assigneeId", "not_found")])
     until = _snoozed_until(conversation, command, now)
     if (status, assignee, labels, until) == (
         conversation.status,
@@ -256,12 +257,12 @@ def _snoozed_until(conversation: Conversation, command: UpdateConversation, now:
     status = conversation.status if command.status is UNSET else command.status
     if status != "snoozed":
         if command.snoozed_until is not None:
-            raise InvalidError(errors=[FieldError("snoozedUntil", "needs_snoozed")])
+            raise ConflictError(errors=[FieldError("snoozedUntil", "needs_snoozed")])
         return None
     if command.snoozed_until is None and command.status is not UNSET:
         raise InvalidError(errors=[FieldError("snoozedUntil", "missing")])
     if command.snoozed_until is not None and command.snoozed_until <= now:
-        raise InvalidError(errors=[FieldError("snoozedUntil", "in_the_past")])
+        raise ConflictError(errors=[FieldError("snoozedUntil", "in_the_past")])
     return command.snoozed_until or conversation.snoozed_until
 
 
@@ -287,9 +288,9 @@ def _wake(thread: Thread, now: Instant) -> tuple[ConversationUpdated, ...]:
 def _rename(conversation: Conversation, command: RenameContact) -> tuple[ContactRenamed, ...]:
     _expect_version(conversation, command.expected_version)
     name = command.name.strip()
-    if not name:
+    if says_nothing(name):
         raise InvalidError(errors=[FieldError("name", "empty")])
-    if len(name) > MAX_NAME_CHARS:
+    if len(command.name) > MAX_NAME_CHARS:
         raise InvalidError(errors=[FieldError("name", "too_long")])
     if name == conversation.contact.name:
         return ()
@@ -327,7 +328,7 @@ def _expect_version(conversation: Conversation, expected: Seq | None) -> None:
 
 
 def _body(body: str) -> str:
-    if not body.strip():
+    if says_nothing(body):
         raise InvalidError(errors=[FieldError("body", "empty")])
     if len(body) > MAX_BODY_CHARS:
         raise InvalidError(errors=[FieldError("body", "too_long")])
@@ -336,13 +337,13 @@ def _body(body: str) -> str:
 
 def _labels(thread: Thread, conversation: Conversation, labels: tuple[str, ...]) -> tuple[str, ...]:
     """Each once, in the order given. If the clinic keeps a list, new ones are on it; old ones may stay."""
-    cleaned = tuple(dict.fromkeys(label.strip() for label in labels))
-    if len(cleaned) > MAX_LABELS:
+    if len(labels) > MAX_LABELS:
         raise InvalidError(errors=[FieldError("labels", "too_many")])
-    if any(not 0 < len(label) <= MAX_LABEL_CHARS for label in cleaned):
+    if any(says_nothing(label) or len(label) > MAX_LABEL_CHARS for label in labels):
         raise InvalidError(errors=[FieldError("labels", "malformed")])
+    cleaned = tuple(dict.fromkeys(label.strip() for label in labels))
     if thread.clinic_labels and not thread.clinic_labels.union(conversation.labels).issuperset(cleaned):
-        raise InvalidError(errors=[FieldError("labels", "unknown")])
+        raise ConflictError(errors=[FieldError("labels", "unknown")])
     return cleaned
 
 

@@ -11,12 +11,20 @@ from recado.errors import FieldError, InvalidError
 MAX_NAME_CHARS = 200
 MAX_EMAIL_CHARS = 320
 
+VISIBLE = r"[^\s\x1c-\x1f\x85\ufeff]"
+"""A character that is seen. Python, JavaScript and Rust differ in what is a space; here none of theirs is seen."""
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
     """`text` with U+FFFD in place of NUL characters and lone surrogates."""
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def says_nothing(text: str) -> bool:
+    """Whether nothing of it would be seen."""
+    return re.search(VISIBLE, text) is None
 
 
 def is_clean(text: str) -> bool:

@@ -155,7 +155,6 @@ class Feed:
         """Begin at the log's present end. What is committed meanwhile is pulled, not lost: seq is set first."""
         found = await self._database.read(lambda connection: inbox.heads(connection, [clinic_id]))
         _stand_at(clinic, head := found[clinic_id])
-        clinic.since = time.monotonic()
         self._pull_soon(clinic_id, clinic, Seq(head.cursor.seq + 1))
 
     def _begin_again(self, clinic_id: ClinicId, clinic: _Followed, head: Head) -> None:
@@ -201,6 +200,7 @@ class Feed:
 
 def _stand_at(clinic: _Followed, head: Head) -> None:
     (clinic.epoch, clinic.seq), clinic.head = head.cursor, head.id
+    clinic.since = time.monotonic()
 
 
 def _wake(clinic: _Followed) -> None:

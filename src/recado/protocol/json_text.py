@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-_decoder = msgspec.json.Decoder[Any]()
 _encoder = msgspec.json.Encoder()
 
 
 def decode(text: str) -> Any:
     """The value in `text`; lone surrogates (an emoji cut in half) become U+FFFD, as every UTF-8 writer does.
 
+    JSON has one kind of number: 5.0 is the integer 5, as JSON Schema and every browser see it.
     Raises ValueError for anything that is not JSON, NaN and numbers out of range included. The text of the error
     may quote the input: never log it.
     """
@@ -46,7 +46,7 @@ def encode(value: Any) -> bytes:
 
 def _decode_with_surrogates(text: str) -> Any:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_number)
         return _replace_surrogates(value)
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -56,11 +56,14 @@ def _refuse_constant(_name: str) -> Any:
     raise ValueError("not JSON")
 
 
-def _finite(text: str) -> float:
+def _number(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("number out of range")
-    return number
+    return int(number) if number.is_integer() else number
+
+
+_decoder = msgspec.json.Decoder[Any](float_hook=_number)
 
 
 def _replace_surrogates(value: Any) -> Any:

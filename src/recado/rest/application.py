@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from recado.app.clinics import Clinics
@@ -57,8 +58,17 @@ def create_application(
         pdb_on_exception=False,
     )
     application.register(document_router(describe(application)))
-    application.asgi_handler = Envelope(application.asgi_handler)
+    application.asgi_handler = Envelope(application.asgi_handler, _methods(application))
     return application
+
+
+def _methods(application: Litestar) -> dict[str, str]:
+    """Address → the methods it takes, as an `Allow` header says it."""
+    return {
+        route.path_format: ", ".join(sorted({*route.methods, *(("HEAD",) if "GET" in route.methods else ())}))
+        for route in application.routes
+        if isinstance(route, HTTPRoute)
+    }
 
 
 def _open_routes(sessions: Sessions, own: OwnOrigins) -> Router:

@@ -19,8 +19,10 @@ from recado.domain.values import ClinicId
 from recado.errors import (
     AlreadyMemberError,
     ClinicChangedError,
+    ConflictError,
     LastAdminError,
     MemberSharedError,
+    PasswordTemporaryError,
     RateLimitedError,
 )
 from recado.rest import parameters
@@ -51,7 +53,7 @@ async def get_clinic(
     summary="Update the clinic",
     description="Changes what the body names, all at once: a list replaces the whole list, null takes away. Admins.",
     response_description="The clinic as it is now.",
-    responses=changing(ClinicChangedError),
+    responses=changing(ConflictError, ClinicChangedError),
     tags=["Clinic"],
 )
 async def update_clinic(
@@ -83,7 +85,7 @@ async def list_members(
     description="Lets a person in. Who is new gets a temporary password, which the answer tells to be handed over; "
     "who serves another clinic keeps name and password. Admins.",
     response_description="Who was let in.",
-    responses=changing(AlreadyMemberError),
+    responses=changing(AlreadyMemberError, PasswordTemporaryError),
     tags=["Clinic"],
 )
 async def invite_member(
@@ -131,7 +133,7 @@ async def reset_password(
     summary="Change my password",
     description="Takes the present one, too. All other sessions of the member end.",
     response_description="The password is the new one.",
-    responses=changing() | refusals(RateLimitedError),
+    responses=changing(ConflictError) | refusals(RateLimitedError),
     tags=["Session"],
 )
 async def change_password(

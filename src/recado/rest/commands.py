@@ -70,7 +70,7 @@ def changing(*conflicts: type[ConflictError]) -> dict[int, ResponseSpec]:
             generate_examples=False,
             description="The `clientKey` was known: the first result as it stands.",
         ),
-        **changing(ConversationMovedError),
+        **changing(ConflictError, ConversationMovedError),
     },
     tags=["Inbox"],
 )

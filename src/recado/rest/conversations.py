@@ -1,6 +1,7 @@
 """Routes that read an inbox: a conversation, pages of them and of messages, and changes by long-poll. docs/rest.md."""
 
 import asyncio
+import math
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from recado.app.queries import MAX_WAIT_S, Queries
 from recado.domain.values import ClinicId, Conversation, MessageId
 from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
 from recado.errors import (
+    FieldError,
     ForbiddenError,
     InvalidError,
     NotFoundError,
@@ -90,7 +92,7 @@ async def list_messages(
         limit=limit,
         before=before,
         after=after,
-        around=MessageId(str(around)) if around else None,
+        around=None if around is None else MessageId(around),
     )
 
 
@@ -112,6 +114,8 @@ async def list_changes(
     conversation_ids: parameters.ConversationIds = None,
     wait: parameters.Wait = 0.0,
 ) -> Delta:
+    if not math.isfinite(wait):
+        raise InvalidError(errors=[FieldError("wait", "wrong_type")])
     delta = queries.changes(
         request.user,
         ClinicId(clinic_id),

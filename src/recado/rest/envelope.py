@@ -5,6 +5,7 @@ Litestar's middleware runs only where a route was found; this runs always. Knows
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -33,14 +34,17 @@ log = get_logger("rest")
 
 
 class Envelope:
-    def __init__(self, app: ASGIApp) -> None:
+    """`methods`: what each address takes, by the route's template. Litestar's OPTIONS forgets some of them."""
+
+    def __init__(self, app: ASGIApp, methods: Mapping[str, str]) -> None:
         self._app = app
+        self._methods = methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(scope, send)
+        exchange = Exchange(scope, send, self._methods)
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
             try:
                 await self._app(exchange.scope, receive, exchange.send)
@@ -51,7 +55,7 @@ class Envelope:
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: HTTPScope, send: Send) -> None:
+    def __init__(self, scope: HTTPScope, send: Send, methods: Mapping[str, str]) -> None:
         asked_for = Headers.from_scope(scope).get("x-request-id", "")
         self.request_id = asked_for if TAME_REQUEST_ID.fullmatch(asked_for) else str(uuid7())
         self.method = scope["method"]
@@ -59,6 +63,7 @@ class Exchange:
         self.scope: Any = {**scope, "method": "GET"} if self.method == "HEAD" else scope
         self.scope.setdefault("state", {})["request_id"] = self.request_id
         self._send = send
+        self._methods = methods
         self._status = 0
         self._started_at = time.perf_counter()
 
@@ -68,6 +73,8 @@ class Exchange:
             headers = MutableScopeHeaders.from_message(message)
             headers["X-Request-Id"] = self.request_id
             headers.update(ALWAYS)
+            if self.method == "OPTIONS" and "Allow" in headers:
+                headers["Allow"] = self._methods[self.scope["path_template"]]
             for name, value in UNLESS_STATED.items():
                 headers.setdefault(name, value)
         elif message["type"] == "http.response.body" and self.method == "HEAD":

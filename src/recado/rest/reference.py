@@ -43,7 +43,8 @@ def render(document: Node, errors: Sequence[type[RecadoError]]) -> str:
 <main>
 <h1>{escape(info["title"])} API <small>{escape(info["version"])}</small></h1>
 {_prose(info["description"])}
-<p>For programs: <a href="/api/openapi.json">the OpenAPI document</a>.</p>
+<p>For programs: <a href="/api/openapi.json">the OpenAPI document</a>, and for the socket's events
+<a href="/api/asyncapi.json">the AsyncAPI document</a>.</p>
 {"".join(_group(tag, group) for tag, group in groups)}
 <h2 id="errors">Errors</h2>
 {_errors(errors)}

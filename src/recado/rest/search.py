@@ -22,6 +22,15 @@ Asked = Annotated[
     ),
 ]
 
+FoundBefore = Annotated[
+    str | None,
+    QueryParameter(
+        name="before",
+        pattern=r"^[0-9]{1,13}(\.[0-9]{1,13}){4}$(?!\n)",
+        description="`before` of the page that came last; without it, the best.",
+    ),
+]
+
 
 @get(
     "/clinics/{clinicId:str}/search",
@@ -39,6 +48,6 @@ async def search(
     clinic_id: parameters.ClinicPath,
     q: Asked = "",
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
-    before: parameters.Before = None,
+    before: FoundBefore = None,
 ) -> SearchPage:
     return await queries.search(request.user, ClinicId(clinic_id), q, limit=limit, before=before)

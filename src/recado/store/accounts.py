@@ -54,9 +54,10 @@ def add_membership(connection: Connection, member_id: MemberId, clinic_id: Clini
     connection.execute(insert(memberships).values(member_id=member_id, clinic_id=clinic_id, role=role))
 
 
-def credentials_of(connection: Connection, email: str) -> Credentials | None:
+def credentials_of(connection: Connection, email: str, *, locked: bool = False) -> Credentials | None:
+    """`locked`: they stay so until the transaction ends."""
     query = select(members.c.id, members.c.password_hash).where(members.c.email == email.lower())
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query.with_for_update(read=True) if locked else query).one_or_none()
     return Credentials(row.id, row.password_hash) if row else None
 
 
@@ -68,13 +69,6 @@ def clinics_of(connection: Connection, member_id: MemberId) -> frozenset[ClinicI
     """Where somebody is a member, deactivated or not."""
     query = select(memberships.c.clinic_id).where(memberships.c.member_id == member_id)
     return frozenset(connection.execute(query).scalars())
-
-
-def lock_credentials(connection: Connection, email: str) -> Credentials | None:
-    """As `credentials_of`, and they stay so until the transaction ends."""
-    query = select(members.c.id, members.c.password_hash).where(members.c.email == email.lower())
-    row = connection.execute(query.with_for_update(read=True)).one_or_none()
-    return Credentials(row.id, row.password_hash) if row else None
 
 
 def set_password_hash(connection: Connection, member_id: MemberId, password_hash: str) -> None:

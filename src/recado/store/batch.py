@@ -20,6 +20,7 @@ from recado.domain.values import Conversation, Instant, MemberId, Message, Messa
 from recado.errors import ClientKeyReusedError, NotFoundError, RefusedError
 from recado.store.changes import Changes
 from recado.store.clinic_batch import Offices, load_offices
+from recado.store.recent import Recent
 from recado.store.working_set import WorkingSet, load
 
 
@@ -89,9 +90,15 @@ class Committed(Struct, frozen=True):
     queued: bool
 
 
-def carry_out(connection: Connection, commands: Sequence[Command], sources: Sources) -> Committed:
-    """Decide and save `commands` in the transaction that `connection` holds; the caller commits."""
-    found = load(connection, commands)
+def carry_out(
+    connection: Connection, commands: Sequence[Command], sources: Sources, recent: Recent | None = None
+) -> Committed:
+    """Decide and save `commands` in the transaction that `connection` holds; the caller commits.
+
+    `recent` is what the caller's batches before have kept, and keeps what this one leaves.
+    """
+    recent = recent or Recent()
+    found = load(connection, commands, recent)
     changes = Changes()
     offices = load_offices(connection, commands)
     outcomes = [
@@ -102,6 +109,7 @@ def carry_out(connection: Connection, commands: Sequence[Command], sources: Sour
     ]
     changes.save(connection, found)
     offices.save(connection)
+    recent.keep(found.clinics, found.conversations.values(), found.last_inbound)
     return Committed(outcomes, changes.told, bool(changes.outbox))
 
 

@@ -29,11 +29,10 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql.psycopg import dialect as make_postgresql
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-
-from recado.errors import UnavailableError
 
 Row = dict[str, Any]
 
@@ -58,11 +57,14 @@ def _of_postgresql(elements: _Elements, compiler: SQLCompiler, **options: Any) -
 
 
 class _Statements(NamedTuple):
-    """Of one table for rows with the same columns. An update finds its row by the primary key."""
+    """Of one table for rows with the same columns. An update finds its row by the primary key.
+
+    They go to the driver's cursor: what SQLAlchemy does around a statement takes 20 µs, and a batch has eight.
+    """
 
     insert: str
     update: str
-    parameters: Callable[[Sequence[Row]], Any]
+    run: Callable[[DBAPICursor, str, Sequence[Row]], None]
 
 
 def among(*columns: Column[Any]) -> ColumnElement[bool]:
@@ -83,19 +85,13 @@ def wanted(tuples: Iterable[tuple[Any, ...]]) -> dict[str, str]:
 
 @contextmanager
 def one_trip(connection: Connection) -> Iterator[None]:
-    """Changes executed in here are sent together; their errors come at the end, and none of their results is read.
-
-    Raises UnavailableError where the database does not answer.
-    """
+    """Changes executed in here are sent together; their errors come at the end, and none of their results is read."""
     driver = connection.connection.driver_connection
-    if not isinstance(driver, psycopg.Connection):
-        yield  # SQLite is no trip away
-        return
-    try:
+    if isinstance(driver, psycopg.Connection):
         with driver.pipeline():
             yield
-    except psycopg.OperationalError as error:
-        raise UnavailableError from error
+    else:
+        yield  # SQLite is no trip away
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -106,7 +102,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
     if rows:
         statements = _statements(connection, table, rows)
         ordered = sorted(rows, key=itemgetter(*_key(table)))
-        connection.exec_driver_sql(statements.insert, statements.parameters(ordered))
+        statements.run(connection.connection.cursor(), statements.insert, ordered)
 
 
 def update_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -115,7 +111,7 @@ def update_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
         statements = _statements(connection, table, rows)
         key_of = itemgetter(*_key(table))
         newest = {key_of(row): row for row in rows}
-        connection.exec_driver_sql(statements.update, statements.parameters(list(newest.values())))
+        statements.run(connection.connection.cursor(), statements.update, list(newest.values()))
 
 
 def _statements(connection: Connection, table: Table, rows: Sequence[Row]) -> _Statements:
@@ -127,13 +123,13 @@ def _statements(connection: Connection, table: Table, rows: Sequence[Row]) -> _S
 def _for_postgresql(table: Table, columns: tuple[str, ...]) -> _Statements:
     names, key = ", ".join(columns), _key(table)
     types = ", ".join(f"{name} {table.c[name].type.compile(_postgresql)}" for name in columns)
-    rows = f"json_to_recordset(%(rows)s::json) AS new ({types})"
+    given = f"json_to_recordset(%(rows)s::json) AS new ({types})"
     changes = ", ".join(f"{name} = new.{name}" for name in columns if name not in key)
     place = " AND ".join(f"{table.name}.{name} = new.{name}" for name in key)
     return _Statements(
-        f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {rows}",  # noqa: S608 - our own tables' names
-        f"UPDATE {table.name} SET {changes} FROM {rows} WHERE {place}",  # noqa: S608 - the same
-        lambda rows: {"rows": _encode(rows).decode()},
+        f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {given}",  # noqa: S608 - our own tables' names
+        f"UPDATE {table.name} SET {changes} FROM {given} WHERE {place}",  # noqa: S608 - the same
+        lambda cursor, statement, rows: cursor.execute(statement, {"rows": _encode(rows).decode()}),
     )
 
 
@@ -146,15 +142,15 @@ def _for_sqlite(table: Table, columns: tuple[str, ...]) -> _Statements:
     documents = [name for name in columns if isinstance(table.c[name].type, JSON)]
     values_of = itemgetter(*columns)
 
-    def parameters(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+    def run(cursor: DBAPICursor, statement: str, rows: Sequence[Row]) -> None:
         for name in documents:
             rows = [row | {name: _encode(row[name]).decode()} for row in rows]
-        return [values_of(row) for row in rows]
+        cursor.executemany(statement, [values_of(row) for row in rows])
 
     return _Statements(
         f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(place_of.values())})",  # noqa: S608 - our own tables' names
         f"UPDATE {table.name} SET {changes} WHERE {place}",  # noqa: S608 - the same
-        parameters,
+        run,
     )
 
 

@@ -1,6 +1,5 @@
 """What a batch will write: rows by table, collected event by event, saved with one statement per table."""
 
-from collections.abc import Collection
 from typing import Any
 
 from msgspec import Struct, field
@@ -28,7 +27,14 @@ from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, MessageId, ReadMark
 from recado.store import search
 from recado.store.bulk import insert_rows, one_trip, update_rows
-from recado.store.rows import conversation_row, message_row, read_mark_row, record_row
+from recado.store.rows import (
+    conversation_birth,
+    conversation_row,
+    message_birth,
+    message_row,
+    read_mark_row,
+    record_row,
+)
 from recado.store.tables import (
     attachments,
     clinics,
@@ -45,9 +51,6 @@ from recado.store.working_set import RememberedKey, WorkingSet
 
 Row = dict[str, Any]
 Rows = list[Row]
-
-BORN_WITH = frozenset({"clinic_id", "channel_id", "contact_id", "conversation_id", "created_at"})
-"""Columns of conversations and messages that never change: to set them again costs their foreign keys' checks."""
 
 
 class Changes(Struct):
@@ -162,24 +165,31 @@ class Changes(Struct):
             update_rows(connection, clinics, rows)
 
     def _save_threads(self, connection: Connection, found: WorkingSet) -> None:
-        rows = [conversation_row(each, found.last_inbound[each.id]) for each in self.conversations.values()]
+        born, moved = [], []
+        for conversation in self.conversations.values():
+            row = conversation_row(conversation, found.last_inbound[conversation.id])
+            if conversation.id in self.opened:
+                born.append(row | conversation_birth(conversation))
+            else:
+                moved.append(row)
         for conversation in self.erased:
             _forget_contact(connection, conversation)  # its address may be a new contact's in this very batch
         insert_rows(connection, contacts, self.contacts)
         update_rows(connection, contacts, self.renamed)
-        insert_rows(connection, conversations, [row for row in rows if row["id"] in self.opened])
-        moved = [row for row in rows if row["id"] not in self.opened]
-        update_rows(connection, conversations, [_without(row, BORN_WITH) for row in moved])
+        insert_rows(connection, conversations, born)
+        update_rows(connection, conversations, moved)
 
     def _save_messages(self, connection: Connection) -> None:
-        rows = [
-            message_row(each, self.conversations[each.conversation_id].clinic_id)
-            for each in self.messages.values()
-        ]
-        new = [row | self.written[row["id"]] for row in rows if row["id"] in self.written]
-        insert_rows(connection, messages, new)
-        changed = [row for row in rows if row["id"] not in self.written]
-        update_rows(connection, messages, [_without(row, BORN_WITH) for row in changed])
+        born, changed = [], []
+        for message in self.messages.values():
+            row = message_row(message)
+            if message.id in self.written:
+                clinic_id = self.conversations[message.conversation_id].clinic_id
+                born.append(row | message_birth(message, clinic_id) | self.written[message.id])
+            else:
+                changed.append(row)
+        insert_rows(connection, messages, born)
+        update_rows(connection, messages, changed)
         update_rows(connection, messages, self.taken)
         insert_rows(connection, attachments, self.attachments)
 
@@ -220,10 +230,6 @@ class Changes(Struct):
                 "message_id": message_id,
             }
         )
-
-
-def _without(row: Row, names: Collection[str]) -> Row:
-    return {name: value for name, value in row.items() if name not in names}
 
 
 def _contact_row(event: MessageReceived, clinic_id: ClinicId) -> dict[str, Any]:

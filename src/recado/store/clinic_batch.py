@@ -11,7 +11,13 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, delete, exists, select
 
 from recado.domain.clinic import Clinic
-from recado.domain.clinic_commands import InviteMember, OfClinic, PasswordCommand, UpdateMember
+from recado.domain.clinic_commands import (
+    InviteMember,
+    OfClinic,
+    PasswordCommand,
+    ResetPassword,
+    UpdateMember,
+)
 from recado.domain.clinic_events import (
     ClinicEvent,
     ClinicUpdated,
@@ -151,17 +157,22 @@ class Offices(Struct, kw_only=True):
             id=event.member_id,
             name=event.name,
             password_hash=before.password_hash if before else command.password_hash,
+            password_temporary=before.password_temporary if before else command.temporary,
             clinic_ids=(before.clinic_ids if before else frozenset()) | {command.clinic_id},
         )
 
     def _set_password(self, command: PasswordCommand, event: PasswordReset | PasswordChanged) -> None:
-        person = replace(self.people[event.member_id], password_hash=command.password_hash)
+        person = replace(
+            self.people[event.member_id],
+            password_hash=command.password_hash,
+            password_temporary=isinstance(command, ResetPassword) and command.temporary,
+        )
         self.people = {key: person if each.id == person.id else each for key, each in self.people.items()}
         self.passwords.append(
             {
                 "id": person.id,
                 "password_hash": command.password_hash,
-                "password_temporary": getattr(command, "temporary", False),
+                "password_temporary": person.password_temporary,
             }
         )
         if isinstance(event, PasswordChanged):

@@ -5,11 +5,13 @@ and `postgres.py`. Which statements run is the callers' affair.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+import psycopg
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -80,7 +82,9 @@ class Database:
 def _unavailable() -> Iterator[None]:
     try:
         yield
+    except (OperationalError, sqlite3.OperationalError, psycopg.OperationalError) as error:
+        raise UnavailableError from error
     except DBAPIError as error:
-        if isinstance(error, OperationalError) or error.connection_invalidated:
+        if error.connection_invalidated:
             raise UnavailableError from error
         raise

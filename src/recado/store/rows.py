@@ -81,13 +81,21 @@ def _last_message(row: RowMapping) -> LastMessage:
     )
 
 
-def conversation_row(conversation: Conversation, last_inbound_seq: int) -> dict[str, Any]:
-    last = conversation.last_message
+def conversation_birth(conversation: Conversation) -> dict[str, Any]:
+    """The columns that never change: setting them again would only have their foreign keys checked again."""
     return {
-        "id": conversation.id,
         "clinic_id": conversation.clinic_id,
         "channel_id": conversation.channel.id,
         "contact_id": conversation.contact.id,
+        "created_at": conversation.created_at,
+    }
+
+
+def conversation_row(conversation: Conversation, last_inbound_seq: int) -> dict[str, Any]:
+    """Its key and every column that its state decides."""
+    last = conversation.last_message
+    return {
+        "id": conversation.id,
         "status": conversation.status,
         "snoozed_until": conversation.snoozed_until,
         "assignee_id": conversation.assignee_id,
@@ -97,7 +105,6 @@ def conversation_row(conversation: Conversation, last_inbound_seq: int) -> dict[
         "last_inbound_seq": last_inbound_seq,
         "inbound_count": conversation.inbound_count,
         "waiting_since": conversation.waiting_since,
-        "created_at": conversation.created_at,
         "version": conversation.version,
         "deleted": conversation.deleted,
     }
@@ -152,28 +159,34 @@ def _message(row: RowMapping, files: tuple[Attachment, ...]) -> Message:
     )
 
 
-def message_row(message: Message, clinic_id: int) -> dict[str, Any]:
-    """Every column that a message's state decides; what its provider said of it is set beside (changes.py)."""
+def message_birth(message: Message, clinic_id: int) -> dict[str, Any]:
+    """The columns that never change."""
     return {
-        "id": message.id,
         "clinic_id": clinic_id,
         "conversation_id": message.conversation_id,
         "kind": message.kind,
         "direction": message.direction,
         "author_type": message.author.type,
         "author_id": message.author.id,
+        "reply_to": message.reply_to,
+        "client_key": message.client_key,
+        "ordinal": message.ordinal,
+        "seq": message.seq,
+        "created_at": message.created_at,
+    }
+
+
+def message_row(message: Message) -> dict[str, Any]:
+    """Its key and every column that its state decides; what its provider said of it is set beside (changes.py)."""
+    return {
+        "id": message.id,
         "author_name": message.author.name,
         "body": message.body,
         "has_attachments": bool(message.attachments),
-        "reply_to": message.reply_to,
-        "client_key": message.client_key,
         "status": message.status,
         "failure_code": message.failure.code if message.failure else None,
         "failure_message": message.failure.message if message.failure else None,
-        "ordinal": message.ordinal,
-        "seq": message.seq,
         "version": message.version,
-        "created_at": message.created_at,
         "edited_at": message.edited_at,
         "deleted": message.deleted,
     }

@@ -11,6 +11,14 @@ from recado.errors import ConfigError
 
 BUSY_TIMEOUT_S = 5.0
 
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "cache_size=-65536",
+    "wal_autocheckpoint=8000",  # pages, 32 MB: what is written often goes to the file once
+)
+
 
 class ServeLock:
     """One `serve` per file: the second is refused at start. The kernel lets go when a process dies."""
@@ -53,7 +61,13 @@ def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine]:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself; `begin` below does
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-65536",
+            "wal_autocheckpoint=8000",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

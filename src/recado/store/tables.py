@@ -285,7 +285,7 @@ search_documents = Table(
     "search_documents",
     metadata,
     # the clinic, the log number that wrote the text, and whether it is a name (search.py): newest last
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("message_id", Text),  # of a message's words
     Column("conversation_id", Text),  # of a contact's name
     Column("words", Text().with_variant(TSVECTOR, "postgresql"), nullable=False),

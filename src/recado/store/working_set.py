@@ -51,6 +51,7 @@ from recado.domain.values import (
 )
 from recado.store.bulk import among, wanted
 from recado.store.clinic import label_names
+from recado.store.recent import ClinicHead, Recent
 from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
 from recado.store.tables import (
     clinics,
@@ -62,13 +63,6 @@ from recado.store.tables import (
     outbox,
     read_marks,
 )
-
-
-class ClinicHead(Struct):
-    """Where a clinic's log stands: the newest record's number and random id."""
-
-    seq: Seq
-    head: int
 
 
 class RememberedKey(Struct, frozen=True):
@@ -126,6 +120,13 @@ class WorkingSet(Struct):
                 )
             case _:
                 return thread
+
+    def take_in(self, conversation: Conversation, last_inbound_seq: Seq) -> None:
+        """Remember a conversation as it was before this batch."""
+        self.conversations[conversation.id] = conversation
+        self.last_inbound[conversation.id] = last_inbound_seq
+        if not conversation.deleted:
+            self.by_contact[conversation.channel.id, conversation.contact.address] = conversation.id
 
     def keep(self, thread: Thread) -> None:
         """Remember a thread as it is after an event."""
@@ -195,7 +196,7 @@ _CONVERSATIONS_BY_ADDRESS = select_conversations().where(
 )
 
 
-def load(connection: Connection, commands: Sequence[Command]) -> WorkingSet:
+def load(connection: Connection, commands: Sequence[Command], recent: Recent) -> WorkingSet:
     """Take the clinics' lock, then everything the commands name: ten statements at most, however many commands."""
     places = {command.clinic_id for command in commands}
     places.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
@@ -211,7 +212,10 @@ def load(connection: Connection, commands: Sequence[Command]) -> WorkingSet:
     by_id = {known.conversation_id for known in found.keys.values() if known.conversation_id}
     by_id |= {message.conversation_id for message in found.messages.values()}
     by_id |= {id_ for command in commands if (id_ := getattr(command, "conversation_id", None))}
-    _load_conversations(connection, found, _CONVERSATIONS_BY_ID, {(id_,) for id_ in by_id})
+    for kept in recent.still_true(found.clinics, by_id):
+        found.take_in(kept.conversation, kept.last_inbound_seq)
+    unknown = by_id - found.conversations.keys()
+    _load_conversations(connection, found, _CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown})
     _load_conversations(connection, found, _CONVERSATIONS_BY_ADDRESS, by_address)
     _load_outbox(connection, found, commands)
     _load_reads(connection, found, [c for c in commands if isinstance(c, MarkRead)])
@@ -258,11 +262,7 @@ def _load_conversations(
     if not asked:
         return
     for row in connection.execute(query, wanted(asked)).mappings():
-        conversation = conversation_from(row)
-        found.conversations[conversation.id] = conversation
-        found.last_inbound[conversation.id] = row["last_inbound_seq"]
-        if not conversation.deleted:
-            found.by_contact[conversation.channel.id, conversation.contact.address] = conversation.id
+        found.take_in(conversation_from(row), row["last_inbound_seq"])
 
 
 def _load_outbox(connection: Connection, found: WorkingSet, commands: Sequence[Command]) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from sqlalchemy import Connection
 
@@ -16,6 +17,7 @@ from recado.domain.commands import Command
 from recado.errors import OverloadedError, RecadoError, RefusedError, UnavailableError
 from recado.store.batch import Committed, Outcome, Sources, carry_out
 from recado.store.database import Database
+from recado.store.recent import Recent
 
 MAX_WAITING = 10_000
 MAX_BATCH = 256
@@ -31,6 +33,7 @@ class Writer:
     def __init__(self, database: Database, sources: Sources, on_commit: Callable[[Committed], None]) -> None:
         self._database = database
         self._sources = sources
+        self._recent = Recent()
         self._on_commit = on_commit
         self._waiting: deque[Waiting] = deque()
         self._wake = asyncio.Event()
@@ -53,9 +56,9 @@ class Writer:
         try:
             outcome = await answer
         except RecadoError as error:
-            observe.COMMANDS.labels(name, error.code).inc()
+            _count(name, error.code).inc()
             raise
-        observe.COMMANDS.labels(name, "repeated" if outcome.repeated else "ok").inc()
+        _count(name, "repeated" if outcome.repeated else "ok").inc()
         return outcome
 
     async def run(self) -> None:
@@ -105,7 +108,7 @@ class Writer:
         commands = [command for command, _ in batch]
 
         def work(connection: Connection) -> Committed:
-            return carry_out(connection, commands, self._sources)
+            return carry_out(connection, commands, self._sources, self._recent)
 
         committed = await self._database.write(work)
         observe.COMMIT_SECONDS.observe(time.perf_counter() - started)
@@ -130,6 +133,9 @@ class Writer:
                 _refuse(answer, outcome)
             elif not answer.done():
                 answer.set_result(outcome)
+
+
+_count = cache(observe.COMMANDS.labels)
 
 
 def _refuse(answer: asyncio.Future[Outcome], error: RecadoError) -> None:

@@ -1,0 +1,77 @@
+"""What the writer remembers of conversations is used only while the log says that nobody else changed them."""
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import event
+
+from recado.domain.commands import RenameContact, SendMessage
+from recado.store.batch import carry_out
+from recado.store.recent import ClinicHead, Recent
+
+
+@pytest.fixture
+def reads(writing):
+    """The statements that bring rows in, as they are executed."""
+    statements = []
+
+    def note(_connection, _cursor, statement, *_):
+        if statement.startswith("SELECT"):
+            statements.append(statement)
+
+    event.listen(writing.database.engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(writing.database.engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+async def conversation_in(writing):
+    first = (await writing.writer.execute(writing.inbound())).conversation
+    return lambda clinic_id: replace(first, id=str(clinic_id), clinic_id=clinic_id)
+
+
+async def test_a_conversation_just_written_to_is_not_read_again(writing, reads):
+    conversation = (await writing.writer.execute(writing.inbound())).conversation
+    reads.clear()
+    answer = await writing.writer.execute(writing.reply(conversation.id))
+    assert len(reads) == 2, "the clinic's head and the key"
+    assert answer.conversation.last_seq == conversation.last_seq + 1
+
+
+async def test_what_somebody_else_wrote_is_seen(writing, reads):
+    conversation = (await writing.writer.execute(writing.inbound())).conversation
+    order = writing.order(RenameContact, conversation_id=conversation.id, name="Outra")
+    writing.database.write_now(lambda c: carry_out(c, [order], writing.sources))
+    reads.clear()
+    answer = await writing.writer.execute(writing.reply(conversation.id))
+    assert len(reads) == 3
+    assert answer.conversation.contact.name == "Outra"
+    assert answer.seq == conversation.version + 2
+
+
+async def test_what_a_rolled_back_batch_left_is_not_believed(writing):
+    conversation = (await writing.writer.execute(writing.inbound())).conversation
+    recent = Recent()
+
+    def roll_back(connection):
+        order = writing.order(SendMessage, conversation_id=conversation.id, body="nunca", kind="note")
+        carry_out(connection, [order], writing.sources, recent)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        writing.database.write_now(roll_back)
+    committed = writing.database.write_now(
+        lambda c: carry_out(c, [writing.reply(conversation.id)], writing.sources, recent)
+    )
+    assert committed.outcomes[0].seq == conversation.version + 1
+    assert committed.outcomes[0].conversation.version == conversation.version + 1
+
+
+def test_of_two_clinics_only_the_one_that_moved_is_forgotten(conversation_in):
+    recent, heads = Recent(), {1: ClinicHead(1, 11), 2: ClinicHead(1, 22)}
+    a, b = conversation_in(1), conversation_in(2)
+    recent.still_true(heads, ())
+    recent.keep(heads, (a, b), {a.id: 1, b.id: 1})
+    heads = {1: ClinicHead(2, 12), 2: ClinicHead(1, 22)}
+    assert [kept.conversation for kept in recent.still_true(heads, (a.id, b.id))] == [b]
+    heads = {1: ClinicHead(1, 11), 2: ClinicHead(1, 22)}
+    assert [kept.conversation for kept in recent.still_true(heads, (a.id, b.id))] == [b]

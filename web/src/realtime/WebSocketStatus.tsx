@@ -41,7 +41,7 @@ export function WebSocketStatus({ trueUntil, standIn }: WebSocketStatusProps) {
           {asOf && <span className="truncate">{asOf}</span>}
           {asOf && <span aria-hidden="true">·</span>}
           {status === 'error' && connection.error && (
-            <span data-part="error" title={connection.error} className="hidden max-w-40 truncate 2xl:inline">
+            <span data-part="error" title={connection.error} className="hidden max-w-40 truncate xl:inline">
               {connection.error}
             </span>
           )}

@@ -17,7 +17,17 @@ import type {
 } from '@/shared/api/types';
 import { type Cursor, formatCursor, parseCursor } from './cursor';
 import { EVERYTHING, type Filter, filterKey, fits, isEverything } from './filters';
-import { CLOSED, mergeBy, mergeRows, type Rows, shown, type Window, widen } from './rows';
+import {
+  CLOSED,
+  mergeBy,
+  mergeRows,
+  type Order,
+  type Rows,
+  reshown,
+  shown,
+  type Window,
+  widen,
+} from './rows';
 
 export interface Thread extends Window {
   readonly rows: Rows<Message>;
@@ -98,6 +108,15 @@ export function emptyInbox(memberId: string, life = 0): InboxState {
     marked: new Set(),
   };
 }
+
+const BY_NEWEST: Order<Conversation> = {
+  placeOf: (row) => row.lastSeq,
+  direction: 'descending',
+  tombstones: 'hidden',
+};
+const BY_PLACE: Order<Message> = { placeOf: (row) => row.seq, direction: 'ascending', tombstones: 'shown' };
+/** More changed rows than this are sorted with all the others. */
+const FEW = 20;
 
 const UNREAD_THREAD: Thread = { ...CLOSED, rows: new Map(), shown: [], complete: 0, liveSince: null };
 
@@ -252,7 +271,7 @@ function refiltered(former: InboxState, state: InboxState): InboxState {
   if (!filtered) return state;
   const same = conversations === former.conversations && filtered === former.filtered;
   if (same && (!filtered.filter.unread || (reads === former.reads && marked === former.marked))) return state;
-  const rows = shown(conversations, filtered, (row) => row.lastSeq, 'descending', 'hidden').filter((row) =>
+  const rows = shown(conversations, filtered, BY_NEWEST).filter((row) =>
     fits(filtered.filter, row, isUnread(state, row)),
   );
   return { ...state, filtered: { ...filtered, shown: rows } };
@@ -366,10 +385,11 @@ function withConversations(
 ): InboxState {
   const conversations = mergeRows(state.conversations, incoming);
   if (conversations === state.conversations && window === state.list) return state;
-  const list = {
-    ...window,
-    shown: shown(conversations, window, (row) => row.lastSeq, 'descending', 'hidden'),
-  };
+  const few = incoming.length <= FEW && window === state.list;
+  const rows = few
+    ? reshown(state.list.shown, conversations, incoming, window, BY_NEWEST)
+    : shown(conversations, window, BY_NEWEST);
+  const list = { ...window, shown: rows };
   return { ...state, conversations, list };
 }
 
@@ -393,7 +413,7 @@ function withMessages(
     const rows = mergeRows(thread.rows, messages);
     if (rows === thread.rows && opened === thread) continue;
     const { loaded, before, floor } = opened;
-    const visible = shown(rows, opened, (row) => row.seq, 'ascending', 'shown');
+    const visible = shown(rows, opened, BY_PLACE);
     next = withThread(next, id, { ...thread, loaded, before, floor, rows, shown: visible });
   }
   return next;

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import uvloop
 
-ROOT = Path(__file__).parent.parent
-sys.path += [str(ROOT / "tests"), str(ROOT / "scripts")]  # postgres.py, and what it needs
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # postgres.py, and what that needs
+sys.path.append(str(Path(__file__).parents[1] / "scripts"))
 
-from load import Measured, Rooms, quantile  # noqa: E402
-from postgres import PostgresServer  # noqa: E402
-from systems import LOAD_CORE, SYSTEMS, Recado, System  # noqa: E402
+from document import write
+from load import Measured, Rooms, quantile
+from postgres import PostgresServer
+from systems import LOAD_CORE, SYSTEMS, Recado, System
 
-DOCUMENT = ROOT / "docs/benchmarks.md"
 ALL_CORES = os.sched_getaffinity(0)
 MEMBERS = 10
 IN_FLIGHT = (1, 32, 128)
@@ -145,13 +145,6 @@ def _quantiles(values: Sequence[float]) -> str:
     return ", ".join(f"{quantile(values, share):.1f}" for share in (0.5, 0.99))
 
 
-def write(text: str) -> None:
-    """Between the document's markers."""
-    begin, end = "<!-- durable -->\n", "<!-- /durable -->"
-    before, _, rest = DOCUMENT.read_text().partition(begin)
-    DOCUMENT.write_text(f"{before}{begin}\n{text}\n\n{end}{rest.partition(end)[2]}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=3.0, help="per measurement")
@@ -165,7 +158,7 @@ def main() -> None:
     text = f"{table(rows)}\n\n{open_loops(rows)}"
     print(text)
     if not options.only:
-        write(text)
+        write("durable", text)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))  # postgres.py, and wh
 sys.path.append(str(Path(__file__).parents[1] / "scripts"))
 
 from corpus import HITS, MEMBER_ID, Corpus, deep_places, fill, some_conversations
+from document import write
 from postgres import PostgresServer
 from recado.app.access import Access
 from recado.app.queries import Queries
@@ -29,7 +30,6 @@ from recado.feed.feed import Feed
 from recado.store.database import Database
 from recado.store.migrate import upgrade
 
-DOCUMENT = Path(__file__).parents[1] / "docs/benchmarks.md"
 SMALL = 10_000
 CLINIC = ClinicId(1)
 PAGE = 50
@@ -163,13 +163,6 @@ def table(lines: Sequence[Line], count: int) -> str:
     return "\n".join(rows)
 
 
-def write(text: str) -> None:
-    """Between the document's markers."""
-    begin, end = "<!-- scale -->\n", "<!-- /scale -->"
-    before, _, rest = DOCUMENT.read_text().partition(begin)
-    DOCUMENT.write_text(f"{before}{begin}\n{text}\n\n{end}{rest.partition(end)[2]}")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--messages", type=int, default=1_000_000)
@@ -187,7 +180,7 @@ def main() -> int:
     text = table(lines, options.messages)
     print(text)
     if not options.only:
-        write(text)
+        write("scale", text)
     return int(any(line.ratio > line.limit for line in lines))
 
 

@@ -17,10 +17,12 @@ from load import Place
 from recado.app.passwords import Passwords
 from recado.domain.accounts import Channel
 from recado.domain.commands import ReceiveMessage
+from recado.domain.values import ClinicId
 from recado.server import SOURCES
 from recado.store import accounts
 from recado.store.batch import carry_out
 from recado.store.database import Database
+from recado.store.inbox import heads
 from recado.store.migrate import upgrade
 
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -38,6 +40,7 @@ class Recado:
     def __init__(self, url: str) -> None:
         self._url = url
         self.port = free_port()
+        self.process: subprocess.Popen[bytes]
         self._members = 0
 
     def fill(self, clinics: int, conversations: int, members: int) -> list[Place]:
@@ -96,6 +99,7 @@ class Recado:
         }
         command = [str(Path(sys.executable).with_name("recado")), "serve"]
         with _pinned(command, settings) as process:
+            self.process = process
             url = f"http://127.0.0.1:{self.port}"
             _wait(lambda: httpx.get(f"{url}/readyz").is_success, process)
             logins = [
@@ -105,6 +109,15 @@ class Recado:
             yield [
                 {"token": login.raise_for_status().json()["token"], "client": "bench/0"} for login in logins
             ]
+
+    def first_cursor(self, clinic_id: int) -> str:
+        """Everything that ever happened in the clinic comes after it."""
+        database = Database(self._url)
+        try:
+            head = database.read_now(lambda connection: heads(connection, [ClinicId(clinic_id)]))
+        finally:
+            database.close()
+        return f"{str(head[ClinicId(clinic_id)].cursor).rpartition(':')[0]}:0"
 
     def stored(self) -> int:
         """Messages that were sent by members."""

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 WEB = ROOT / "web"
+PEERS = ROOT / "bench/peers"
 STAMPS = ROOT / ".stamps"
 POSTGRES_VERSION = 15
 POSTGRES_HOMES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/opt/postgresql@*/bin")
@@ -53,6 +54,7 @@ def main(goals: list[str]) -> None:
             install("dev")
         if "bench" in goals:
             install("bench")
+            install_node_peers()
         if "postgres" in goals:
             need_postgres()
         if "browser" in goals and not browser():
@@ -110,6 +112,17 @@ def install(name: str) -> None:
         inputs=[lock],
         output=BIN,
         build=lambda: pip("--require-hashes", "--requirement", str(lock)),
+    )
+
+
+def install_node_peers() -> None:
+    """Node's own Socket.IO server, which ours is measured against."""
+    make(
+        "node_peers",
+        "Node's servers for the bench",
+        inputs=[PEERS / "package-lock.json", PEERS / "package.json"],
+        output=PEERS / "node_modules/.package-lock.json",
+        build=lambda: npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=PEERS),
     )
 
 
@@ -194,9 +207,9 @@ def pip(*arguments: str) -> None:
     run([*command, "--quiet", *arguments])
 
 
-def npm(*arguments: str) -> None:
+def npm(*arguments: str, folder: Path = WEB) -> None:
     # found by hand: subprocess looks for a program in the PATH that we have, not in the one that we give
-    run([shutil.which("npm", path=tool_env()["PATH"]) or "npm", *arguments], cwd=WEB, env=tool_env())
+    run([shutil.which("npm", path=tool_env()["PATH"]) or "npm", *arguments], cwd=folder, env=tool_env())
 
 
 def make(

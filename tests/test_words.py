@@ -140,12 +140,14 @@ def drive_socket(server, token, conversation_id) -> None:
         assert not client.call(WORD, WORD)["ok"]
         assert not client.call("clinic:join", {"clinicId": 1, "after": WORD})["ok"]
     for hostile in (f"42[{WORD}", f'42/{WORD},["x"]', f"9{WORD}", WORD):
-        with socketio.SimpleClient() as client:
+        with socketio.SimpleClient(reconnection=False) as client:
             client.connect(server.url, auth={"token": token}, transports=["websocket"])
-            client.client.eio.ws.send(hostile)
+            line = client.client.eio.ws
+            line.send(hostile)
             eventually(
                 lambda client=client: not client.connected or not client.client.connected, "it is closed"
             )
+        line.shutdown()  # the library leaves open what the server has closed
 
 
 def test_no_log_line_metric_or_error_holds_a_patients_words(server, provider):

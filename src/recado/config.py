@@ -19,6 +19,8 @@ MIN_SECRET_CHARS = 32
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Seconds = Annotated[float, Meta(gt=0, le=10 * 365 * 86_400)]
+Count = Annotated[int, Meta(ge=0)]  # 0: no bound of its own
+Size = Annotated[int, Meta(ge=1_024, le=1 << 30)]
 Address = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -45,6 +47,18 @@ class Config(Struct, frozen=True, kw_only=True):
     outbox_give_up_s: Seconds = 86_400.0
     log_retention: Annotated[float, Meta(gt=0, le=36_500)] = 90.0
     drain_s: Seconds = 5.0
+    websocket: Literal["picows", "asgi"] = "picows"
+    ping_interval_s: Seconds = 25.0
+    ping_timeout_s: Seconds = 20.0
+    connect_timeout_s: Seconds = 45.0
+    head_timeout_s: Seconds = 10.0
+    max_connections: Count = 20_000
+    max_connections_per_address: Count = 0
+    max_connections_per_member: Count = 0
+    max_events_per_s: Count = 20_000
+    max_in_flight: Annotated[int, Meta(ge=1, le=10_000)] = 32
+    max_message_bytes: Size = 1_000_000
+    max_outbound_bytes: Size = 1_048_576
 
     @property
     def base_url(self) -> str:
@@ -111,6 +125,10 @@ def _expected(hint: Any) -> str:
         return "one of " + ", ".join(hint.__args__)
     if hint is Port:
         return "a port number from 1 to 65535"
+    if hint is Count:
+        return "a whole number, 0 or more"
+    if hint is Size:
+        return "a number of bytes from 1024 to 1073741824"
     if "int" in text:
         return "a positive whole number"
     return "a positive number" if "float" in text else "text"

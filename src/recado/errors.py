@@ -21,6 +21,7 @@
     │   │   └── PasswordTemporaryError  409 password_temporary
     │   ├── TooLargeError               413 too_large
     │   └── RateLimitedError            429 rate_limited
+    │       └── TooManyConnectionsError 429 too_many_connections
     ├── UnavailableError                503 unavailable (ours, and worth trying again)
     │   └── OverloadedError             503 overloaded
     └── ConfigError                     stops the start; never reaches a client
@@ -169,6 +170,11 @@ class RateLimitedError(RefusedError):
     status = 429
     retryable = True
     title = "Too many attempts; wait before the next."
+
+
+class TooManyConnectionsError(RateLimitedError):
+    code = "too_many_connections"
+    title = "This member has as many connections as are allowed."
 
 
 class UnavailableError(RecadoError):

@@ -20,6 +20,7 @@ from functools import partial
 
 import uuid_utils
 import uvloop
+from prometheus_client import REGISTRY
 
 from recado import __version__, observe
 from recado.app.access import Access
@@ -32,6 +33,7 @@ from recado.app.passwords import Passwords
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions, SessionSettings
 from recado.app.snoozed import Alarm
+from recado.app.statistics import RealtimeStatistics
 from recado.channels.inbound import channel_routes
 from recado.channels.sender import Sender, SenderSettings, http_client
 from recado.config import Config
@@ -45,9 +47,9 @@ from recado.feed.postgres_broker import PostgresBroker
 from recado.realtime.engine import Engine
 from recado.realtime.gateway import Gateway
 from recado.realtime.hub import Settings
-from recado.realtime.picows_transport import make_websocket_protocol
 from recado.realtime.serving import make_server
 from recado.rest.application import create_application
+from recado.rest.realtime import realtime_routes
 from recado.store.batch import Committed, Sources
 from recado.store.database import Database
 from recado.store.migrate import upgrade
@@ -58,8 +60,12 @@ from recado.store.writer import Writer
 SWITCH_INTERVAL_S = 0.0005
 """A store thread that computes holds the interpreter this long at most; the default of 5 ms shows in the loop's p99."""
 
+GC_THRESHOLD = (10_000, 20, 50)
+"""Connections and events make no reference cycles, so the collector may look for them more rarely."""
+
 SOCKET_PATH = "/socket.io/"
 SWEEP_S = 1.0
+SPARE_FILES = 500
 TRIM_EVERY_S = 3600.0
 
 log = observe.get_logger("server")
@@ -121,7 +127,7 @@ class Server:
             random=random.SystemRandom(),
         )
         self.alarm = Alarm(self.database, self.writer, now)
-        self.engine = Engine(Settings(), log=observe.get_logger("realtime"))
+        self.engine = Engine(_engine_settings(config), log=observe.get_logger("realtime"))
         self.gateway = Gateway(
             rooms=self.engine.rooms(),
             sessions=self.sessions,
@@ -132,6 +138,7 @@ class Server:
             feed=self.feed,
             origins=own_origins(config.base_url, config.allowed_origins),
             now=now,
+            max_connections_per_member=config.max_connections_per_member,
         )
         self.engine.serve("/", self.gateway)
         self.application = create_application(
@@ -141,7 +148,15 @@ class Server:
             clinics=self.clinics,
             readiness=self.readiness,
             settings=config,
-            extra_routes=[channel_routes(self.inbox, Channels(self.database), now=now, new_id=new_id)],
+            extra_routes=[
+                channel_routes(self.inbox, Channels(self.database), now=now, new_id=new_id),
+                realtime_routes(
+                    self._realtime,
+                    access,
+                    self.sessions,
+                    own_origins(config.base_url, config.allowed_origins),
+                ),
+            ],
         )
 
     def _committed(self, committed: Committed) -> None:
@@ -152,6 +167,10 @@ class Server:
             self.broker.hint(each.record.clinic_id, each.record.seq)
         if committed.queued:
             self.outbox.wake.set()
+
+    def _realtime(self, clinic_id: ClinicId | None) -> RealtimeStatistics:
+        here = None if clinic_id is None else self.gateway.connections(clinic_id)
+        return self.engine.report.statistics(clinic_connections=here)
 
     def _tell(self, told: Told) -> None:
         self.sessions.heed(told.record)
@@ -169,14 +188,12 @@ class Server:
         """Answer on `listening` until SIGTERM or SIGINT; returns when everything has ended in order."""
         server = make_server(
             self.application,
-            host=self.config.host,
-            port=self.config.port,
-            websocket_protocol=make_websocket_protocol(
-                {SOCKET_PATH: self.engine},
-                log=observe.get_logger("realtime"),
-                trusted_proxies=self.config.proxy_networks,
-            ),
+            endpoints={SOCKET_PATH: self.engine},
             drain=self._drain,
+            log=observe.get_logger("realtime"),
+            websocket=self.config.websocket,
+            head_timeout_s=self.config.head_timeout_s,
+            trusted_proxies=self.config.proxy_networks,
         )
         loop = asyncio.get_running_loop()
         observe.watch(loop)
@@ -190,6 +207,8 @@ class Server:
             helpers = [tasks.create_task(part) for part in parts]
             self.engine.start()
             gc.freeze()
+            gc.set_threshold(*GC_THRESHOLD)
+            REGISTRY.register(self.engine.report)
             log.info("serving", version=__version__, url=self.config.base_url)
             await server.serve(sockets=[listening])
             self.sender.stop()
@@ -198,6 +217,7 @@ class Server:
             await writer
             for task in helpers:
                 task.cancel()
+        REGISTRY.unregister(self.engine.report)
         await self.engine.stop()
         log.info("stopped")
 
@@ -268,6 +288,23 @@ def _session_settings(config: Config) -> SessionSettings:
         lifetime_s=config.session_lifetime_s,
         login_attempts=config.login_attempts,
         login_window_s=config.login_window_s,
+    )
+
+
+def _engine_settings(config: Config) -> Settings:
+    """Fewer connections than open files: databases, HTTP and refusals need some too."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = max(files - SPARE_FILES, files // 2)
+    return Settings(
+        ping_interval_s=config.ping_interval_s,
+        ping_timeout_s=config.ping_timeout_s,
+        connect_timeout_s=config.connect_timeout_s,
+        max_payload_bytes=config.max_message_bytes,
+        max_outbound_bytes=config.max_outbound_bytes,
+        max_in_flight=config.max_in_flight,
+        max_events_per_s=config.max_events_per_s,
+        max_connections=min(config.max_connections or room, room),
+        max_connections_per_address=config.max_connections_per_address,
     )
 
 

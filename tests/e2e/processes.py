@@ -118,7 +118,9 @@ class StandIn(Program):
 class Server(Program):
     """`recado serve` with the demo's clinics, on a SQLite file of its own unless another database is given."""
 
-    def __init__(self, folder: Path, standin: StandIn, database_url: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, standin: StandIn, database_url: str | None = None, **settings: str
+    ) -> None:
         self.database = folder / "recado.db"
         self.standin = standin
         super().__init__(
@@ -129,8 +131,7 @@ class Server(Program):
             SECRET="only-for-this-test-and-long-enough-to-be-one",
             DATABASE_URL=database_url or f"sqlite:///{self.database}",
             STANDIN_URL=standin.url,
-            LOG_LEVEL="debug",
-            LOG_FORMAT="json",
+            **{"LOG_LEVEL": "debug", "LOG_FORMAT": "json"} | settings,
         )
         self.demo = json.loads(self.run("demo", "--json"))
 

@@ -7,7 +7,6 @@ import socket
 from recado.errors import ConflictError, UnauthenticatedError
 from recado.realtime.engine import Engine
 from recado.realtime.hub import Settings
-from recado.realtime.picows_transport import make_websocket_protocol
 from recado.realtime.serving import make_server
 
 PATIENCE_S = 10
@@ -208,19 +207,28 @@ async def hello(scope, receive, send):
 
 
 @contextlib.asynccontextmanager
-async def serving(*, accept=None, trusted_proxies=(), drain_s=1.0, port=0, **settings):
+async def serving(
+    *,
+    accept=None,
+    trusted_proxies=(),
+    drain_s=1.0,
+    port=0,
+    websocket="picows",
+    head_timeout_s=10.0,
+    **settings,
+):
     log = RecordingLog()
     engine = Engine(Settings(**settings), log=log, accept=accept)
     listener = socket.create_server(("127.0.0.1", port), backlog=1_000)
     port = listener.getsockname()[1]
     server = make_server(
         hello,
-        host="127.0.0.1",
-        port=port,
-        websocket_protocol=make_websocket_protocol(
-            {"/socket.io/": engine}, log=log, trusted_proxies=trusted_proxies
-        ),
+        endpoints={"/socket.io/": engine},
         drain=lambda: engine.drain(drain_s),
+        log=log,
+        websocket=websocket,
+        trusted_proxies=trusted_proxies,
+        head_timeout_s=head_timeout_s,
     )
     engine.start()
     # Not `serve`: its signal handlers belong to a process of its own.

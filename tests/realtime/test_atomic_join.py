@@ -136,8 +136,12 @@ class Node:
         wire = Wire()
         head = Head("GET", "/socket.io/?EIO=4&transport=websocket", [], peer="127.0.0.1")
         link = self.engine.open(wire, head)
-        link.receive_text(f'40{{"token":"{TOKEN}"}}')
+        receive(link, f'40{{"token":"{TOKEN}"}}')
         return wire, link
+
+
+def receive(link, text):
+    link.receive_text(text, len(text.encode()))
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -161,9 +165,9 @@ async def test_whatever_interleaves_the_client_misses_nothing_and_sees_no_hole(w
     for _ in range(rng.randrange(8)):
         await asyncio.sleep(0)
     join_clinic = {"clinicId": writing.clinic_id, "after": str(start), "conversationIds": [known.id]}
-    link.receive_text("421" + json.dumps(["clinic:join", join_clinic]))
-    link.receive_text(
-        "422" + json.dumps(["conversation:join", {"conversationId": known.id, "after": str(start)}])
+    receive(link, "421" + json.dumps(["clinic:join", join_clinic]))
+    receive(
+        link, "422" + json.dumps(["conversation:join", {"conversationId": known.id, "after": str(start)}])
     )
     for answer in ("431", "432"):
         assert json.loads(await wire.until(answer))[0]["ok"]

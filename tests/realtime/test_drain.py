@@ -39,6 +39,7 @@ async def test_what_was_begun_is_answered_before_the_end(echo):
         await echo.stopped()
 
 
+@pytest.mark.only_picows("what an ASGI server has read ahead is not ours yet")
 async def test_what_was_read_before_the_drain_is_answered_too(serve):
     echo = await serve(max_in_flight=1)
     async with connected(echo.port) as peer:

@@ -159,14 +159,15 @@ async def test_a_cut_emoji_reaches_the_handler_as_a_replacement_character(echo):
         assert await peer.ack(1) == ["oi \ufffd"]
 
 
-async def test_events_start_in_order_with_a_bound_in_flight_and_the_rest_waits(serve):
+async def test_events_start_in_order_with_a_bound_in_flight_and_the_rest_waits(serve, websocket):
     echo = await serve(max_in_flight=4)
     async with connected(echo.port) as peer:
         for number in range(200):
             peer.emit("wait", number, ack_id=number)
         await echo.root.until(lambda: len(echo.root.started) == 4)
         (link,) = echo.engine._hub.links
-        assert not link._transport._socket.underlying_transport.is_reading()
+        if websocket == "picows":
+            assert not link._transport._socket.underlying_transport.is_reading()
         echo.root.gate.set()
         assert [await peer.ack(number) for number in range(200)] == [[number] for number in range(200)]
     assert echo.root.started == list(range(200))

@@ -1,6 +1,7 @@
 """The flusher: one flush for what neighbouring ticks produce, releases before it, nothing twice."""
 
 from recado.realtime.flusher import Flusher
+from recado.realtime.statistics import Statistics
 
 
 class Loop:
@@ -28,7 +29,7 @@ class Link:
 
 def test_what_the_next_tick_adds_shares_the_flush():
     loop = Loop()
-    flusher = Flusher(loop.call_soon)
+    flusher = Flusher(loop.call_soon, float, Statistics())
     first, second = Link(), Link()
     flusher.mark(first)
     loop.tick()
@@ -41,7 +42,7 @@ def test_what_the_next_tick_adds_shares_the_flush():
 
 def test_a_release_ends_the_hold_before_the_flush():
     loop = Loop()
-    flusher = Flusher(loop.call_soon)
+    flusher = Flusher(loop.call_soon, float, Statistics())
     order = []
 
     class Held:
@@ -59,7 +60,7 @@ def test_a_release_ends_the_hold_before_the_flush():
 
 def test_what_a_flush_marks_is_flushed_next():
     loop = Loop()
-    flusher = Flusher(loop.call_soon)
+    flusher = Flusher(loop.call_soon, float, Statistics())
     link = Link()
 
     class Closing(Link):

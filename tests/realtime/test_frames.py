@@ -106,6 +106,7 @@ async def test_a_clients_close_is_answered(echo):
     await echo.root.until(lambda: [reason for _, reason in echo.root.gone] == ["peer closed"])
 
 
+@pytest.mark.only_picows("the server under ASGI answers with the code it got")
 @pytest.mark.parametrize("payload", [b"", b"\x0f\xa1", b"\x0b\xb8bye"])
 async def test_a_close_without_or_with_any_legal_code_is_answered(echo, payload):
     async with upgraded(echo.port) as peer:
@@ -127,6 +128,7 @@ async def test_a_binary_event_does_not_break_the_session(echo):
         assert await peer.event() == ["message-back", 1]
 
 
+@pytest.mark.only_picows("the server under ASGI answers pings")
 async def test_a_peer_that_pings_but_does_not_read_does_not_fill_our_memory(echo):
     async with connected(echo.port, receive_buffer=4_096) as peer:
         peer.writer.transport.pause_reading()

@@ -77,6 +77,7 @@ async def test_held_packets_are_bounded_and_beyond_the_bound_the_client_must_res
         assert await peer.close_code() == 4008
         for _ in range(11):
             assert (await other.event())[0] == "msg"
+    await echo.until_empty()
     assert len(echo.rooms) == 0
 
 

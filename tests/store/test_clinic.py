@@ -14,7 +14,7 @@ from recado.domain.clinic_commands import (
     UpdateMember,
 )
 from recado.domain.commands import UpdateConversation
-from recado.errors import ClientKeyReusedError, ForbiddenError, InvalidError, NotFoundError
+from recado.errors import ClientKeyReusedError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from recado.store import accounts, inbox
 from recado.store.accounts import SessionRow
 from recado.store.clinic import clinics_by_id, member_details
@@ -148,7 +148,7 @@ async def test_the_next_command_of_a_batch_sees_what_the_one_before_changed(writ
     )
     assert len(writing.committed) == before + 1
     assert [type(each).__name__ for each in done] == [
-        "Outcome", "InvalidError", "Outcome", "InvalidError", "Outcome", "Outcome", "Outcome",
+        "Outcome", "ConflictError", "Outcome", "ConflictError", "Outcome", "Outcome", "Outcome",
     ]  # fmt: skip
     assert (done[-1].conversation.assignee_id, done[-1].conversation.labels) == (bruno, ("exame",))
 
@@ -168,7 +168,7 @@ async def test_who_is_deactivated_is_assigned_no_more_but_stays_where_they_are(w
     bruno = (await do(writing, writing.invitation())).member_id
     await do(writing, writing.order(UpdateConversation, conversation_id=first, assignee_id=bruno))
     await do(writing, writing.settle(UpdateMember, whom=bruno, active=False))
-    with pytest.raises(InvalidError) as refused:
+    with pytest.raises(ConflictError) as refused:
         await do(writing, writing.order(UpdateConversation, conversation_id=second, assignee_id=bruno))
     assert refused.value.errors == (("assigneeId", "not_found"),)
     kept_on = await do(
@@ -186,11 +186,11 @@ async def test_labels_are_on_the_clinics_list_or_on_the_conversation_already(wri
     await label("qualquer")
     await do(writing, writing.settle(UpdateClinic, labels=labels("exame", "retorno")))
     assert (await label("qualquer", "exame")).conversation.labels == ("qualquer", "exame")
-    with pytest.raises(InvalidError) as refused:
+    with pytest.raises(ConflictError) as refused:
         await label("exame", "outra")
     assert refused.value.errors == (("labels", "unknown"),)
     await label()
-    with pytest.raises(InvalidError):
+    with pytest.raises(ConflictError):
         await label("qualquer")
 
 

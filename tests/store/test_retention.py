@@ -23,7 +23,7 @@ async def trimmed(writing, monkeypatch):
 
 def answers(stock):
     head = stock.database.read_now(lambda c: inbox.heads(c, [stock.clinic_id]))[stock.clinic_id].cursor
-    ids = list({told.conversation.id for told in stock.told})
+    ids = list({told.conversation.id for told in stock.talked})
     return [
         stock.database.read_now(
             lambda c, seq=seq: inbox.clinic_delta(

@@ -33,6 +33,11 @@ class Access:
         if not allows(role, action):
             raise ForbiddenError
 
+    def somewhere(self, identity: Identity, action: Action) -> None:
+        """Raises ForbiddenError unless the member's role in some clinic allows."""
+        if not any(allows(role, action) for role in identity.roles.values()):
+            raise ForbiddenError
+
     async def conversation(
         self, identity: Identity, conversation_id: ConversationId, action: Action
     ) -> ClinicId:

@@ -12,6 +12,7 @@ Action = Literal[
     "conversation.delete",
     "clinic.update",
     "members.manage",
+    "realtime.read",
 ]
 
 ALLOWED: dict[Action, frozenset[Role]] = {
@@ -22,6 +23,7 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     "conversation.delete": frozenset({"admin"}),
     "clinic.update": frozenset({"admin"}),
     "members.manage": frozenset({"admin"}),
+    "realtime.read": frozenset({"admin"}),
 }
 
 

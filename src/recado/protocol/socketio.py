@@ -44,7 +44,7 @@ class Packet(Struct, frozen=True):
 _HEAD = re.compile(
     r"(?P<type>[0-6])(?:(?P<attachments>[0-9]{1,4})-)?(?:(?P<namespace>/[^,]*)(?:,|\Z))?(?P<ack_id>[0-9]{1,15})?"
 )
-_TYPES = {str(kind.value): kind for kind in PacketType}
+_ABSENT = object()
 _BINARY = frozenset({PacketType.BINARY_EVENT, PacketType.BINARY_ACK})
 
 
@@ -54,17 +54,17 @@ def decode(text: str) -> Packet:
     if head is None:
         raise ViolationError("a packet must begin with a type from 0 to 6")
     digit, attachments, namespace, ack_id = head.groups()
-    kind = _TYPES[digit]
+    kind, fits = _TYPES[digit]
     payload = text[head.end() :]
-    data = _decode_json(payload) if payload else None
-    if not _PAYLOADS[kind](data, absent=not payload):
+    data = _decode_json(payload) if payload else _ABSENT
+    if not fits(data):
         raise ViolationError("a packet's payload must be of its type's shape")
     return Packet(
         kind,
         namespace.partition("?")[0] if namespace else ROOT,
         int(ack_id) if ack_id else None,
-        data,
-        _attachments(kind, attachments),
+        None if data is _ABSENT else data,
+        0 if attachments is None and kind not in _BINARY else _attachments(kind, attachments),
     )
 
 
@@ -86,9 +86,9 @@ def _attachments(kind: PacketType, digits: str | None) -> int:
     return int(digits)
 
 
-def _is_event(data: Any, *, absent: bool) -> bool:
+def _is_event(data: Any) -> bool:
     """An array that begins with the event's name: a string that is not reserved, or a number."""
-    if absent or not isinstance(data, list) or not data:
+    if not isinstance(data, list) or not data:
         return False
     name = data[0]
     if isinstance(name, str):
@@ -96,19 +96,20 @@ def _is_event(data: Any, *, absent: bool) -> bool:
     return isinstance(name, int | float) and not isinstance(name, bool)
 
 
-def _is_array(data: Any, *, absent: bool) -> bool:
-    return not absent and isinstance(data, list)
+def _is_array(data: Any) -> bool:
+    return isinstance(data, list)
 
 
-_PAYLOADS: dict[PacketType, Callable[..., bool]] = {
-    PacketType.CONNECT: lambda data, *, absent: absent or isinstance(data, dict),
-    PacketType.DISCONNECT: lambda _data, *, absent: absent,
+_PAYLOADS: dict[PacketType, Callable[[Any], bool]] = {
+    PacketType.CONNECT: lambda data: data is _ABSENT or isinstance(data, dict),
+    PacketType.DISCONNECT: lambda data: data is _ABSENT,
     PacketType.EVENT: _is_event,
     PacketType.ACK: _is_array,
-    PacketType.CONNECT_ERROR: lambda data, *, absent: not absent and isinstance(data, dict | str),
+    PacketType.CONNECT_ERROR: lambda data: isinstance(data, dict | str),
     PacketType.BINARY_EVENT: _is_event,
     PacketType.BINARY_ACK: _is_array,
 }
+_TYPES = {str(kind.value): (kind, fits) for kind, fits in _PAYLOADS.items()}
 
 
 def insert_attachments(data: Any, attachments: Sequence[bytes]) -> Any:
@@ -147,6 +148,11 @@ def encode_connect_error(namespace: str, message: str, data: Any = None) -> byte
 
 def encode_disconnect(namespace: str) -> bytes:
     return _encode(PacketType.DISCONNECT, namespace, None, b"")
+
+
+def event_head(namespace: str) -> bytes:
+    """What every event without an acknowledgement begins with in this namespace; JSON follows."""
+    return _encode(PacketType.EVENT, namespace, None, b"")
 
 
 def encode_event(namespace: str, name: str, args: Sequence[Any], ack_id: int | None = None) -> bytes:

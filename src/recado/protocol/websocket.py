@@ -27,6 +27,11 @@ def binary_frame(payload: bytes) -> bytes:
     return _frame(0x82, payload)
 
 
+def is_text(frame: bytes) -> bool:
+    """Of what `text_frame` or `binary_frame` made."""
+    return frame[0] == 0x81
+
+
 def payload_of(frame: bytes) -> bytes:
     """What `text_frame` or `binary_frame` wrapped, for transports that frame by themselves."""
     size = frame[1]

@@ -12,29 +12,38 @@ docs/realtime.md.
 """
 
 import asyncio
+import base64
 import contextlib
-import secrets
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from recado.app.vocabulary import Draining
 from recado.protocol import engineio, socketio
 from recado.realtime.head import Head, Refusal
 from recado.realtime.hub import Handlers, Hub, Log, Namespace, Settings
 from recado.realtime.link import Link
+from recado.realtime.report import Report
 from recado.realtime.rooms import Rooms
 from recado.realtime.session import Session
 from recado.realtime.socket_link import SocketLink
 from recado.realtime.transport import Transport
 
+ID_BYTES = 15
+IDS_AT_ONCE = 256
 TICKS_AT_ONCE = 256  # then other callbacks get their turn: a slot of 10,000 pings must not stall the loop
 
 LinkFactory = Callable[[Hub, Transport, Head], Link]
 
 
-def _new_id() -> str:
-    return secrets.token_urlsafe(15)
+def _random_ids() -> Iterator[str]:
+    """120 random bits each, 20 characters; the kernel is asked once for many."""
+    while True:
+        pool = os.urandom(ID_BYTES * IDS_AT_ONCE)
+        for start in range(0, len(pool), ID_BYTES):
+            yield base64.urlsafe_b64encode(pool[start : start + ID_BYTES]).decode()
 
 
 class Engine:
@@ -50,13 +59,14 @@ class Engine:
         log: Log,
         accept: Callable[[Head], Refusal | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        new_id: Callable[[], str] = _new_id,
+        new_id: Callable[[], str] | None = None,
         make_link: LinkFactory = SocketLink,
     ) -> None:
-        self._hub = Hub(settings, log=log, clock=clock, new_id=new_id)
+        self._hub = Hub(settings, log=log, clock=clock, new_id=new_id or partial(next, _random_ids()))
         self._accept = accept
         self._make_link = make_link
         self._due: deque[Link] = deque()
+        self.report = Report(self._hub)
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -83,6 +93,12 @@ class Engine:
 
     def admit(self, head: Head) -> Refusal | None:
         """The order of checks is the official server's. Upgrades of polling sessions come with polling."""
+        refusal = self._refusal(head)
+        if refusal is not None:
+            self._hub.statistics.refusals[refusal.text] += 1
+        return refusal
+
+    def _refusal(self, head: Head) -> Refusal | None:
         if head.parameter("transport") != "websocket":
             return Refusal(400, "Transport unknown")
         if self._accept is not None and (refusal := self._accept(head)):
@@ -91,7 +107,7 @@ class Engine:
             return Refusal(400, "Session ID unknown")
         if head.parameter("EIO") != engineio.REVISION:
             return Refusal(400, "Unsupported protocol version")
-        return Refusal(503, "Draining") if self._hub.draining else None
+        return Refusal(503, "Draining") if self._hub.draining else self._hub.doors.refusal(head.client)
 
     def open(self, transport: Transport, head: Head) -> Link:
         return self._make_link(self._hub, transport, head)
@@ -147,7 +163,7 @@ class Engine:
 
     def _namespace(self, name: str) -> Namespace:
         if name not in self._hub.namespaces:
-            self._hub.namespaces[name] = Namespace(Rooms(name, self._hub.flusher))
+            self._hub.namespaces[name] = Namespace(Rooms(name, self._hub.flusher, self._hub.statistics))
         return self._hub.namespaces[name]
 
     def _turn(self) -> None:
@@ -156,6 +172,7 @@ class Engine:
         self._timer = loop.call_later(hub.settings.slot_s, self._turn)
         idle = not self._due
         self._due.extend(hub.wheel.turn(hub.clock()))
+        self.report.sample()
         if idle:
             self._tick_some()
 

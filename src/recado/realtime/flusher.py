@@ -7,6 +7,8 @@ A recipient costs 5 µs of `send(2)` and 0.03 µs of appending to a list, so few
 from collections.abc import Callable
 from typing import Protocol
 
+from recado.realtime.statistics import Statistics
+
 
 class Flushable(Protocol):
     def flush(self) -> None: ...
@@ -19,11 +21,19 @@ class Releasable(Protocol):
 class Flusher:
     """`dirty` is public for rooms' inner loop: whoever appends to it calls `schedule()` before the tick ends."""
 
-    __slots__ = ("_call_soon", "_released", "_scheduled", "dirty")
+    __slots__ = ("_call_soon", "_clock", "_released", "_scheduled", "_since", "_statistics", "dirty")
 
-    def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(
+        self,
+        call_soon: Callable[[Callable[[], None]], object],
+        clock: Callable[[], float],
+        statistics: Statistics,
+    ) -> None:
         self._call_soon = call_soon
+        self._clock = clock
+        self._statistics = statistics
         self._scheduled = False
+        self._since = 0.0
         self._released: list[Releasable] = []
         self.dirty: list[Flushable] = []
 
@@ -39,6 +49,7 @@ class Flusher:
     def schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
+            self._since = self._clock()
             self._call_soon(self._wait_for_reads)
 
     def _wait_for_reads(self) -> None:
@@ -51,9 +62,14 @@ class Flusher:
 
     def flush(self) -> None:
         self._scheduled = False
-        released, self._released = self._released, []
-        for session in released:
-            session.end_hold()
+        since = self._since
+        if self._released:
+            released, self._released = self._released, []
+            for session in released:
+                session.end_hold()
         dirty, self.dirty = self.dirty, []
         for link in dirty:
             link.flush()
+        if dirty:
+            self._statistics.writes += len(dirty)
+            self._statistics.deliveries.add(self._clock() - since, len(dirty))

@@ -5,6 +5,7 @@ session, and `app` checks it at every join, command and query.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,15 @@ from recado.domain.clinic_events import access_change
 from recado.domain.packets import Told, clinic_room, conversation_room, packets
 from recado.domain.values import ClinicId, Instant, Value
 from recado.domain.views import Delta
-from recado.errors import FieldError, InvalidError, NotFoundError, RecadoError, UnauthenticatedError, describe
+from recado.errors import (
+    FieldError,
+    InvalidError,
+    NotFoundError,
+    RecadoError,
+    TooManyConnectionsError,
+    UnauthenticatedError,
+    describe,
+)
 from recado.feed.feed import Feed
 from recado.realtime.rooms import Rooms
 from recado.realtime.session import Session
@@ -72,6 +81,7 @@ class Gateway:
         feed: Feed,
         origins: OwnOrigins,
         now: Callable[[], Instant],
+        max_connections_per_member: int = 0,
     ) -> None:
         self._rooms = rooms
         self._sessions = sessions
@@ -80,6 +90,8 @@ class Gateway:
         self._feed = feed
         self._origins = origins
         self._now = now
+        self._max_per_member = max_connections_per_member
+        self._of_member: Counter[str] = Counter()
         self._of_login: dict[str, set[Session]] = {}
         self._counting: set[ClinicId] = set()
         self._handlers: dict[str, Handler] = {
@@ -102,6 +114,10 @@ class Gateway:
         if session.closed:
             self._feed.unfollow(clinic_id)
             return
+        if self._max_per_member and self._of_member[identity.member_id] >= self._max_per_member:
+            self._feed.unfollow(clinic_id)
+            raise TooManyConnectionsError
+        self._of_member[identity.member_id] += 1
         session.data = Seat(token or "", identity, clinic_id)
         self._of_login.setdefault(identity.session_id, set()).add(session)
         self._rooms.join(session, clinic_room(clinic_id))
@@ -131,6 +147,9 @@ class Gateway:
         if not isinstance(seat, Seat):
             return
         session.data = None
+        self._of_member[seat.identity.member_id] -= 1
+        if not self._of_member[seat.identity.member_id]:
+            del self._of_member[seat.identity.member_id]
         sockets = self._of_login.get(seat.identity.session_id, set())
         sockets.discard(session)
         if not sockets:
@@ -155,6 +174,10 @@ class Gateway:
         except RecadoError as error:
             log.debug("event_refused", connection=session.id, name=name if handler else None, code=error.code)
             return {"ok": False, "error": describe(error)}
+
+    def connections(self, clinic_id: ClinicId) -> int:
+        """How many screens of the clinic are live on this node."""
+        return self._rooms.count(clinic_room(clinic_id))
 
     def tell(self, told: Told) -> None:
         """A log record → its rooms. The feed calls this once per record, in order."""

@@ -3,11 +3,14 @@
 It is kept for the connection's life, so it is one bytes object, searched on demand. Must not know transports.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
-from urllib.parse import parse_qs
+from urllib.parse import unquote_plus
 
 from recado.app.addresses import Network, client_address
+
+_TIDY = re.compile(rb"([A-Z]+) (/[!-~]*) HTTP/1\.1((?:\r\n[!#-'*+.0-9^-z|~-]+: (?:[!-~](?:[ -~]*[!-~])?)?)*)")
 
 
 class Refusal(NamedTuple):
@@ -31,10 +34,15 @@ class Head:
         peer: str,
         trusted_proxies: Collection[Network] = (),
     ) -> None:
+        lines = "".join(f"\r\n{name.lower()}: {value}" for name, value in fields)
+        self._take(method, target, f"{lines}\r\n".encode("latin-1", "replace"), peer, trusted_proxies)
+
+    def _take(
+        self, method: str, target: str, fields: bytes, peer: str, trusted_proxies: Collection[Network]
+    ) -> None:
         self.method = method
         self.path, _, self.query = target.partition("?")
-        lines = "".join(f"\r\n{name.lower()}: {value}" for name, value in fields)
-        self._fields = f"{lines}\r\n".encode("latin-1", "replace")
+        self._fields = fields
         self.client = client_address(peer, self.header("x-forwarded-for"), trusted_proxies)
 
     def header(self, name: str) -> str | None:
@@ -56,8 +64,11 @@ class Head:
         return None
 
     def parameter(self, name: str) -> str | None:
-        values = parse_qs(self.query).get(name)
-        return values[0] if values else None
+        for pair in self.query.split("&"):
+            key, _, value = pair.partition("=")
+            if key == name and value:
+                return unquote_plus(value)
+        return None
 
     def __repr__(self) -> str:
         return f"<Head {self.method} {self.path}>"
@@ -65,6 +76,10 @@ class Head:
 
 def parse_head(raw: bytes, *, peer: str, trusted_proxies: Collection[Network] = ()) -> Head:
     """`raw` is everything before the empty line. Raises ValueError if it is no HTTP/1.1 head."""
+    if tidy := _TIDY.fullmatch(raw):  # as uvicorn writes them; half the time of taking it apart
+        head = Head.__new__(Head)
+        head._take(tidy[1].decode(), tidy[2].decode(), tidy[3] + b"\r\n", peer, trusted_proxies)  # noqa: SLF001
+        return head
     request, *lines = raw.decode("latin-1").split("\r\n")
     method, target, version = request.split(" ")
     if version != "HTTP/1.1" or not target.startswith("/"):

@@ -5,7 +5,7 @@ end. `data_received` is its method, written again: pyproject pins uvicorn below 
 """
 
 import asyncio
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -14,15 +14,26 @@ MAX_HEAD_BYTES = 16_384
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """For uvicorn's `http=`."""
+    """For uvicorn's `http=`. `head_timeout_s` counts from the connection's opening, or a later head's first byte."""
+
+    head_timeout_s: ClassVar[float] = 10.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._heads_begun = 0
         self._head_is_open = False
+        self._head_timer: asyncio.TimerHandle | None = None
         self._head_bytes = (
             0  # of the open head; of a later one without the read it began in, which held others too
         )
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_here()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -45,13 +56,30 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        if self._heads_begun:
+            self._await_head()
         self._heads_begun += 1
         self._head_is_open = True
         self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
         self._head_is_open = False
+        self._head_is_here()
         super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        """A head that comes byte by byte must not hold its connection for ever."""
+        self._head_is_here()
+        self._head_timer = self.loop.call_later(self.head_timeout_s, self._refuse_slow_head)
+
+    def _head_is_here(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse_slow_head(self) -> None:
+        if not self.transport.is_closing():
+            self._refuse(408, b"The request head took too long.")
 
     def _hand_over(self, rest: bytes) -> None:
         """`rest` was read behind the head and belongs to the session."""

@@ -13,8 +13,10 @@ from msgspec import Struct
 
 from recado.protocol.engineio import Timing
 from recado.realtime.flusher import Flusher
+from recado.realtime.limits import Doors
 from recado.realtime.rooms import Rooms
 from recado.realtime.session import Session
+from recado.realtime.statistics import Statistics
 from recado.realtime.wheel import TimingWheel
 
 if TYPE_CHECKING:
@@ -43,8 +45,11 @@ class Handlers(Protocol):
         """Return to accept. What is emitted or delivered meanwhile follows the CONNECT reply."""
         ...
 
-    async def event(self, session: Session, name: str, args: list[Any]) -> Any:
-        """The acknowledgement's argument; a tuple is several arguments, None is none."""
+    def event(self, session: Session, name: str, args: list[Any]) -> Any:
+        """The acknowledgement's argument, or a coroutine of it; a tuple is several arguments, None is none.
+
+        Called in the order the events came. An answer at once costs no task; a coroutine gets one.
+        """
         ...
 
     def disconnected(self, session: Session, reason: str) -> None:
@@ -62,6 +67,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_payload_bytes: int = 1_000_000
     max_outbound_bytes: int = 1 << 20
     max_in_flight: int = 32
+    max_events_per_s: float = 0
+    max_connections: int = 0
+    max_connections_per_address: int = 0
 
     @property
     def timing(self) -> Timing:
@@ -92,6 +100,7 @@ def _call_soon(callback: Callable[[], None]) -> object:
 class Hub:
     __slots__ = (
         "clock",
+        "doors",
         "draining",
         "emptied",
         "flusher",
@@ -100,6 +109,7 @@ class Hub:
         "namespaces",
         "new_id",
         "settings",
+        "statistics",
         "tasks",
         "timing",
         "wheel",
@@ -118,13 +128,15 @@ class Hub:
         self.log = log
         self.clock = clock
         self.new_id = new_id
-        self.flusher = Flusher(_call_soon)
+        self.statistics = Statistics()
+        self.flusher = Flusher(_call_soon, clock, self.statistics)
         self.wheel: TimingWheel[Link] = TimingWheel(
             slot_s=settings.slot_s,
             horizon_s=max(settings.ping_interval_s + settings.ping_timeout_s, settings.connect_timeout_s),
             now=clock(),
         )
         self.links: set[Link] = set()
+        self.doors = Doors(settings.max_connections, settings.max_connections_per_address)
         self.emptied = asyncio.Event()
         self.namespaces: dict[str, Namespace] = {}
         self.tasks: set[asyncio.Task[None]] = set()
@@ -138,6 +150,7 @@ class Hub:
 
     def forget(self, link: Link) -> None:
         self.wheel.cancel(link)
+        self.doors.leave(link.head.client)
         self.links.discard(link)
         if not self.links:
             self.emptied.set()

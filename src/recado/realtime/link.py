@@ -5,6 +5,7 @@ mean is its subclass's story (socket_link.py). Must not know namespaces or handl
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from recado.errors import CLOSES
 from recado.protocol.connection import EngineConnection
@@ -31,10 +32,20 @@ class Link:
         self._connection = connection
         self._overflowed = False
         hub.links.add(self)
+        hub.doors.enter(head.client)
+        hub.statistics.opened += 1
         hub.log.debug("socket_opened", connection=self.id)
         # The session id opens the session's polling door: unlike `id` it is told to the client alone.
         self.perform(connection.open(hub.new_id()))
         self.schedule()
+
+    @property
+    def transport_name(self) -> str:
+        return self._transport.name
+
+    @property
+    def state(self) -> Literal["opening", "live", "closing"]:
+        return "closing" if self.closed else "live"
 
     @property
     def writable(self) -> bool:
@@ -42,11 +53,17 @@ class Link:
 
     # What the transport reports.
 
-    def receive_text(self, text: str) -> None:
-        self.perform(self._connection.receive_text(text, self.hub.clock()))
+    def receive_text(self, text: str, size: int) -> None:
+        hub = self.hub
+        hub.statistics.messages_in += 1
+        hub.statistics.bytes_in += size
+        self.perform(self._connection.receive_text(text, hub.clock()))
 
     def receive_binary(self, data: bytes) -> None:
-        self.perform(self._connection.receive_binary(data, self.hub.clock()))
+        hub = self.hub
+        hub.statistics.messages_in += 1
+        hub.statistics.bytes_in += len(data)
+        self.perform(self._connection.receive_binary(data, hub.clock()))
 
     def touch(self) -> None:
         self._connection.touch(self.hub.clock())
@@ -64,12 +81,15 @@ class Link:
     # What sessions, rooms and the engine ask for.
 
     def push(self, frame: bytes) -> None:
-        out = self.out
+        out, hub = self.out, self.hub
+        hub.statistics.packets_out += 1
+        hub.statistics.bytes_out += len(frame)
         if not out:
-            self.hub.flusher.mark(self)
+            hub.flusher.mark(self)
         out.append(frame)
 
-    def push_all(self, frames: Sequence[bytes]) -> None:
+    def push_held(self, frames: Sequence[bytes]) -> None:
+        """What was counted when it was held."""
         if not self.out:
             self.hub.flusher.mark(self)
         self.out.extend(frames)
@@ -82,15 +102,14 @@ class Link:
 
     def flush(self) -> None:
         """Everything that waits leaves in one write, unless the client has long stopped reading."""
+        out, transport = self.out, self._transport
         try:
-            if self.closed:
-                self.out.clear()
-            elif self._is_slow():
-                self.out.clear()
-                self.close("slow consumer")
-            elif self.out:
-                self._transport.send(self.out)
-                self.out.clear()
+            if transport.writable and not self._overflowed and not self.closed:
+                if out:
+                    transport.send(out)
+            elif not self.closed:
+                self._flush_slowly()
+            out.clear()
         except Exception:  # one link's trouble must not stop the others' flush
             self.hub.log.exception("flush_failed", connection=self.id)
             self.abort()
@@ -151,10 +170,13 @@ class Link:
     def ended(self, reason: str) -> None:
         """The link is closed; called once."""
 
-    def _is_slow(self) -> bool:
-        """Checked before a send, so that one large answer on an idle wire is no offence."""
-        transport, bound = self._transport, self.hub.settings.max_outbound_bytes
-        return self._overflowed or (not transport.writable and transport.buffered_bytes() > bound)
+    def _flush_slowly(self) -> None:
+        """The bound is checked before a send, so that one large answer on an idle wire is no offence."""
+        if self._overflowed or self._transport.buffered_bytes() > self.hub.settings.max_outbound_bytes:
+            self.out.clear()
+            self.close("slow consumer")
+        elif self.out:
+            self._transport.send(self.out)
 
     def _end(self, reason: str) -> None:
         if self.closed:
@@ -162,6 +184,7 @@ class Link:
         self.closed = True
         self.out.clear()
         self._connection.close(reason)
+        self.hub.statistics.closes[reason] += 1
         self.hub.wheel.schedule(self, self.hub.clock() + self.hub.settings.close_timeout_s)
         self.hub.log.debug("socket_closed", connection=self.id, reason=reason)
         self.ended(reason)

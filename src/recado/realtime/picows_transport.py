@@ -7,7 +7,7 @@ Must not know what messages mean. Ruled by docs/realtime.md.
 
 import base64
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -25,7 +25,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from recado.app.addresses import Network
 from recado.errors import SocketClose
 from recado.protocol.violation import ViolationError
-from recado.protocol.websocket import MessageAssembler, text_of
+from recado.protocol.websocket import MessageAssembler
 from recado.realtime.head import Head, Refusal, parse_head
 from recado.realtime.hub import Log
 from recado.realtime.transport import Endpoint, Receiver
@@ -39,7 +39,9 @@ _SUPPORTED_VERSIONS = frozenset({"13", "8", "7"})
 class PicowsTransport(WSListener):
     """picows' listener on one side, a link's transport on the other."""
 
-    __slots__ = ("_assembler", "_endpoint", "_head", "_receiver", "_socket", "writable")
+    __slots__ = ("_assembler", "_endpoint", "_head", "_receiver", "_socket", "_write", "writable")
+
+    name = "picows"
 
     def __init__(self, endpoint: Endpoint, head: Head) -> None:
         self.writable = True
@@ -48,11 +50,13 @@ class PicowsTransport(WSListener):
         self._assembler = MessageAssembler(endpoint.max_payload_bytes)
         self._receiver: Receiver | None = None
         self._socket: WSTransport | None = None
+        self._write: Callable[[bytes], None] | None = None  # of the TCP transport: looked up once
 
     # What picows calls.
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._socket = transport
+        self._write = transport.underlying_transport.write
         # Nobody reads them again, and they are kilobytes per connection.
         transport.request.headers = transport.response.headers = None  # type: ignore[assignment]
         self._receiver = self._endpoint.open(self, self._head)
@@ -66,12 +70,16 @@ class PicowsTransport(WSListener):
                 transport.disconnect()
             return
         try:
-            self._on_frame(transport, receiver, frame)
+            extended = frame.rsv1 or frame.rsv2 or frame.rsv3
+            if not extended and frame.msg_type == WSMsgType.TEXT and frame.fin and self._assembler.is_idle:
+                receiver.receive_text(_text_of(frame), frame.payload_size)
+            else:
+                self._on_rarer_frame(transport, receiver, frame)
         except ViolationError as violation:
             receiver.fail(violation.reason)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows' signature
-        receiver, self._receiver, self._socket = self._receiver, None, None
+        receiver, self._receiver, self._socket, self._write = self._receiver, None, None, None
         if receiver is not None:
             receiver.transport_lost()
 
@@ -84,9 +92,9 @@ class PicowsTransport(WSListener):
     # What the link calls.
 
     def send(self, frames: list[bytes]) -> None:
-        socket = self._socket
-        if socket is not None and not socket.is_close_frame_sent:
-            socket.underlying_transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        write = self._write
+        if write is not None and not self._socket.is_close_frame_sent:  # type: ignore[union-attr]
+            write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def buffered_bytes(self) -> int:
         return 0 if self._socket is None else self._socket.underlying_transport.get_write_buffer_size()
@@ -108,17 +116,15 @@ class PicowsTransport(WSListener):
         if self._socket is not None:
             self._socket.underlying_transport.resume_reading()
 
-    def _on_frame(self, transport: WSTransport, receiver: Receiver, frame: WSFrame) -> None:
+    def _on_rarer_frame(self, transport: WSTransport, receiver: Receiver, frame: WSFrame) -> None:
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             raise ViolationError("no extension was agreed on")
-        if kind == WSMsgType.TEXT and frame.fin and self._assembler.is_idle:
-            receiver.receive_text(text_of(frame.get_payload_as_bytes()))
-        elif kind in _DATA:
+        if kind in _DATA:
             message = self._assembler.feed(kind.value, frame.get_payload_as_bytes(), fin=bool(frame.fin))
             receiver.touch()
             if isinstance(message, str):
-                receiver.receive_text(message)
+                receiver.receive_text(message, len(message.encode()))
             elif message is not None:
                 receiver.receive_binary(message)
         elif kind == WSMsgType.CLOSE:
@@ -130,6 +136,13 @@ class PicowsTransport(WSListener):
             # A peer that pings but does not read must not fill our memory with pongs.
             if kind == WSMsgType.PING and self.writable:
                 transport.send_pong(frame.get_payload_as_bytes())
+
+
+def _text_of(frame: WSFrame) -> str:
+    try:
+        return frame.get_payload_as_utf8_text()
+    except UnicodeDecodeError:
+        raise ViolationError("a text message must be UTF-8", reason="invalid UTF-8") from None
 
 
 _DATA = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION})

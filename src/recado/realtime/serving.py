@@ -4,16 +4,25 @@ uvicorn waits for open connections before its lifespan ends, so the drain stands
 before `super()`: pyproject pins uvicorn below 0.55. Must not know what is drained. Ruled by docs/realtime.md.
 """
 
+import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from typing import Any, Literal
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from recado.app.addresses import Network
+from recado.realtime.asgi_transport import AsgiWebSockets
 from recado.realtime.http_protocol import HttpProtocol
+from recado.realtime.hub import Log
+from recado.realtime.picows_transport import make_websocket_protocol
+from recado.realtime.transport import Endpoint
 
 SHUTDOWN_TIMEOUT_S = 10
+
+WebSocketKind = Literal["picows", "asgi"]
 
 
 class DrainingServer(uvicorn.Server):
@@ -40,23 +49,34 @@ class DrainingServer(uvicorn.Server):
 def make_server(
     app: Any,
     *,
-    host: str,
-    port: int,
-    websocket_protocol: type,
+    endpoints: Mapping[str, Endpoint],
     drain: Callable[[], Awaitable[None]],
+    log: Log,
+    websocket: WebSocketKind = "picows",
+    trusted_proxies: Collection[Network] = (),
+    head_timeout_s: float = 10.0,
 ) -> DrainingServer:
-    """`app` is the ASGI application for everything that is no WebSocket; its lifespan is run.
+    """`app` is the ASGI application for everything that is no WebSocket of `endpoints`; its lifespan is run.
+
+    Give `serve` its sockets: nothing else is listened on.
 
     uvicorn's own log configuration and access log are off, for ours have ids only; so is its reading of
     `X-Forwarded-For`, for `app.addresses` must see the real peer.
     """
+    (max_payload_bytes,) = {endpoint.max_payload_bytes for endpoint in endpoints.values()}
+    protocol: type[asyncio.Protocol] = WebSocketsSansIOProtocol
+    if websocket == "picows":
+        protocol = make_websocket_protocol(endpoints, log=log, trusted_proxies=trusted_proxies)
+    else:
+        app = AsgiWebSockets(endpoints, app, log=log, trusted_proxies=trusted_proxies)
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         loop="uvloop",
-        http=HttpProtocol,
-        ws=websocket_protocol,
+        http=type("HttpProtocol", (HttpProtocol,), {"head_timeout_s": head_timeout_s}),
+        ws=protocol,
+        ws_max_size=max_payload_bytes,
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,  # Engine.IO has its own heartbeat
         log_config=None,
         log_level="warning",
         access_log=False,

@@ -82,6 +82,8 @@ class Session:
     def push_volatile(self, frame: bytes) -> None:
         if self._holds == 0 and not self.closed and self.link.writable:
             self.link.push(frame)
+        else:
+            self.link.hub.statistics.signals_dropped += 1
 
     async def call(self, event: str, *args: Any, timeout_s: float) -> list[Any]:
         """Send an event and wait for the client's acknowledgement; returns its arguments.
@@ -119,7 +121,7 @@ class Session:
             return
         held, self.sink = self.sink, self.link.out
         if held:
-            self.link.push_all(held)
+            self.link.push_held(held)
 
     def admit(self) -> None:
         """The CONNECT reply is on its way: from here on packets may follow it."""
@@ -137,6 +139,9 @@ class Session:
         if self.connected:
             self.link.push(frame)
         else:
+            statistics = self.link.hub.statistics
+            statistics.packets_out += 1
+            statistics.bytes_out += len(frame)
             self.sink.append(frame)
 
     def encode_event(self, event: str, args: tuple[Any, ...], ack_id: int | None = None) -> bytes:

@@ -7,13 +7,16 @@ know what events mean. Ruled by docs/realtime.md.
 import asyncio
 import re
 from collections import deque
-from typing import Any
+from collections.abc import Awaitable
+from types import CoroutineType
+from typing import Any, Literal
 
-from recado.errors import RecadoError, describe
+from recado.errors import RateLimitedError, RecadoError, describe
 from recado.protocol.connection import SocketConnection
 from recado.protocol.outcomes import AckReceived, ConnectRequested, EventReceived, Left, Outcome
 from recado.realtime.head import Head
 from recado.realtime.hub import Handlers, Hub
+from recado.realtime.limits import Allowance
 from recado.realtime.link import Link
 from recado.realtime.session import Session
 from recado.realtime.transport import Transport
@@ -26,15 +29,25 @@ _LOGGABLE_NAME = re.compile(
 class SocketLink(Link):
     """`sessions` by namespace, those that still wait for their `connect` handler included."""
 
-    __slots__ = ("_calls", "_in_flight", "_socket", "_waiting", "sessions")
+    __slots__ = ("_allowance", "_calls", "_in_flight", "_opened_at", "_socket", "_waiting", "sessions")
 
     def __init__(self, hub: Hub, transport: Transport, head: Head) -> None:
         self.sessions: dict[str, Session] = {}
         self._in_flight = 0
-        self._waiting: deque[EventReceived] | None = None
+        self._waiting: deque[tuple[EventReceived, float]] | None = None
+        self._opened_at = hub.clock()
+        rate = hub.settings.max_events_per_s
+        self._allowance = Allowance(rate, self._opened_at) if rate else None
         self._calls: dict[tuple[str, int], tuple[asyncio.Future[list[Any]], float]] | None = None
-        self._socket = SocketConnection(hub.timing, hub.clock(), hub.namespaces)
+        self._socket = SocketConnection(hub.timing, self._opened_at, hub.namespaces)
         super().__init__(hub, transport, head, self._socket)
+
+    @property
+    def state(self) -> Literal["opening", "live", "closing"]:
+        """Live is who has been accepted into a namespace."""
+        if not self.closed and not any(session.connected for session in self.sessions.values()):
+            return "opening"
+        return super().state
 
     def handle(self, outcome: Outcome) -> None:
         match outcome:
@@ -107,11 +120,13 @@ class SocketLink(Link):
             self.sessions.pop(namespace, None)
             message = refusal.pop("message")
             self.perform(self._socket.refuse(namespace, message, refusal))
+            self.hub.statistics.refusals[refusal["code"]] += 1
             self.hub.log.debug("session_refused", connection=self.id, code=refusal["code"])
         elif session.closed:
             self._tell(session, "closed while connecting")
         else:
             self.perform(self._socket.accept(namespace, session.id))
+            self.hub.statistics.handshakes.add(self.hub.clock() - self._opened_at)
             session.admit()
             self.hub.log.debug("session_joined", connection=self.id, session=session.id)
 
@@ -126,46 +141,72 @@ class SocketLink(Link):
         return None
 
     def _enqueue(self, event: EventReceived) -> None:
-        if self._in_flight < self.hub.settings.max_in_flight:
-            self._start(event)
-            return
-        # Only what the transport has read already can still come: the queue is bounded by its read buffer.
-        if self._waiting is None:
-            self._waiting = deque()
-        self._waiting.append(event)
-        self._transport.pause_reading()
+        hub = self.hub
+        now = hub.clock()
+        hub.statistics.events_in += 1
+        if self._allowance is not None and not self._allowance.take(now):
+            self._refuse(event)
+        elif self._in_flight < hub.settings.max_in_flight:
+            self._start(event, now)
+        else:
+            # Only what the transport has read already can still come: the queue is bounded by its read buffer.
+            if self._waiting is None:
+                self._waiting = deque()
+            self._waiting.append((event, now))
+            self._transport.pause_reading()
 
-    def _start(self, event: EventReceived) -> None:
+    def _refuse(self, event: EventReceived) -> None:
+        self.hub.statistics.refusals[RateLimitedError.code] += 1
         session = self.sessions.get(event.namespace)
-        if session is not None:
+        if session is not None and event.ack_id is not None:
+            error = RateLimitedError("Too many events in a second.", retry_after_s=1)
+            self.push(session.encode_ack(event.ack_id, (_refused(error),)))
+
+    def _start(self, event: EventReceived, received_at: float) -> None:
+        """What the handler knows at once is answered at once; a coroutine becomes a task."""
+        session = self.sessions.get(event.namespace)
+        if session is None:
+            return
+        try:
+            reply = self._handlers(session).event(session, event.name, event.args)
+        except Exception as error:  # noqa: BLE001 - a handler's bug: logged, and the client gets no word of it
+            reply = self._failure(session, event, error)
+        if isinstance(reply, CoroutineType):
             self._in_flight += 1
-            self.hub.spawn(self._run(session, event))
+            self.hub.spawn(self._run(session, event, reply, received_at))
+        elif event.ack_id is not None and not session.closed:
+            self._acknowledge(session, event, event.ack_id, reply, received_at)
 
-    async def _run(self, session: Session, event: EventReceived) -> None:
-        reply = await self._reply(session, event)
+    async def _run(
+        self, session: Session, event: EventReceived, reply: Awaitable[Any], received_at: float
+    ) -> None:
+        try:
+            result = await reply
+        except Exception as error:  # noqa: BLE001 - as in _start
+            result = self._failure(session, event, error)
         if event.ack_id is not None and not session.closed:
-            self._acknowledge(session, event, event.ack_id, reply)
+            self._acknowledge(session, event, event.ack_id, result, received_at)
         self._in_flight -= 1
-        self._start_waiting()
+        if self._waiting is not None:
+            self._start_waiting(self._waiting)
 
-    def _start_waiting(self) -> None:
-        while self._waiting and self._in_flight < self.hub.settings.max_in_flight:
-            self._start(self._waiting.popleft())
-        if self._waiting is not None and not self._waiting:
+    def _start_waiting(self, waiting: deque[tuple[EventReceived, float]]) -> None:
+        while waiting and self._in_flight < self.hub.settings.max_in_flight:
+            self._start(*waiting.popleft())
+        if not waiting:
             self._waiting = None
             if not self.closed and not self.hub.draining:
                 self._transport.resume_reading()
 
-    async def _reply(self, session: Session, event: EventReceived) -> Any:
-        try:
-            return await self._handlers(session).event(session, event.name, event.args)
-        except RecadoError as error:
+    def _failure(self, session: Session, event: EventReceived, error: Exception) -> dict[str, Any]:
+        if isinstance(error, RecadoError):
             return _refused(error)
-        except Exception:  # noqa: BLE001 - a handler's bug: logged, and the client gets no word of it
-            self._log_failure(session, event)
-            return _refused(RecadoError())
+        self._log_failure(session, event)
+        return _refused(RecadoError())
 
-    def _acknowledge(self, session: Session, event: EventReceived, ack_id: int, reply: Any) -> None:
+    def _acknowledge(
+        self, session: Session, event: EventReceived, ack_id: int, reply: Any, received_at: float
+    ) -> None:
         args = () if reply is None else reply if isinstance(reply, tuple) else (reply,)
         try:
             frame = session.encode_ack(ack_id, args)
@@ -173,6 +214,7 @@ class SocketLink(Link):
             self._log_failure(session, event)
             frame = session.encode_ack(ack_id, (_refused(RecadoError()),))
         self.push(frame)
+        self.hub.statistics.acks.add(self.hub.clock() - received_at)
 
     def _log_failure(self, session: Session, event: EventReceived) -> None:
         name = event.name if _LOGGABLE_NAME.fullmatch(event.name) else None

@@ -1,6 +1,6 @@
 """What a link needs of the wire under it, and what an endpoint is to a transport.
 
-Two implementations are meant: picows (picows_transport.py) and, later, plain ASGI WebSockets and polling.
+Two implementations that pass one suite: picows (picows_transport.py) and plain ASGI WebSockets (asgi_transport.py).
 """
 
 from typing import Protocol
@@ -12,7 +12,15 @@ from recado.realtime.head import Head, Refusal
 class Transport(Protocol):
     """One client's wire. Calls never block; nothing is called after `Receiver.transport_lost`."""
 
-    writable: bool  # False while more waits to leave than the wire takes at once
+    @property
+    def name(self) -> str:
+        """For the statistics."""
+        ...
+
+    @property
+    def writable(self) -> bool:
+        """False while more waits to leave than the wire takes at once."""
+        ...
 
     def send(self, frames: list[bytes]) -> None:
         """Unmasked WebSocket frames, in order, in as few writes as the wire allows. The list is the caller's."""
@@ -38,7 +46,9 @@ class Transport(Protocol):
 class Receiver(Protocol):
     """What a transport reports to; a link."""
 
-    def receive_text(self, text: str) -> None: ...
+    def receive_text(self, text: str, size: int) -> None:
+        """`size` is the text's as it came, in bytes."""
+        ...
 
     def receive_binary(self, data: bytes) -> None: ...
 

@@ -1,0 +1,225 @@
+"""`make bench`: packets to rooms, and what a connection costs, beside Node's socket.io and python-socketio.
+
+Every server has one core to itself, the load (wire_load.c, compiled here) another. Absolute figures belong to the
+machine, ratios of one run travel. Prints tables and writes them to docs/benchmarks.md, between its markers.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from document import write
+from systems import LOAD_CORE, SERVER_CORE, START_LIMIT_S, Recado, free_port
+
+HERE = Path(__file__).parent
+PEERS = HERE / "peers"
+MISSING = "bench/fanout.py needs a C compiler (cc) for its load, node, and `make peers`."
+PATIENT = ("--ping-interval-ms=25000", "--ping-timeout-ms=60000", "--connect-timeout-ms=60000")
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+IDLE = 10_000
+FEW = 1_000  # python-socketio refuses some of 5,000 connections ("Unable to connect")
+RUN_LIMIT_S = 180
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`window`: messages that not everybody in their room has received yet."""
+
+    rooms: int
+    members: int
+    window: int
+
+    def __str__(self) -> str:
+        rooms = f"{self.rooms} rooms" if self.rooms > 1 else "1 room"
+        return f"{rooms} of {self.members:,} | {self.window}"
+
+
+SHAPES = (Shape(1, 1_000, 1), Shape(1, 1_000, 32), Shape(500, 10, 32))
+PORT = "{port}"
+SYSTEMS = {
+    "Recado": (sys.executable, "-m", "tests.conformance.echo_app", "--port", PORT, *PATIENT),
+    "socket.io (Node)": ("node", str(PEERS / "socketio_fanout.mjs"), PORT),
+    "python-socketio": (sys.executable, str(PEERS / "socketio_fanout.py"), PORT),
+}
+
+
+class Server:
+    """A process on a core of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self.port = port
+        self._folder = Path("/proc") / str(process.pid)
+
+    def cpu_s(self) -> float:
+        fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+    def resident_bytes(self) -> int:
+        return int((self._folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextlib.contextmanager
+def serving(command: Sequence[str]) -> Iterator[Server]:
+    port = free_port()
+    filled = [word.format(port=port) for word in command]
+    pinned = ["taskset", "--cpu-list", str(SERVER_CORE), *filled]
+    process = subprocess.Popen(pinned, cwd=HERE.parent)
+    try:
+        deadline = time.monotonic() + START_LIMIT_S
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield Server(process, port)
+    finally:
+        process.terminate()
+        process.wait(START_LIMIT_S)
+
+
+class Load:
+    """wire_load.c on a core of its own."""
+
+    def __init__(self, program: Path) -> None:
+        self._program = program
+
+    @contextlib.contextmanager
+    def running(self, server: Server, **options: Any) -> Iterator[subprocess.Popen[str]]:
+        words = [f"-{name}{value}" for name, value in options.items()]
+        command = ["taskset", "--cpu-list", str(LOAD_CORE), str(self._program), f"-p{server.port}", *words]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            yield process
+        finally:
+            process.stdin.close()
+            process.wait(RUN_LIMIT_S)
+            process.stdout.close()
+
+    def fan_out(self, server: Server, shape: Shape, seconds: int) -> dict[str, Any]:
+        """Adds `cpu_us`: the server's processor time per delivery."""
+        options = {"n": shape.rooms * shape.members, "r": shape.rooms, "w": shape.window, "d": seconds + 1}
+        with self.running(server, **options) as process:
+            _said(process)
+            before = server.cpu_s()
+            told = _said(process)
+            spent = server.cpu_s() - before
+        deliveries = told["deliveries_per_s"] * seconds
+        return {**told, "cpu_us": spent / deliveries * 1e6 if deliveries else 0.0}
+
+    def connect(self, server: Server, connections: int = IDLE, **options: Any) -> dict[str, Any]:
+        """Idle connections; adds per connection `resident` bytes and `cpu_us` of the server, and `seconds` of all."""
+        before, spent = server.resident_bytes(), server.cpu_s()
+        began = time.monotonic()
+        with self.running(server, n=connections, i="", **options) as process:
+            told = _said(process)
+            took, spent = time.monotonic() - began, server.cpu_s() - spent
+            time.sleep(1)
+            resident = (server.resident_bytes() - before) / connections
+        return {**told, "resident": resident, "seconds": took, "cpu_us": spent / connections * 1e6}
+
+
+def _said(process: subprocess.Popen[str]) -> dict[str, Any]:
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError("the load ended early")
+    return dict(json.loads(line))
+
+
+def measure_fan_out(load: Load, seconds: int) -> str:
+    lines = [
+        "| rooms | in flight | system | deliveries/s | p50, p99 ms | server's µs per delivery | Recado is |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for shape in SHAPES:
+        found = {}
+        for name, command in SYSTEMS.items():
+            if shape.rooms > 1 and name == "python-socketio":
+                continue  # see FEW
+            print(f"{name}: {shape} ...", file=sys.stderr, flush=True)
+            with serving(command) as server:
+                found[name] = load.fan_out(server, shape, seconds)
+        ours = found["Recado"]["deliveries_per_s"]
+        for name, told in found.items():
+            ratio = "" if name == "Recado" else f"{ours / told['deliveries_per_s']:.1f} ×"
+            lines.append(
+                f"| {shape} | {name} | {told['deliveries_per_s']:,} | {told['p50_ms']:.1f}, {told['p99_ms']:.1f} "
+                f"| {told['cpu_us']:.2f} | {ratio} |"
+            )
+    return "\n".join(lines)
+
+
+def measure_connections(load: Load) -> str:
+    lines = ["| system | connects/s | server's µs each | memory per idle connection |", "|---|---|---|---|"]
+    for name, command in SYSTEMS.items():
+        print(f"{name}: {IDLE:,} connections ...", file=sys.stderr, flush=True)
+        with serving(command) as server:
+            told = load.connect(server, FEW if name == "python-socketio" else IDLE)
+        lines.append(
+            f"| {name} | {told['connects_per_s']:,} | {told['cpu_us']:.0f} | {told['resident'] / 1000:.1f} KB |"
+        )
+    return "\n".join(lines)
+
+
+def measure_returning(load: Load, folder: Path) -> str:
+    """`recado serve` itself: authenticated, with a cursor."""
+    print(f"Recado: {IDLE:,} members come back ...", file=sys.stderr, flush=True)
+    recado = Recado(f"sqlite:///{folder}/fanout.db")
+    recado.fill(1, 1, 1)
+    with recado.serving() as [auth]:
+        server = Server(recado.process, recado.port)
+        joining = json.dumps(["clinic:join", {"clinicId": 1, "after": recado.first_cursor(1)}])
+        hello = json.dumps({**auth, "clinicId": 1})
+        idle = load.connect(server, a=hello)
+        back = load.connect(server, a=hello, j=joining, c=IDLE)
+    return (
+        f"`recado serve` with a session token checked at every CONNECT: {idle['connects_per_s']:,} connects/s, "
+        f"{idle['resident'] / 1000:.1f} KB per idle connection at {IDLE:,}. {IDLE:,} clients that come back at once "
+        f"with a cursor are all live (connected and answered) after {back['seconds']:.1f} s, "
+        f"{back['cpu_us']:.0f} µs of the server each."
+    )
+
+
+def compiled(folder: Path) -> Path:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None or shutil.which("node") is None or not (PEERS / "node_modules/socket.io").exists():
+        raise SystemExit(MISSING)
+    program = folder / "wire_load"
+    subprocess.run([compiler, "-O2", "-o", str(program), str(HERE / "wire_load.c")], check=True)
+    return program
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=int, default=5, help="per measurement, after a second of warm-up")
+    parser.add_argument(
+        "--only", default="", help="a part: fanout, connections or returning; then nothing is written"
+    )
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="recado-bench-") as name:
+        folder = Path(name)
+        load = Load(compiled(folder))
+        parts = {
+            "fanout": lambda: measure_fan_out(load, options.seconds),
+            "connections": lambda: measure_connections(load),
+            "returning": lambda: measure_returning(load, folder),
+        }
+        for mark, measure in parts.items():
+            if options.only in mark:
+                text = measure()
+                print(f"{text}\n")
+                if not options.only:
+                    write(mark, text)
+
+
+if __name__ == "__main__":
+    main()

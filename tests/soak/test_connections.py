@@ -1,0 +1,261 @@
+"""Connections by the ten thousand and by the hour: nothing is left behind, and nobody pays for a slow neighbour."""
+
+import asyncio
+import contextlib
+import gc
+import itertools
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from e2e.processes import Server, StandIn, free_port
+from realtime.echo import serving
+from realtime.peer import connected, dialled, head
+from recado.realtime.head import Head
+from recado.realtime.http_protocol import HttpProtocol
+from recado.realtime.link import Link
+from recado.realtime.picows_transport import PicowsTransport, WebSocketProtocol
+from recado.realtime.session import Session
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(3_600)]
+
+ROOT = Path(__file__).parents[2]
+VISITS = 10_000
+AT_ONCE = 50
+FLOOD = 100_000
+SOAK_S = float(os.environ.get("SOAK_S", "1800"))
+WARM_UP_SHARE = 0.25
+SPARE_FILES = 8  # the database's own connections come and go
+MAX_SLOPE_BYTES_PER_HOUR = 4_000_000
+
+
+def resident_bytes(pid):
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def open_files(pid):
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def tell(figures):
+    """For whoever runs it with `-s`."""
+    sys.stderr.write(f"\n{figures}\n")
+
+
+async def test_ten_thousand_visits_leave_no_object_behind():
+    kinds = (HttpProtocol, WebSocketProtocol, PicowsTransport, Link, Session, Head, asyncio.Task)
+
+    def alive():
+        gc.collect()
+        return sum(isinstance(each, kinds) for each in gc.get_objects())
+
+    async with serving() as echo:
+
+        async def visit(number):
+            async with connected(echo.port, room=f"r{number % 100}") as peer:
+                peer.emit("pub", number)
+                if number % 3 == 0:
+                    peer.writer.transport.abort()
+
+        async def visits(count):
+            for start in range(0, count, AT_ONCE):
+                await asyncio.gather(*(visit(number) for number in range(start, start + AT_ONCE)))
+                echo.root.sessions.clear()
+                echo.root.gone.clear()
+                echo.log.lines.clear()
+            await echo.until_empty()
+
+        await visits(AT_ONCE)
+        before, memory = alive(), resident_bytes(os.getpid())
+        await visits(VISITS)
+        hub = echo.engine._hub
+        assert (len(hub.links), len(hub.tasks), len(echo.rooms), hub.doors.open) == (0, 0, 0, 0)
+        assert not any(hub.wheel._slots)
+        assert alive() <= before + 2
+        assert resident_bytes(os.getpid()) - memory < 8_000_000
+
+
+@contextlib.contextmanager
+def echo_process():
+    port = free_port()
+    command = [sys.executable, "-m", "tests.conformance.echo_app", f"--port={port}"]
+    calm = ["--ping-interval-ms=3600000", "--ping-timeout-ms=20000", "--connect-timeout-ms=45000"]
+    process = subprocess.Popen([*command, *calm], cwd=ROOT)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            break
+        time.sleep(0.05)
+    yield port, process.pid
+    process.terminate()
+    process.wait(30)
+
+
+@contextlib.asynccontextmanager
+async def member(port, **options):
+    async with dialled(port, **options) as peer:
+        peer.send(head())
+        assert (await peer.answer()).status == 101
+        await peer.text()
+        peer.send_text("40")
+        await peer.text()
+        await peer.text()
+        peer.send_text('42["join","r"]')
+        peer.send_text('42["message",1]')
+        assert await peer.event() == ["message-back", 1]
+        yield peer
+
+
+async def flood(port, quick, messages):
+    """Seconds from publishing to receipt of each message by each quick member, ten messages in flight."""
+    latencies, slots, padding = [], asyncio.Semaphore(10), "x" * 1_000
+    sent_at = [0.0] * messages
+
+    async def read(peer, *, frees):
+        for _ in range(messages):
+            number = json.loads((await peer.text())[2:])[1]["n"]
+            latencies.append(time.perf_counter() - sent_at[number])
+            if frees:
+                slots.release()
+
+    async with asyncio.TaskGroup() as tasks, member(port) as publisher:
+        publisher.send_text('42["join","elsewhere"]')
+        for place, peer in enumerate(quick):
+            tasks.create_task(read(peer, frees=place == 0))
+        silent = asyncio.create_task(publisher.reader.read(1 << 30))
+        for number in range(messages):
+            await slots.acquire()
+            sent_at[number] = time.perf_counter()
+            publisher.send_text(f'42["pub",{{"n":{number},"p":"{padding}"}}]')
+        silent.cancel()
+    return sorted(latencies)[int(len(latencies) * 0.99)]
+
+
+async def test_a_client_that_stops_reading_costs_neither_memory_nor_anybody_elses_time():
+    with echo_process() as (port, pid):
+        async with member(port) as one, member(port) as two:
+            alone = await flood(port, [one, two], FLOOD // 5)
+            before = resident_bytes(pid)
+            async with member(port, receive_buffer=4_096) as slow:
+                slow.writer.transport.pause_reading()
+                watching = asyncio.create_task(highest(pid))
+                beside = await flood(port, [one, two], FLOOD)
+                watching.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await watching
+                grown = max(peak.pop(), resident_bytes(pid)) - before
+                slow.writer.transport.resume_reading()
+                assert await slow.close_code() in {4008, None}
+            alone = max(alone, await flood(port, [one, two], FLOOD // 5))
+    tell(
+        f"grown {grown / 1e6:.2f} MB, p99 {alone * 1e3:.1f} ms alone, {beside * 1e3:.1f} ms beside a slow reader"
+    )
+    assert grown < 4_000_000, grown
+    assert beside < 2 * alone, (alone, beside)
+
+
+peak: list[int] = []
+
+
+async def highest(pid):
+    """The largest resident size seen until it is cancelled."""
+    peak[:] = [0]
+    while True:
+        peak[0] = max(peak[0], resident_bytes(pid))
+        await asyncio.sleep(0.05)
+
+
+class Screen:
+    """A member's connection to the product, as bare as can be."""
+
+    def __init__(self, peer):
+        self.peer = peer
+        self._numbers = itertools.count(1)
+
+    async def call(self, event, payload):
+        number = next(self._numbers)
+        self.peer.emit(event, payload, ack_id=number)
+        while not (text := await self.peer.text()).startswith(f"43{number}["):
+            if text == "2":
+                self.peer.send_text("3")
+        [answer] = json.loads(text[text.index("[") :])
+        assert answer["ok"], answer
+        return answer
+
+
+@contextlib.asynccontextmanager
+async def screen(port, token, clinic_id):
+    async with dialled(port) as peer:
+        peer.send(head())
+        assert (await peer.answer()).status == 101
+        await peer.text()
+        peer.send_text("40" + json.dumps({"token": token, "clinicId": clinic_id}))
+        assert (await peer.text()).startswith("40{")
+        yield Screen(peer)
+
+
+async def test_hours_of_coming_and_going_leave_memory_and_files_as_they_were(tmp_path):
+    standin = StandIn(tmp_path)
+    standin.start()
+    server = Server(tmp_path, standin, LOG_LEVEL="warning")
+    server.start()
+    pid, clinic_id = server.process.pid, server.clinic_ids()[0]
+    with server.api(server.members(clinic_id)[0]) as api:
+        token = api.headers["authorization"].removeprefix("Bearer ")
+        rows = api.get(f"/clinics/{clinic_id}/conversations").raise_for_status().json()["items"]
+        conversation_ids = [row["id"] for row in rows]
+    end, sends, samples, idle_files = time.monotonic() + SOAK_S, itertools.count(1), [], open_files(pid)
+
+    async def come_and_go(seed):
+        dice, cursor = random.Random(seed), None
+        while time.monotonic() < end:
+            async with screen(server.port, token, clinic_id) as member:
+                joining = {"clinicId": clinic_id} | ({"after": cursor} if cursor else {})
+                cursor = (await member.call("clinic:join", joining))["cursor"]
+                for _ in range(dice.randrange(1, 8)):
+                    about = {"conversationId": dice.choice(conversation_ids)}
+                    await member.call("conversation:join", about)
+                    note = {"clientKey": f"soak-{next(sends)}", "kind": "note", "body": "oi"}
+                    await member.call("message:send", about | note)
+                if dice.random() < 0.5:
+                    member.peer.writer.transport.abort()
+
+    async def sample():
+        while time.monotonic() < end:
+            samples.append((time.monotonic(), resident_bytes(pid)))
+            await asyncio.sleep(min(1.0, SOAK_S / 100))
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(sample())
+            for seed in range(8):
+                tasks.create_task(come_and_go(seed))
+        warm = samples[int(len(samples) * WARM_UP_SHARE) :]
+        slope = slope_per_hour(warm)
+        tell(
+            f"{next(sends)} sends, {[size // 1_000_000 for _, size in samples[:: len(samples) // 20]]} MB, "
+            f"{slope / 1e6:.1f} MB an hour"
+        )
+        async with asyncio.timeout(30):
+            while open_files(pid) > idle_files + SPARE_FILES:  # noqa: ASYNC110 - another process, which signals to nobody
+                await asyncio.sleep(0.1)
+        assert slope < MAX_SLOPE_BYTES_PER_HOUR, samples[:: len(samples) // 20]
+        assert server.stop() == 0
+    finally:
+        standin.stop()
+
+
+def slope_per_hour(samples):
+    """Least squares."""
+    count = len(samples)
+    mean_at = sum(at for at, _ in samples) / count
+    mean = sum(size for _, size in samples) / count
+    above = sum((at - mean_at) * (size - mean) for at, size in samples)
+    return above / sum((at - mean_at) ** 2 for at, _ in samples) * 3_600

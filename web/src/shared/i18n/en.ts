@@ -373,7 +373,9 @@ export const en: Messages = {
     already_member: 'This person is in the team already.',
     member_shared:
       'This person serves another clinic too; only who runs the server can reset their password.',
+    password_temporary: 'This person must change the temporary password first.',
     too_large: 'The text is too long.',
+    too_many_connections: 'Too many screens are open with this access. Close some.',
     rate_limited: 'Too many attempts. Wait a little.',
     unavailable: 'The server is unavailable at the moment.',
     overloaded: 'The server is busy.',

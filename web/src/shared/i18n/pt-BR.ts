@@ -379,7 +379,9 @@ export const ptBR = {
     already_member: 'Essa pessoa já é da equipe.',
     member_shared:
       'Essa pessoa atende também outra clínica; só quem opera o servidor pode redefinir a senha dela.',
+    password_temporary: 'Essa pessoa precisa antes trocar a senha provisória.',
     too_large: 'O texto é longo demais.',
+    too_many_connections: 'Há telas demais abertas com este acesso. Feche algumas.',
     rate_limited: 'Muitas tentativas. Espere um pouco.',
     unavailable: 'O servidor está indisponível no momento.',
     overloaded: 'O servidor está ocupado.',

@@ -1,5 +1,7 @@
 """What every end-to-end test stands on: real processes, a real browser, and evidence when it fails."""
 
+import contextlib
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from e2e.network import Network
 from e2e.processes import Server, StandIn
 from e2e.screen import Screen
 
@@ -71,15 +74,56 @@ def server(tmp_path, standin, evidence) -> Iterator[Server]:
         assert "Traceback" not in server.log.read_text()
 
 
+@contextlib.contextmanager
+def shared_server(folder: Path) -> Iterator[Server]:
+    """One server for a module's tests, each with patients of its own: starting one takes seconds."""
+    standin = StandIn(folder)
+    standin.start()
+    server = Server(folder, standin)
+    server.start()
+    yield server
+    assert server.stop() == 0
+    standin.stop()
+    assert "Traceback" not in server.log.read_text()
+
+
 @pytest.fixture
-def open_window(server, browser, evidence) -> Iterator[Callable[[dict], Screen]]:
-    """Logs a member in, in a window with cookies of its own."""
+def patient() -> str:
+    """Somebody whom no other test knows."""
+    return f"Paciente {next(NUMBERS)}"
+
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def left(server) -> Callable[[], list[str]]:
+    """Bodies of the replies that have left for a provider since the test began, oldest first."""
+    before = len(server.standin.messages())
+    return lambda: server.standin.bodies()[before:]
+
+
+@pytest.fixture
+def network(server) -> Iterator[Network]:
+    """A way to the server that may break."""
+    network = Network(server.port)
+    yield network
+    network.close()
+
+
+@pytest.fixture
+def open_window(server, browser, evidence) -> Iterator[Callable[..., Screen]]:
+    """Logs a member in, in a window with cookies of its own; `settings` are the browser's."""
     screens: list[Screen] = []
 
-    def open_window(member: dict) -> Screen:
-        context = browser.new_context(locale="pt-BR", viewport={"width": 1280, "height": 800})
-        screens.append(Screen(context.new_page(), server.url))
-        screens[-1].log_in(member)
+    def open_window(member: dict | None = None, url: str | None = None, **settings) -> Screen:
+        wide = {"width": 1280, "height": 800}
+        context = browser.new_context(
+            **{"locale": "pt-BR", "viewport": wide, "reduced_motion": "reduce"} | settings
+        )
+        screens.append(Screen(context.new_page(), url or server.url))
+        if member:
+            screens[-1].log_in(member)
         return screens[-1]
 
     yield open_window

@@ -122,6 +122,7 @@ class Server(Program):
         self, folder: Path, standin: StandIn, database_url: str | None = None, **settings: str
     ) -> None:
         self.database = folder / "recado.db"
+        self.standin = standin
         super().__init__(
             folder,
             "server",

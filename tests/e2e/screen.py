@@ -12,10 +12,25 @@ class Screen:
 
     def log_in(self, member: dict) -> None:
         self.page.goto(self.url)
+        self.fill_in(member)
+        self.wait_until_live()
+
+    def fill_in(self, member: dict) -> None:
         self.page.get_by_label("E-mail").fill(member["email"])
         self.page.get_by_label("Senha", exact=True).fill(member["password"])
         self.page.get_by_role("button", name="Entrar").click()
-        self.wait_until_live()
+
+    def log_out(self) -> None:
+        self.page.get_by_role("button", name="Conta de").click()
+        self.page.get_by_role("menuitem", name="Sair").click()
+        expect(self.page.get_by_role("button", name="Entrar")).to_be_visible()
+
+    def beside(self) -> "Screen":
+        """Another tab of the same browser: the same cookie, the same storage."""
+        screen = Screen(self.page.context.new_page(), self.url)
+        screen.crashes = self.crashes
+        screen.page.goto(self.url)
+        return screen
 
     @property
     def conversations(self) -> Locator:
@@ -53,6 +68,11 @@ class Screen:
     def reply(self, text: str) -> None:
         self.page.get_by_role("textbox", name="Mensagem", exact=True).fill(text)
         self.page.get_by_role("button", name="Enviar").click()
+
+    def bodies(self) -> list[str]:
+        """What the bubbles say, on their way too, top to bottom."""
+        said = "bubbles => bubbles.map(each => each.querySelector('.whitespace-pre-wrap').firstChild.textContent)"
+        return self.thread.locator("article").evaluate_all(said)
 
     def message_ids(self) -> list[str]:
         """Of the bubbles that the thread shows, top to bottom."""

@@ -1,9 +1,13 @@
-import { LogOut } from 'lucide-react';
+import { LogOut, Settings } from 'lucide-react';
+import { useState } from 'react';
+import { useLocation } from 'wouter';
 import type { Session } from '@/features/entrar/session';
 import type { Clinic, Me } from '@/shared/api/types';
 import { LOCALES, type Locale } from '@/shared/i18n/catalogue';
 import { setLocale, useI18n } from '@/shared/i18n/useI18n';
+import { countKept } from '@/shared/lib/shelf';
 import { Avatar } from '@/shared/ui/Avatar';
+import { Confirm } from '@/shared/ui/Dialog';
 import { Menu, MenuChoice, MenuHeading, MenuItem, MenuLine } from '@/shared/ui/Menu';
 
 interface AccountMenuProps {
@@ -16,32 +20,53 @@ interface AccountMenuProps {
 /** Who I am, in which clinic, in which language; and out. */
 export function AccountMenu({ session, me, clinic, onClinic }: AccountMenuProps) {
   const { t, locale } = useI18n();
+  const [, navigate] = useLocation();
+  const [unsent, setUnsent] = useState(0);
+  const leave = () => {
+    const kept = countKept(me.member.id, 'outbox');
+    if (kept > 0) setUnsent(kept);
+    else void session.signOut();
+  };
   return (
-    <Menu
-      label={t.nav.account(me.member.name)}
-      side="right"
-      trigger={<Avatar id={me.member.id} name={me.member.name} size="small" />}
-    >
-      <MenuHeading name={me.member.name} text={me.member.email} />
-      <MenuLine />
-      {clinic && me.clinics.length > 1 && (
+    <>
+      <Menu
+        label={t.nav.account(me.member.name)}
+        side="right"
+        trigger={<Avatar id={me.member.id} name={me.member.name} size="small" />}
+      >
+        <MenuHeading name={me.member.name} text={me.member.email} />
+        <MenuLine />
+        {clinic && me.clinics.length > 1 && (
+          <MenuChoice
+            label={t.nav.clinic}
+            value={String(clinic.id)}
+            choices={me.clinics.map(({ id, name }) => [String(id), name] as const)}
+            onChange={(id) => onClinic(Number(id))}
+          />
+        )}
         <MenuChoice
-          label={t.nav.clinic}
-          value={String(clinic.id)}
-          choices={me.clinics.map(({ id, name }) => [String(id), name] as const)}
-          onChange={(id) => onClinic(Number(id))}
+          label={t.nav.language}
+          value={locale}
+          choices={Object.entries(LOCALES) as [Locale, string][]}
+          onChange={(chosen) => void setLocale(chosen)}
+        />
+        <MenuLine />
+        <MenuItem icon={<Settings className="size-4" />} onClick={() => navigate('/ajustes')}>
+          {t.nav.settings}
+        </MenuItem>
+        <MenuItem icon={<LogOut className="size-4" />} onClick={leave}>
+          {t.nav.signOut}
+        </MenuItem>
+      </Menu>
+      {unsent > 0 && (
+        <Confirm
+          title={t.leave.title}
+          text={t.leave.text(unsent)}
+          action={t.leave.action}
+          onConfirm={() => void session.signOut()}
+          onClose={() => setUnsent(0)}
         />
       )}
-      <MenuChoice
-        label={t.nav.language}
-        value={locale}
-        choices={Object.entries(LOCALES) as [Locale, string][]}
-        onChange={(chosen) => void setLocale(chosen)}
-      />
-      <MenuLine />
-      <MenuItem icon={<LogOut className="size-4" />} onClick={() => void session.signOut()}>
-        {t.nav.signOut}
-      </MenuItem>
-    </Menu>
+    </>
   );
 }

@@ -1,19 +1,24 @@
-import { type ReactNode, useEffect, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { ConversasPage } from '@/features/conversas/ConversasPage';
-import { Inbox } from '@/features/conversas/inbox';
 import { InboxContext } from '@/features/conversas/useInbox';
 import type { Session } from '@/features/entrar/session';
-import { RealtimeConnection } from '@/realtime/connection';
 import { RealtimeProvider } from '@/realtime/useWebSocket';
-import { Announcer, AnnouncerOutlet } from '@/shared/a11y/announcer';
+import { AnnouncerOutlet } from '@/shared/a11y/announcer';
 import type { Clinic, Me } from '@/shared/api/types';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { recall, remember } from '@/shared/lib/remembered';
 import { useMediaQuery } from '@/shared/lib/useMediaQuery';
 import { Notice } from '@/shared/ui/Notice';
+import { ToastsOutlet } from '@/shared/ui/toasts';
+import { ToastsContext } from '@/shared/ui/useToasts';
 import { AccountMenu } from './AccountMenu';
+import { Boundary } from './Boundary';
+import { buildParts } from './parts';
 import { Rail } from './Rail';
+import { useTellings } from './useTellings';
+
+const AjustesPage = lazy(async () => ({ default: (await import('./AjustesRoute')).AjustesRoute }));
 
 export function SignedIn({ session, me }: { session: Session; me: Me }) {
   const { t } = useI18n();
@@ -39,66 +44,85 @@ interface ClinicScreenProps {
 
 /** Everything that lives as long as this member looks at this clinic. */
 function ClinicScreen({ session, me, clinic, account }: ClinicScreenProps) {
-  const [parts] = useState(() => build(session, me, clinic));
-  const { connection, inbox, announcer } = parts;
+  const { t } = useI18n();
+  const [parts] = useState(() => buildParts(session, me, clinic));
+  const { connection, inbox, announcer, toasts, alertSettings } = parts;
   useEffect(() => {
     inbox.start();
     return () => {
       inbox.stop();
       announcer.stop();
+      toasts.stop();
     };
-  }, [inbox, announcer]);
-  useAnnouncedNews(announcer, inbox);
+  }, [inbox, announcer, toasts]);
+  useTellings(parts, clinic.name);
   const rail = useMediaQuery('(min-width: 48rem)');
-  const { t } = useI18n();
   return (
     <RealtimeProvider connection={connection}>
       <InboxContext value={inbox}>
-        <div className="flex h-full">
-          {rail && <Rail account={account} />}
-          <Switch>
-            <Route path="/conversas/:id?">
-              {({ id }) => (
-                <ConversasPage clinicName={clinic.name} conversationId={id} account={rail ? null : account} />
-              )}
-            </Route>
-            <Route path="/">
-              <Redirect to="/conversas" replace />
-            </Route>
-            <Route>
-              <Notice
-                title={t.nav.notFound}
-                action={
-                  <Link href="/conversas" className="font-medium text-accent underline">
-                    {t.nav.goToConversations}
-                  </Link>
-                }
-              />
-            </Route>
-          </Switch>
-        </div>
-        <AnnouncerOutlet announcer={announcer} />
+        <ToastsContext value={toasts}>
+          <div className="flex h-full flex-col">
+            {me.passwordTemporary && <TemporaryPassword />}
+            <div className="flex min-h-0 flex-1">
+              {rail && <Rail account={account} />}
+              <Boundary>
+                <Switch>
+                  <Route path="/conversas/:id?">
+                    {({ id }) => (
+                      <ConversasPage
+                        clinicName={clinic.name}
+                        conversationId={id}
+                        account={rail ? null : account}
+                      />
+                    )}
+                  </Route>
+                  <Route path="/ajustes/:section?">
+                    {({ section }) => (
+                      <Suspense>
+                        <AjustesPage
+                          section={section}
+                          me={me}
+                          clinicId={clinic.id}
+                          alertSettings={alertSettings}
+                          account={rail ? null : account}
+                        />
+                      </Suspense>
+                    )}
+                  </Route>
+                  <Route path="/">
+                    <Redirect to="/conversas" replace />
+                  </Route>
+                  <Route>
+                    <Notice
+                      title={t.nav.notFound}
+                      action={
+                        <Link href="/conversas" className="font-medium text-accent underline">
+                          {t.nav.goToConversations}
+                        </Link>
+                      }
+                    />
+                  </Route>
+                </Switch>
+              </Boundary>
+            </div>
+          </div>
+          <AnnouncerOutlet announcer={announcer} />
+          <ToastsOutlet toasts={toasts} />
+        </ToastsContext>
       </InboxContext>
     </RealtimeProvider>
   );
 }
 
-function build(session: Session, me: Me, clinic: Clinic) {
-  const onUnauthenticated = session.ended;
-  const connection = new RealtimeConnection({ clinicId: clinic.id, onUnauthenticated });
-  const inbox = new Inbox({ clinicId: clinic.id, member: me.member, connection, onUnauthenticated });
-  return { connection, inbox, announcer: new Announcer() };
-}
-
-function useAnnouncedNews(announcer: Announcer, inbox: Inbox) {
+/** Somebody else knows it: say so until it is changed. */
+function TemporaryPassword() {
   const { t } = useI18n();
-  useEffect(
-    () =>
-      inbox.onNews((name) =>
-        announcer.news(name, (names) =>
-          names.length === 1 ? t.thread.newFrom(name) : t.thread.newCount(names.length),
-        ),
-      ),
-    [announcer, inbox, t],
+  return (
+    <p className="shrink-0 border-line border-b bg-waiting-tint px-4 py-1 text-meta text-waiting">
+      {t.password.temporary}{' '}
+      <Link href="/ajustes/senha" className="font-medium underline underline-offset-2">
+        {t.password.save}
+      </Link>
+    </p>
   );
 }

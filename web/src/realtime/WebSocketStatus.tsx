@@ -40,6 +40,11 @@ export function WebSocketStatus({ trueUntil, standIn }: WebSocketStatusProps) {
         <span className="hidden min-w-0 items-center gap-2 truncate sm:flex">
           {asOf && <span className="truncate">{asOf}</span>}
           {asOf && <span aria-hidden="true">·</span>}
+          {status === 'error' && connection.error && (
+            <span data-part="error" title={connection.error} className="hidden max-w-40 truncate xl:inline">
+              {connection.error}
+            </span>
+          )}
           <NextAttempt />
         </span>
       ) : (

@@ -163,6 +163,39 @@ describe('waking', () => {
   });
 });
 
+describe('a connection that may be dead', () => {
+  const doubts: [string, () => void][] = [
+    ['the network went', () => window.dispatchEvent(new Event('offline'))],
+    ['the network came', () => window.dispatchEvent(new Event('online'))],
+    ['the tab is shown again', () => document.dispatchEvent(new Event('visibilitychange'))],
+  ];
+  beforeEach(() => {
+    connection.start();
+    socket.comes('connect');
+  });
+
+  it.each(doubts)('%s: it is asked once, and given up when nobody answers', async (_, doubt) => {
+    doubt();
+    doubt();
+    expect(socket.sent.map(({ name }) => name)).toEqual(['clinic:join']);
+    socket.sent[0]?.ack(new Error('operation has timed out'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(connection.getSnapshot()).toMatchObject({ status: 'connecting', error: 'timeout', attempt: 1 });
+    expect(socket.disconnects).toBe(1);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(socket.connects).toBe(2);
+  });
+
+  it.each(doubts)('%s: it is kept when somebody answers, whatever the answer', async (_, doubt) => {
+    doubt();
+    socket.sent[0]?.ack(null, { ok: false, error: { code: 'overloaded', message: '', retryable: true } });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(status()).toBe('connected');
+    doubt();
+    expect(socket.sent).toHaveLength(2);
+  });
+});
+
 describe('the end', () => {
   it('unauthenticated ends the session, not in retries', () => {
     connection.start();

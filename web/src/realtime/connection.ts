@@ -2,7 +2,7 @@
  * The one connection of this tab: when to connect, when to try again, and what to say about it.
  * It knows the socket and the clock, no feature and no React. States and schedule: web/README.md.
  */
-import { ApiError } from '@/shared/api/errors';
+import { ApiError, asApiError } from '@/shared/api/errors';
 import { Listeners } from '@/shared/lib/listeners';
 import type { Acknowledgement, ClientEvents, ServerEvents } from './events';
 import { createSocket, type SocketLike } from './socket';
@@ -19,6 +19,8 @@ export interface ConnectionSnapshot {
   retryAt: number | null;
   /** How many sockets the clinic has open, this one included. */
   clinicConnections: number | null;
+  /** What the server said it is, once it did: a newer one than this page asks for a reload. */
+  serverVersion: string | null;
 }
 
 export const RETRY_DELAYS_MS = [1000, 2000, 4000, 8000, 16_000] as const;
@@ -26,6 +28,7 @@ export const OFFLINE_RETRY_MS = 30_000;
 export const HELD_AFTER_MS = 5000;
 const ATTEMPT_TIMEOUT_MS = 12_000;
 const ACK_TIMEOUT_MS = 8000;
+const PROBE_TIMEOUT_MS = 4000;
 const JITTER = 0.2; // many screens of one clinic return after a restart; never earlier than the schedule says
 
 const AT_REST: ConnectionSnapshot = {
@@ -34,6 +37,7 @@ const AT_REST: ConnectionSnapshot = {
   attempt: 0,
   retryAt: null,
   clinicConnections: null,
+  serverVersion: null,
 };
 
 export interface ConnectionOptions {
@@ -53,6 +57,7 @@ export class RealtimeConnection {
   #snapshot = AT_REST;
   #wanted = false;
   #attemptRuns = false;
+  #probing = false;
   #drainDelayMs: number | null = null;
   #retryTimer: Timer;
   #heldTimer: Timer;
@@ -74,7 +79,8 @@ export class RealtimeConnection {
     if (this.#wanted) return;
     this.#wanted = true;
     this.#listen('on');
-    window.addEventListener('online', this.wake);
+    window.addEventListener('online', this.#onNetwork);
+    window.addEventListener('offline', this.#onNetwork);
     document.addEventListener('visibilitychange', this.#onVisibility);
     this.#set({ status: 'connecting', error: null, attempt: 0, retryAt: null });
     this.#attempt();
@@ -84,12 +90,13 @@ export class RealtimeConnection {
     if (!this.#wanted) return;
     this.#wanted = false;
     this.#clearTimers();
-    window.removeEventListener('online', this.wake);
+    window.removeEventListener('online', this.#onNetwork);
+    window.removeEventListener('offline', this.#onNetwork);
     document.removeEventListener('visibilitychange', this.#onVisibility);
     this.#listen('off');
     this.#socket.disconnect();
     this.#attemptRuns = false;
-    this.#set(AT_REST);
+    this.#set({ ...AT_REST, serverVersion: this.#snapshot.serverVersion });
   }
 
   /** Try now, with five new fast attempts: the button, the network's return, the tab shown again. */
@@ -126,6 +133,10 @@ export class RealtimeConnection {
     if (count !== this.#snapshot.clinicConnections) this.#set({ clinicConnections: count });
   };
 
+  setServerVersion = (version: string) => {
+    if (version !== this.#snapshot.serverVersion) this.#set({ serverVersion: version });
+  };
+
   #attempt() {
     this.#attemptRuns = true;
     // The client's own timeout ends at the opened WebSocket; a server that then says nothing must not hold us for ever.
@@ -134,7 +145,15 @@ export class RealtimeConnection {
       this.#failed('timeout');
     }, ATTEMPT_TIMEOUT_MS);
     this.#socket.connect();
+    this.#socket.io?.engine?.once('close', this.#onEarlyClose);
   }
+
+  /** The client tells nobody of a WebSocket that closes before it has said anything; some proxies do just that. */
+  #onEarlyClose = (reason: string) => {
+    if (!this.#attemptRuns) return;
+    this.#socket.disconnect();
+    this.#failed(reason);
+  };
 
   #onConnect = () => {
     this.#clearTimers();
@@ -184,8 +203,30 @@ export class RealtimeConnection {
   }
 
   #onVisibility = () => {
-    if (document.visibilityState === 'visible') this.wake();
+    if (document.visibilityState === 'visible') this.#onNetwork();
   };
+
+  /** Something changed around us: without a connection try now, with one ask whether it is still one. */
+  #onNetwork = () => {
+    if (this.connected) void this.#probe();
+    else if (navigator.onLine !== false) this.wake();
+  };
+
+  /** A computer that slept or lost its network holds a dead connection until the heartbeat is missed, most of a minute. */
+  async #probe() {
+    if (this.#probing) return;
+    this.#probing = true;
+    try {
+      await this.request('clinic:join', { clinicId: this.#options.clinicId }, PROBE_TIMEOUT_MS);
+    } catch (error) {
+      if (this.connected && asApiError(error).code === 'timeout') {
+        this.#socket.disconnect();
+        this.#failed('timeout');
+      }
+    } finally {
+      this.#probing = false;
+    }
+  }
 
   #onDraining = ({ reconnectInMs }: ServerEvents['server:draining']) => {
     this.#drainDelayMs = Math.max(0, reconnectInMs);

@@ -1,7 +1,8 @@
 /** The names and payloads of the socket's events (docs/events.md). */
 import type {
-  ClinicRow,
+  ClinicProfile,
   Conversation,
+  ConversationChange,
   Delta,
   Message,
   NewMessage,
@@ -34,14 +35,9 @@ export interface ReadPacket {
 }
 
 export interface ClinicPacket {
-  clinic: ClinicRow;
+  clinic: ClinicProfile;
   seq: number;
   clientKey?: string;
-}
-
-/** A record of the log that no member may see. */
-export interface TickPacket {
-  seq: number;
 }
 
 export interface ServerEvents {
@@ -50,7 +46,7 @@ export interface ServerEvents {
   'conversation:list:updated': ConversationListPacket;
   'conversation:read': ReadPacket;
   'clinic:updated': ClinicPacket;
-  'clinic:tick': TickPacket;
+  'clinic:tick': { seq: number };
   'clinic:connections': { count: number };
   'server:draining': { reconnectInMs: number };
   'session:expiring': { expiresAt: string };
@@ -67,6 +63,23 @@ export interface ClientEvents {
   'conversation:join': { payload: { conversationId: string; after?: string }; answer: MaybeDelta };
   'conversation:leave': { payload: { conversationId: string }; answer: object };
   'message:send': { payload: NewMessage & { conversationId: string }; answer: { message: Message } };
+  'message:edit': {
+    payload: { clientKey: string; messageId: string; body: string };
+    answer: { message: Message };
+  };
+  'message:delete': { payload: { clientKey: string; messageId: string }; answer: { message: Message } };
+  'conversation:update': {
+    payload: ConversationChange & { clientKey: string; conversationId: string };
+    answer: { conversation: Conversation };
+  };
+  'conversation:delete': {
+    payload: { clientKey: string; conversationId: string };
+    answer: { conversation: Conversation };
+  };
+  'contact:rename': {
+    payload: { clientKey: string; conversationId: string; name: string };
+    answer: { conversation: Conversation };
+  };
   'message:read': { payload: ReadOrder; answer: { read: ReadMark } };
 }
 

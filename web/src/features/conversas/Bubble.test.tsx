@@ -10,6 +10,7 @@ const show = (row: Message, repliedTo?: Message) =>
     <Bubble
       entry={{ message: row }}
       memberId={ANA.id}
+      contactName="Maria"
       startsGroup
       endsGroup
       repliedTo={repliedTo}

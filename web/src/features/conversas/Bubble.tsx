@@ -13,25 +13,30 @@ import {
 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Attachment, Message } from '@/shared/api/types';
-import { errorText } from '@/shared/i18n/catalogue';
+import { errorText, failureText } from '@/shared/i18n/catalogue';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { clockTime, fileSize, fullTime } from '@/shared/lib/format';
-import type { Pending, PendingState } from './outbox';
+import type { OrderState, Pending } from './orders';
 import type { Entry } from './timeline';
 
 export interface BubbleProps {
   entry: Entry;
   memberId: string;
+  contactName: string;
   startsGroup: boolean;
   endsGroup: boolean;
   /** The message this one answers, when it is held. */
   repliedTo: Message | undefined;
+  /** A search has led here. */
+  found?: boolean;
   onRetry: (pending: Pending) => void;
   onDiscard: (pending: Pending) => void;
   onRepeat: (message: Message) => void;
+  /** Given where the message may still be changed. */
+  actions?: ReactNode;
 }
 
-type Status = Message['status'] | PendingState;
+type Status = Message['status'] | OrderState;
 type Tone = 'patient' | 'clinic' | 'note';
 
 /** The patient left, the clinic right, a note across the whole width. */
@@ -50,11 +55,13 @@ export function Bubble(props: BubbleProps) {
       data-client-key={message?.clientKey ?? pending?.clientKey}
       data-status={status}
       data-deleted={message?.deleted}
+      data-found={props.found || undefined}
       aria-label={`${author}, ${clockTime(locale, at)}`}
-      className={`flex flex-col px-4 sm:px-6 ${tone === 'clinic' ? 'items-end' : 'items-start'} ${props.endsGroup ? 'pb-3' : 'pb-0.5'}`}
+      className={`group flex flex-col px-4 data-found:bg-accent-tint sm:px-6 ${tone === 'clinic' ? 'items-end' : 'items-start'} ${props.endsGroup ? 'pb-3' : 'pb-0.5'}`}
     >
       <Heading tone={tone} author={author} shown={props.startsGroup} />
       <div className={shapeOf(tone, props)}>
+        {props.actions}
         {props.repliedTo && !deleted && <Quote message={props.repliedTo} memberId={props.memberId} />}
         {!deleted &&
           message?.attachments.map((attachment) => (
@@ -147,15 +154,19 @@ function glyphOf(status: Status, note: boolean): [typeof Check, string] {
   return [Check, ''];
 }
 
-function PendingLine({ pending, onRetry, onDiscard }: BubbleProps & { pending: Pending }) {
+function PendingLine({ pending, contactName, onRetry, onDiscard }: BubbleProps & { pending: Pending }) {
   const { t } = useI18n();
   const failed = pending.state === 'failed';
+  const moved = pending.reason === 'conversation_moved';
+  const why = moved ? t.message.moved(contactName) : `${t.message.failed} ${errorText(t, pending.reason)}`;
   return (
     <Line tone={failed ? 'broken' : 'waiting'}>
-      <span title={failed ? errorText(t, pending.reason) : undefined}>
-        {failed ? t.message.failed : t.message.waitingText}
-      </span>
-      {failed && <LineButton onClick={() => onRetry(pending)}>{t.message.retry}</LineButton>}
+      <span>{failed ? why : t.message.waitingText}</span>
+      {failed && (
+        <LineButton onClick={() => onRetry(pending)}>
+          {moved ? t.message.sendAnyway : t.message.retry}
+        </LineButton>
+      )}
       {failed && <span aria-hidden="true">·</span>}
       <LineButton onClick={() => onDiscard(pending)}>{t.message.discard}</LineButton>
     </Line>
@@ -166,7 +177,7 @@ function FailureLine({ message, onRepeat }: { message: Message; onRepeat: (messa
   const { t } = useI18n();
   return (
     <Line tone="broken">
-      <span>{message.failure?.message ?? t.message.notDelivered}</span>
+      <span>{failureText(t, message.failure)}</span>
       <LineButton onClick={() => onRepeat(message)}>{t.message.sendAnew}</LineButton>
     </Line>
   );

@@ -7,6 +7,7 @@ import { FakeSocket } from '@/realtime/fakeSocket';
 import { Composer } from './Composer';
 import { ANA } from './fixtures';
 import { Inbox } from './inbox';
+import { isMessage } from './orders';
 import { InboxContext } from './useInbox';
 
 let inbox: Inbox;
@@ -17,7 +18,10 @@ beforeEach(() => {
   socket.comes('connect');
   inbox = new Inbox({ clinicId: 1, member: ANA, connection, onUnauthenticated: () => undefined });
 });
-afterEach(() => inbox.stop());
+afterEach(() => {
+  inbox.stop();
+  localStorage.clear();
+});
 
 const show = (conversationId = 'a') =>
   render(
@@ -26,7 +30,11 @@ const show = (conversationId = 'a') =>
     </InboxContext>,
   );
 const field = () => screen.getByRole<HTMLTextAreaElement>('textbox', { name: 'Mensagem' });
-const outgoing = () => inbox.outbox.getSnapshot().map(({ body, kind }) => ({ body, kind }));
+const outgoing = () =>
+  inbox.outbox
+    .getSnapshot()
+    .filter(isMessage)
+    .map(({ body, kind }) => ({ body, kind }));
 
 it('Enter sends, and the field is empty and ready', async () => {
   show();

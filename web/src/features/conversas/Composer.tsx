@@ -1,8 +1,11 @@
 import { Lock, Reply, SendHorizontal } from 'lucide-react';
 import { type KeyboardEvent, useId, useRef, useState } from 'react';
-import type { MessageKind } from '@/shared/api/types';
+import type { CannedReply, MessageKind } from '@/shared/api/types';
 import { useI18n } from '@/shared/i18n/useI18n';
+import { useShortcut } from '@/shared/lib/useShortcut';
+import { CannedReplies, fittingReplies } from './CannedReplies';
 import type { Draft } from './drafts';
+import { useClinic } from './useClinic';
 import { useInbox } from './useInbox';
 
 const KINDS = ['message', 'note'] as const;
@@ -10,7 +13,8 @@ const KINDS = ['message', 'note'] as const;
 /** Give it a `key` per conversation: each has its own draft. */
 export function Composer({ conversationId, contactName }: { conversationId: string; contactName: string }) {
   const { t } = useI18n();
-  const { drafts, outbox } = useInbox();
+  const inbox = useInbox();
+  const { drafts } = inbox;
   const [draft, setDraft] = useState(() => drafts.get(conversationId));
   const field = useRef<HTMLTextAreaElement>(null);
   const panelId = useId();
@@ -22,12 +26,27 @@ export function Composer({ conversationId, contactName }: { conversationId: stri
     setDraft(next);
     drafts.set(conversationId, next);
   };
+  const canned = useCanned(draft.body, (body) => change({ body }));
+  const write = (kind: MessageKind) => {
+    change({ kind });
+    field.current?.focus();
+  };
+  useShortcut(['r'], () => write('message'));
+  useShortcut(['n'], () => write('note'));
 
   const send = () => {
     if (!sendable) return;
-    outbox.send(conversationId, draft.body.trim(), draft.kind);
+    inbox.send(conversationId, draft.body.trim(), draft.kind);
     change({ body: '' });
     field.current?.focus();
+  };
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (canned.onKeyDown(event)) return;
+    if (event.key === 'Escape') return field.current?.blur();
+    if (!isSendKey(event)) return;
+    event.preventDefault();
+    send();
   };
 
   return (
@@ -36,13 +55,14 @@ export function Composer({ conversationId, contactName }: { conversationId: stri
         event.preventDefault();
         send();
       }}
-      className={`border-t px-3 pt-2 pb-3 transition-colors sm:px-4 ${note ? 'border-note-line bg-note' : 'border-line bg-raised'}`}
+      className={`relative border-t px-3 pt-2 pb-3 transition-colors sm:px-4 ${note ? 'border-note-line bg-note' : 'border-line bg-raised'}`}
     >
       <div className="mx-auto max-w-4xl">
-        <div className="mb-1.5 flex items-center justify-between">
+        <div className="mb-1.5 flex items-center justify-between gap-3">
           <Tabs kind={draft.kind} panelId={panelId} onChange={(kind) => change({ kind })} />
-          <p className="hidden px-1 text-ink-soft text-mini lg:block">{t.composer.hint}</p>
+          <p className="hidden truncate px-1 text-ink-soft text-mini lg:block">{t.composer.hint}</p>
         </div>
+        {canned.open && <CannedReplies {...canned} />}
         <div
           id={panelId}
           role="tabpanel"
@@ -52,15 +72,13 @@ export function Composer({ conversationId, contactName }: { conversationId: stri
           <textarea
             ref={field}
             aria-label={t.composer.label}
+            aria-controls={canned.open ? canned.id : undefined}
+            aria-activedescendant={canned.open ? canned.activeId : undefined}
             rows={1}
             value={draft.body}
             placeholder={note ? t.composer.notePlaceholder : t.composer.replyPlaceholder(contactName)}
             onChange={(event) => change({ body: event.target.value })}
-            onKeyDown={(event) => {
-              if (!isSendKey(event)) return;
-              event.preventDefault();
-              send();
-            }}
+            onKeyDown={onKeyDown}
             className="field-sizing-content max-h-40 min-h-9 flex-1 resize-none bg-transparent px-2 py-[7px] outline-none placeholder:text-ink-soft"
           />
           <button
@@ -78,11 +96,38 @@ export function Composer({ conversationId, contactName }: { conversationId: stri
   );
 }
 
+/** `/` and the beginning of a shortcut offer the clinic's canned replies; one that is taken stands there to be finished. */
+function useCanned(body: string, onBody: (body: string) => void) {
+  const { cannedReplies } = useClinic();
+  const id = useId();
+  const [at, setAt] = useState(0);
+  const [dismissed, setDismissed] = useState('');
+  const replies = fittingReplies(body, cannedReplies);
+  const open = replies !== undefined && cannedReplies.length > 0 && dismissed !== body;
+  const active = Math.min(at, Math.max(0, (replies?.length ?? 0) - 1));
+  const take = (reply: CannedReply) => {
+    setAt(0);
+    onBody(reply.body);
+  };
+  const onKeyDown = (event: KeyboardEvent): boolean => {
+    const chosen = replies?.[active];
+    if (!open || event.nativeEvent.isComposing) return false;
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (by !== undefined) setAt(Math.max(0, Math.min((replies?.length ?? 1) - 1, active + by)));
+    else if ((event.key === 'Enter' || event.key === 'Tab') && chosen) take(chosen);
+    else if (event.key === 'Escape') setDismissed(body);
+    else return false;
+    event.preventDefault();
+    event.stopPropagation();
+    return true;
+  };
+  return { id, open, replies: replies ?? [], active, activeId: `${id}${active}`, onTake: take, onKeyDown };
+}
+
 /** Enter sends; Shift+Enter breaks the line; the Enter that ends a composed character (IME) does neither. */
 function isSendKey(event: KeyboardEvent) {
   return event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing;
 }
-
 function Tabs(props: { kind: MessageKind; panelId: string; onChange: (kind: MessageKind) => void }) {
   const { t } = useI18n();
   const list = useRef<HTMLDivElement>(null);
@@ -109,7 +154,7 @@ function Tabs(props: { kind: MessageKind; panelId: string; onChange: (kind: Mess
             tabIndex={selected ? 0 : -1}
             onClick={() => props.onChange(kind)}
             onKeyDown={onKeyDown}
-            className={`flex items-center gap-1.5 rounded-md px-2 py-1 text-ink-soft text-meta hover:bg-ink/5 aria-selected:bg-ink/5 aria-selected:font-medium ${look}`}
+            className={`flex items-center gap-1.5 whitespace-nowrap rounded-md px-2 py-1 text-ink-soft text-meta hover:bg-ink/5 aria-selected:bg-ink/5 aria-selected:font-medium ${look}`}
           >
             <Icon aria-hidden="true" className="size-3.5" />
             {kind === 'note' ? t.composer.note : t.composer.reply}

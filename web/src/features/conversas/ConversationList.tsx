@@ -1,35 +1,75 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { MessagesSquare, TriangleAlert } from 'lucide-react';
-import { useEffect, useLayoutEffect, useRef } from 'react';
+import { FilterX, MessagesSquare, TriangleAlert } from 'lucide-react';
+import { type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import type { Conversation } from '@/shared/api/types';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { useDelayed } from '@/shared/lib/useDelayed';
 import { useNow } from '@/shared/lib/useNow';
+import { useShortcut } from '@/shared/lib/useShortcut';
 import { Button } from '@/shared/ui/Button';
 import { Notice } from '@/shared/ui/Notice';
 import { ConversationRow, ROW_HEIGHT_PX } from './ConversationRow';
-import { LIST } from './inbox';
-import { useInbox, useInboxState } from './useInbox';
+import { fits } from './filters';
+import { overlaid } from './orders';
+import { useClinic } from './useClinic';
+import { useChanges, useInbox, useInboxState, useOrders } from './useInbox';
 
 const SKELETON_AFTER_MS = 200;
 const READ_AHEAD_ROWS = 10;
 
 export function ConversationList({ selectedId }: { selectedId: string | undefined }) {
   const { t } = useI18n();
-  const loaded = useInboxState((inbox) => inbox.state.list.loaded);
-  const empty = useInboxState((inbox) => inbox.state.list.shown.length === 0);
+  const loaded = useInboxState(({ state }) => (state.filtered ?? state.list).loaded);
+  const rows = useShownRows(selectedId);
   return (
     <nav aria-label={t.list.label} className="flex min-h-0 flex-1 flex-col">
-      {!loaded ? <BeforeFirstPage /> : empty ? <Empty /> : <Rows selectedId={selectedId} />}
+      {!loaded ? (
+        <BeforeFirstPage />
+      ) : rows.length === 0 ? (
+        <Empty />
+      ) : (
+        <Rows rows={rows} selectedId={selectedId} />
+      )}
     </nav>
   );
 }
 
-function Rows({ selectedId }: { selectedId: string | undefined }) {
+/**
+ * With what has been ordered and not confirmed. What no longer fits the filter leaves at once, except the conversation
+ * that is open: reading an unread one does not pull it away from under the reader.
+ */
+function useShownRows(selectedId: string | undefined): readonly Conversation[] {
+  const state = useInboxState((inbox) => inbox.state);
+  const changes = useChanges();
+  const { filtered, list, conversations } = state;
+  const kept = filtered && selectedId ? conversations.get(selectedId) : undefined;
+  const [stays, setStays] = useState<string>();
+  const shown = (filtered ?? list).shown;
+  const isShown = selectedId !== undefined && shown.some(({ id }) => id === selectedId);
+  if (isShown && stays !== selectedId) setStays(selectedId);
+  return useMemo(() => {
+    const withKept =
+      kept && !isShown && stays === kept.id && !kept.deleted
+        ? [...shown, kept].sort((a, b) => b.lastSeq - a.lastSeq)
+        : shown;
+    if (changes.size === 0) return withKept;
+    return withKept
+      .map((row) => overlaid(row, changes.get(row.id) ?? []))
+      .filter((row) => {
+        if (row.deleted) return false;
+        if (!filtered || !changes.has(row.id) || row.id === selectedId) return true;
+        return fits({ ...filtered.filter, unread: false }, row, true);
+      });
+  }, [shown, changes, filtered, kept, isShown, stays, selectedId]);
+}
+
+function Rows({ rows, selectedId }: { rows: readonly Conversation[]; selectedId: string | undefined }) {
   const { t } = useI18n();
   const inbox = useInbox();
-  const rows = useInboxState(({ state }) => state.list.shown);
-  const hasOlder = useInboxState(({ state }) => state.list.before !== null);
-  const reading = useInboxState(({ readings }) => readings.get(LIST));
+  const clinic = useClinic();
+  const hasOlder = useInboxState(({ state }) => (state.filtered ?? state.list).before !== null);
+  const reading = useInboxState(({ readings }) => readings.get(inbox.listKey));
+  const unsent = useUnsent();
   const minute = useNow(60_000);
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
@@ -55,6 +95,18 @@ function Rows({ selectedId }: { selectedId: string | undefined }) {
     if (nearEnd && hasOlder && !reading) inbox.readOlderConversations();
   }, [nearEnd, hasOlder, reading, inbox]);
 
+  const move = (by: number) => {
+    const focused = document.activeElement?.closest<HTMLElement>('[data-conversation-id]');
+    const from = rows.findIndex(({ id }) => id === (focused?.dataset.conversationId ?? selectedId));
+    const to = Math.min(rows.length - 1, Math.max(0, from < 0 ? 0 : from + by));
+    virtual.scrollToIndex(to, { align: 'auto' });
+    requestAnimationFrame(() =>
+      box.current?.querySelector<HTMLElement>(`[data-conversation-id="${rows[to]?.id}"]`)?.focus(),
+    );
+  };
+  useShortcut(['j', 'k'], (key) => move(key === 'j' ? 1 : -1));
+  useArrows(box, move);
+
   return (
     <div ref={box} className="min-h-0 flex-1 overflow-y-auto overscroll-contain">
       <ul className="relative" style={{ height: virtual.getTotalSize() }}>
@@ -72,7 +124,9 @@ function Rows({ selectedId }: { selectedId: string | undefined }) {
               <ConversationRow
                 conversation={conversation}
                 member={inbox.member}
+                clinic={clinic}
                 selected={conversation.id === selectedId}
+                unsent={unsent.has(conversation.id)}
                 minute={minute}
               />
             </li>
@@ -85,7 +139,7 @@ function Rows({ selectedId }: { selectedId: string | undefined }) {
       {reading?.phase === 'failed' && (
         <p className="p-4 text-center text-broken text-meta">
           {t.list.failed}{' '}
-          <Button look="text" onClick={() => inbox.readAgain(LIST)}>
+          <Button look="text" onClick={() => inbox.readAgain(inbox.listKey)}>
             {t.list.retry}
           </Button>
         </p>
@@ -94,15 +148,54 @@ function Rows({ selectedId }: { selectedId: string | undefined }) {
   );
 }
 
+/** Within the list the arrows move as well; elsewhere they scroll. */
+function useArrows(box: RefObject<HTMLElement | null>, move: (by: number) => void) {
+  const latest = useRef(move);
+  latest.current = move;
+  useEffect(() => {
+    const element = box.current;
+    const listen = (event: KeyboardEvent) => {
+      const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (by === undefined) return;
+      event.preventDefault();
+      latest.current(by);
+    };
+    element?.addEventListener('keydown', listen);
+    return () => element?.removeEventListener('keydown', listen);
+  }, [box]);
+}
+
+/** Conversations whose author must decide about a message that was refused. */
+function useUnsent(): ReadonlySet<string> {
+  const orders = useOrders();
+  return useMemo(
+    () =>
+      new Set(orders.filter(({ state }) => state === 'failed').map(({ conversationId }) => conversationId)),
+    [orders],
+  );
+}
+
 function Empty() {
   const { t } = useI18n();
+  const inbox = useInbox();
+  const filtered = useInboxState(({ state }) => state.filtered !== null);
+  if (filtered) {
+    return (
+      <Notice
+        icon={<FilterX className="size-6" />}
+        title={t.list.nothingFits}
+        text={t.list.nothingFitsText}
+        action={<Button onClick={() => inbox.filterBy()}>{t.filters.clear}</Button>}
+      />
+    );
+  }
   return <Notice icon={<MessagesSquare className="size-6" />} title={t.list.empty} text={t.list.emptyText} />;
 }
 
 function BeforeFirstPage() {
   const { t } = useI18n();
   const inbox = useInbox();
-  const reading = useInboxState(({ readings }) => readings.get(LIST));
+  const reading = useInboxState(({ readings }) => readings.get(inbox.listKey));
   const skeleton = useDelayed(reading?.phase !== 'failed', SKELETON_AFTER_MS);
   if (reading?.phase === 'failed') {
     return (
@@ -110,7 +203,7 @@ function BeforeFirstPage() {
         alert
         icon={<TriangleAlert className="size-6" />}
         title={t.list.failed}
-        action={<Button onClick={() => inbox.readAgain(LIST)}>{t.list.retry}</Button>}
+        action={<Button onClick={() => inbox.readAgain(inbox.listKey)}>{t.list.retry}</Button>}
       />
     );
   }

@@ -1,10 +1,12 @@
-import { Lock } from 'lucide-react';
+import { CircleAlert, Lock } from 'lucide-react';
 import { memo, useId } from 'react';
 import { Link } from 'wouter';
 import type { Conversation, Member } from '@/shared/api/types';
 import { useI18n } from '@/shared/i18n/useI18n';
-import { firstName, fullTime, listTime } from '@/shared/lib/format';
+import { firstName, fullTime, initials, listTime, soonTime } from '@/shared/lib/format';
 import { Avatar } from '@/shared/ui/Avatar';
+import { LabelDot } from './LabelDot';
+import type { ClinicView } from './useClinic';
 import { useUnread } from './useInbox';
 
 export const ROW_HEIGHT_PX = 72;
@@ -12,7 +14,10 @@ export const ROW_HEIGHT_PX = 72;
 interface RowProps {
   conversation: Conversation;
   member: Member;
+  clinic: ClinicView;
   selected: boolean;
+  /** A message of mine waits for my decision. */
+  unsent: boolean;
   /** Renewed each minute, so that "ontem" becomes true at midnight. */
   minute: number;
 }
@@ -29,7 +34,7 @@ export const ConversationRow = memo(function ConversationRow(props: RowProps) {
       href={`/conversas/${conversation.id}`}
       aria-current={selected ? 'page' : undefined}
       aria-labelledby={`${id}name`}
-      aria-describedby={`${id}unread ${id}last ${id}time`}
+      aria-describedby={`${id}unread ${id}last ${id}time ${id}marks`}
       data-unread={unread > 0 ? unread : undefined}
       data-conversation-id={conversation.id}
       className="group relative flex h-full items-center gap-3 px-3.5 hover:bg-surface focus-visible:-outline-offset-2 aria-[current]:bg-accent-tint"
@@ -44,6 +49,7 @@ export const ConversationRow = memo(function ConversationRow(props: RowProps) {
           <span id={`${id}name`} className="truncate font-medium group-data-unread:font-bold">
             {conversation.contact.name}
           </span>
+          <Waiting conversation={conversation} clinic={props.clinic} minute={props.minute} />
           <time
             id={`${id}time`}
             dateTime={at.toISOString()}
@@ -60,12 +66,71 @@ export const ConversationRow = memo(function ConversationRow(props: RowProps) {
           >
             <LastLine conversation={conversation} member={props.member} />
           </span>
+          <Marks conversation={conversation} clinic={props.clinic} unsent={props.unsent} />
           {unread > 0 && <UnreadCount id={`${id}unread`} count={unread} />}
         </span>
       </span>
     </Link>
   );
 });
+
+/** How long the patient has been waiting, once it is longer than the clinic wants: amber, twice as long red. */
+function Waiting(props: { conversation: Conversation; clinic: ClinicView; minute: number }) {
+  const { t } = useI18n();
+  const { waitingSince } = props.conversation;
+  const limit = props.clinic.waitingLimitMinutes;
+  if (limit === undefined || waitingSince === undefined) return null;
+  const minutes = Math.floor((props.minute - Date.parse(waitingSince)) / 60_000);
+  if (minutes < limit) return null;
+  const look = minutes >= 2 * limit ? 'text-broken' : 'text-waiting';
+  return (
+    <span className={`ml-auto shrink-0 font-medium text-mini tabular-nums ${look}`}>
+      {t.list.waiting(minutes)}
+    </span>
+  );
+}
+
+/** What else there is to know of it at a glance: refused, status, labels, whose it is. */
+function Marks(props: { conversation: Conversation; clinic: ClinicView; unsent: boolean }) {
+  const { t, locale } = useI18n();
+  const { conversation, clinic } = props;
+  const { status, snoozedUntil, labels, assigneeId } = conversation;
+  const assignee = assigneeId && (clinic.nameOf(assigneeId) ?? '?');
+  return (
+    <span className="flex shrink-0 items-center gap-1.5">
+      {props.unsent && (
+        <span title={t.list.unsent} className="text-broken">
+          <CircleAlert aria-hidden="true" className="size-4" />
+          <span className="sr-only">{t.list.unsent}</span>
+        </span>
+      )}
+      {labels.length > 0 && (
+        <span title={labels.join(', ')} className="flex gap-0.5">
+          {labels.slice(0, 3).map((label) => (
+            <LabelDot key={label} colour={clinic.colourOf(label)} />
+          ))}
+          <span className="sr-only">{labels.join(', ')}</span>
+        </span>
+      )}
+      {status !== 'open' && (
+        <span className="rounded bg-sunken px-1.5 text-mini tabular-nums">
+          {status === 'snoozed' && snoozedUntil
+            ? t.list.snoozedUntil(soonTime(locale, new Date(snoozedUntil), new Date()))
+            : t.list.status[status]}
+        </span>
+      )}
+      {assignee && (
+        <span
+          title={t.list.assignedTo(assignee)}
+          className="grid h-5 min-w-5 place-items-center rounded-full border border-line-strong px-1 font-medium text-[10px] leading-none"
+        >
+          <span aria-hidden="true">{initials(assignee)}</span>
+          <span className="sr-only">{t.list.assignedTo(assignee)}</span>
+        </span>
+      )}
+    </span>
+  );
+}
 
 const MOST_SHOWN = 99;
 
@@ -99,11 +164,6 @@ function LastLine({ conversation, member }: { conversation: Conversation; member
         {author && <span className="text-ink">{author}: </span>}
         {last.preview || (last.direction === 'outbound' && <em>{t.thread.deleted}</em>)}
       </span>
-      {conversation.status !== 'open' && (
-        <span className="ml-auto shrink-0 rounded bg-sunken px-1.5 text-mini">
-          {t.list.status[conversation.status]}
-        </span>
-      )}
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, MessageSquareDashed, MessagesSquare, Trash2, TriangleAlert } from 'lucide-react';
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
-import { Link } from 'wouter';
+import { Link, useSearch } from 'wouter';
 import type { Message } from '@/shared/api/types';
 import { errorText } from '@/shared/i18n/catalogue';
 import { useI18n } from '@/shared/i18n/useI18n';
@@ -10,11 +10,13 @@ import { useDelayed } from '@/shared/lib/useDelayed';
 import { useNow } from '@/shared/lib/useNow';
 import { Button } from '@/shared/ui/Button';
 import { Notice } from '@/shared/ui/Notice';
+import { useToasts } from '@/shared/ui/useToasts';
 import { Bubble } from './Bubble';
 import type { Thread as ThreadState } from './cache';
+import { isChangeable, MessageActions } from './MessageActions';
 import { type TimelineItem, timeline } from './timeline';
 import { newSince } from './unread';
-import { useInbox, useInboxState, useOutbox } from './useInbox';
+import { useInbox, useInboxState, usePending } from './useInbox';
 
 const SKELETON_AFTER_MS = 200;
 const AT_END_PX = 80;
@@ -51,18 +53,18 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
   const { conversationId, thread } = props;
   const { t } = useI18n();
   const inbox = useInbox();
-  const outbox = useOutbox();
+  const pending = usePending(conversationId);
   const since = useNewSince(conversationId);
   const items = useMemo(
     () =>
       timeline({
         messages: thread.shown,
-        pending: outbox.filter((pending) => pending.conversationId === conversationId),
+        pending,
         memberId: inbox.member.id,
         fromBeginning: thread.before === null,
         newSince: since,
       }),
-    [thread.shown, thread.before, outbox, conversationId, inbox, since],
+    [thread.shown, thread.before, pending, inbox, since],
   );
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
@@ -77,17 +79,20 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
     overscan: 8,
   });
   useLayoutEffect(() => virtual.scrollToEnd(), [virtual]);
-  useBottomStays(box, virtual);
+  const end = useEndStays(box, virtual);
+  const target = useTarget(conversationId, items, virtual, end);
 
-  const atEnd = virtual.isAtEnd(AT_END_PX);
+  const { atEnd } = end;
   useEffect(() => (atEnd ? inbox.lookAtEnd(conversationId) : undefined), [atEnd, inbox, conversationId]);
   const unseen = useUnseen(thread.shown, atEnd, inbox.member.id);
 
   // One's own message is always shown, wherever one was reading.
-  const lastPending = outbox.findLast((pending) => pending.conversationId === conversationId)?.clientKey;
+  const lastPending = pending.at(-1)?.clientKey;
   useEffect(() => {
-    if (lastPending) virtual.scrollToEnd();
-  }, [lastPending, virtual]);
+    if (!lastPending) return;
+    end.pin(true);
+    virtual.scrollToEnd();
+  }, [lastPending, virtual, end.pin]);
 
   const readOlder = () => {
     const top = box.current?.scrollTop ?? 0;
@@ -126,7 +131,14 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
                 className="absolute inset-x-0 top-0"
                 style={{ transform: `translateY(${start}px)` }}
               >
-                {item && <Item item={item} thread={thread} />}
+                {item && (
+                  <Item
+                    item={item}
+                    thread={thread}
+                    contactName={props.contactName}
+                    found={target !== null && item.kind === 'entry' && item.message?.id === target}
+                  />
+                )}
               </div>
             );
           })}
@@ -136,7 +148,10 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
       {!atEnd && (
         <button
           type="button"
-          onClick={() => virtual.scrollToEnd()}
+          onClick={() => {
+            end.pin(true);
+            virtual.scrollToEnd();
+          }}
           className="absolute right-4 bottom-3 flex items-center gap-1.5 rounded-full border border-line bg-raised py-1.5 pr-3.5 pl-2.5 font-medium text-meta tabular-nums shadow-float hover:bg-surface"
         >
           <ArrowDown aria-hidden="true" className="size-4 text-accent" />
@@ -147,20 +162,102 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
   );
 }
 
-/** A growing composer, a line of words or a phone's keyboard takes its room from the top: the last message stays in sight. */
-function useBottomStays(box: RefObject<HTMLElement | null>, virtual: Virtualizer<HTMLDivElement, Element>) {
+/**
+ * Who stands at the end stays there, whatever changes its size: a growing composer, a line of words, a phone's keyboard, a
+ * narrower window that breaks every line anew. Who reads further up keeps their line at the bottom. Only a way up that is
+ * longer than what the content lost is the reader's own.
+ */
+function useEndStays(box: RefObject<HTMLElement | null>, virtual: Virtualizer<HTMLDivElement, Element>) {
+  const pinned = useRef(true);
+  const [atEnd, setAtEnd] = useState(true);
+  const pin = useCallback((now: boolean) => {
+    pinned.current = now;
+    setAtEnd(now);
+  }, []);
   useEffect(() => {
     const element = box.current;
-    if (!element) return;
+    const content = element?.firstElementChild;
+    if (!element || !content) return;
     let height = element.clientHeight;
+    let last = { inner: element.scrollHeight, top: element.scrollTop };
+    const onScroll = () => {
+      const { scrollHeight: inner, clientHeight: outer, scrollTop: top } = element;
+      const wentUp = last.top - top > Math.max(0, last.inner - inner) + 1;
+      last = { inner, top };
+      if (inner - outer - top <= AT_END_PX) pin(true);
+      else if (wentUp) pin(false);
+    };
     const observer = new ResizeObserver(() => {
       const lost = height - element.clientHeight;
       height = element.clientHeight;
-      if (lost !== 0) virtual.scrollToOffset((virtual.scrollOffset ?? 0) + lost);
+      if (pinned.current) element.scrollTop = element.scrollHeight;
+      else if (lost !== 0) virtual.scrollToOffset((virtual.scrollOffset ?? 0) + lost);
     });
     observer.observe(element);
-    return () => observer.disconnect();
-  }, [box, virtual]);
+    observer.observe(content);
+    element.addEventListener('scroll', onScroll);
+    return () => {
+      observer.disconnect();
+      element.removeEventListener('scroll', onScroll);
+    };
+  }, [box, virtual, pin]);
+  return { atEnd, pin };
+}
+
+/** The message that a search result led to (`?m=`): read as far back as it stands, shown in the middle, told apart. */
+function useTarget(
+  conversationId: string,
+  items: readonly TimelineItem[],
+  virtual: Virtualizer<HTMLDivElement, Element>,
+  { pin }: { pin: (atEnd: boolean) => void },
+): string | null {
+  const { t } = useI18n();
+  const inbox = useInbox();
+  const toasts = useToasts();
+  const target = new URLSearchParams(useSearch()).get('m');
+  const [shownFor, setShownFor] = useState<string | null>(null);
+  const index =
+    target === null ? -1 : items.findIndex((item) => item.kind === 'entry' && item.message?.id === target);
+  const wanted = target !== null && target !== shownFor;
+  const latest = useRef(index);
+  latest.current = index;
+  useEffect(() => {
+    if (!wanted || target === null) return;
+    if (index >= 0) {
+      pin(false);
+      setShownFor(target);
+      void bringIntoView(virtual, target, () => latest.current);
+      return;
+    }
+    let left = false;
+    void inbox.readUpTo(conversationId, target).then((found) => {
+      if (!found && !left) toasts.show('broken', t.search.notFound);
+    });
+    return () => {
+      left = true;
+    };
+  }, [wanted, target, index, virtual, pin, inbox, conversationId, toasts, t]);
+  return target;
+}
+
+const MOST_FRAMES = 30;
+
+/** Rows have no height before they are drawn, and pages that arrive move them: so look again until it stands still. */
+async function bringIntoView(
+  virtual: Virtualizer<HTMLDivElement, Element>,
+  messageId: string,
+  index: () => number,
+) {
+  let still = 0;
+  for (let frame = 0; frame < MOST_FRAMES && still < 3; frame++) {
+    const box = virtual.scrollElement;
+    const bubble = box?.querySelector(`[data-message-id="${messageId}"]`)?.getBoundingClientRect();
+    const pane = box?.getBoundingClientRect();
+    const inView = bubble && pane && bubble.top >= pane.top && bubble.bottom <= pane.bottom;
+    still = inView ? still + 1 : 0;
+    if (!inView && index() >= 0) virtual.scrollToIndex(index(), { align: 'center' });
+    await new Promise(requestAnimationFrame);
+  }
 }
 
 /** Where the member's mark stood when the thread was opened. */
@@ -181,7 +278,8 @@ function useUnseen(shown: readonly Message[], atEnd: boolean, memberId: string):
     .length;
 }
 
-function Item({ item, thread }: { item: TimelineItem; thread: ThreadState }) {
+function Item(props: { item: TimelineItem; thread: ThreadState; contactName: string; found: boolean }) {
+  const { item, thread, contactName, found } = props;
   const { t } = useI18n();
   const inbox = useInbox();
   const { outbox } = inbox;
@@ -195,12 +293,18 @@ function Item({ item, thread }: { item: TimelineItem; thread: ThreadState }) {
     <Bubble
       entry={item}
       memberId={inbox.member.id}
+      contactName={contactName}
       startsGroup={item.startsGroup}
       endsGroup={item.endsGroup}
       repliedTo={replyTo === undefined ? undefined : thread.rows.get(replyTo)}
-      onRetry={(pending) => outbox.retry(pending.clientKey)}
+      onRetry={(pending) => inbox.retry(pending.clientKey)}
       onDiscard={(pending) => outbox.discard(pending.clientKey)}
-      onRepeat={(message) => outbox.send(message.conversationId, message.body, message.kind)}
+      found={found}
+      actions={
+        item.message &&
+        isChangeable(item.message, inbox.member.id) && <MessageActions message={item.message} />
+      }
+      onRepeat={(message) => inbox.send(message.conversationId, message.body, message.kind)}
     />
   );
 }

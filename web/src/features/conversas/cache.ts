@@ -5,15 +5,9 @@
  * Rules (web/README.md explains them): a row's higher version wins; tombstones are remembered; only clinic-room
  * packets and clinic answers move the cursor, and only without a gap.
  */
+import type { ClinicPacket, ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
 import type {
-  ClinicPacket,
-  ConversationListPacket,
-  MessagePacket,
-  ReadPacket,
-  TickPacket,
-} from '@/realtime/events';
-import type {
-  ClinicRow,
+  ClinicProfile,
   Conversation,
   ConversationPage,
   Delta,
@@ -22,7 +16,18 @@ import type {
   ReadMark,
 } from '@/shared/api/types';
 import { type Cursor, formatCursor, parseCursor } from './cursor';
-import { CLOSED, mergeBy, mergeRows, type Rows, shown, type Window, widen } from './rows';
+import { EVERYTHING, type Filter, filterKey, fits, isEverything } from './filters';
+import {
+  CLOSED,
+  mergeBy,
+  mergeRows,
+  type Order,
+  type Rows,
+  reshown,
+  shown,
+  type Window,
+  widen,
+} from './rows';
 
 export interface Thread extends Window {
   readonly rows: Rows<Message>;
@@ -37,6 +42,11 @@ export interface ConversationList extends Window {
   readonly shown: readonly Conversation[];
 }
 
+/** The same rows through a window of their own: the server reads the pages, the cache knows what fits. */
+export interface FilteredList extends ConversationList {
+  readonly filter: Filter;
+}
+
 export interface InboxState {
   /** Whose screen this is: of all read marks only theirs are kept. */
   readonly memberId: string;
@@ -46,10 +56,12 @@ export interface InboxState {
   readonly cursor: Cursor | null;
   /** The highest seq seen in the clinic's room. Above the cursor's it means: something is missing in between. */
   readonly head: number;
-  /** What the clinic keeps; null until something told it. */
-  readonly clinic: ClinicRow | null;
+  /** Members, labels, canned replies, settings; null until they have been read. */
+  readonly clinic: ClinicProfile | null;
   readonly conversations: Rows<Conversation>;
   readonly list: ConversationList;
+  /** The filter that was chosen, if one was. */
+  readonly filtered: FilteredList | null;
   readonly threads: ReadonlyMap<string, Thread>;
   /** The member's own read marks, by conversation. */
   readonly reads: ReadonlyMap<string, ReadMark>;
@@ -67,17 +79,18 @@ type MaybeDelta = { cursor: string } & Partial<Delta>;
 
 /** Everything that can arrive. */
 export type Arrival =
-  | { kind: 'conversationPage'; page: ConversationPage; before: string | null; life: number }
+  | { kind: 'conversationPage'; page: ConversationPage; before: string | null; life: number; filter?: Filter }
   | { kind: 'messagePage'; conversationId: string; page: Page<Message>; before: string | null; life: number }
   | { kind: 'clinicPacket'; packet: ConversationListPacket }
+  | { kind: 'profilePacket'; packet: ClinicPacket }
+  | { kind: 'tick'; seq: number }
+  | { kind: 'profile'; clinic: ClinicProfile }
   | { kind: 'readPacket'; packet: ReadPacket }
-  | { kind: 'clinicRowPacket'; packet: ClinicPacket }
-  | { kind: 'clinicRow'; clinic: ClinicRow }
-  | { kind: 'tickPacket'; packet: TickPacket }
   | { kind: 'conversationPacket'; packet: MessagePacket }
   | { kind: 'clinicAnswer'; asked: Asked; answer: MaybeDelta }
   | { kind: 'conversationAnswer'; conversationId: string; after?: string; answer: MaybeDelta }
   | { kind: 'message'; message: Message }
+  | { kind: 'conversation'; conversation: Conversation }
   | { kind: 'read'; read: ReadMark };
 
 export function emptyInbox(memberId: string, life = 0): InboxState {
@@ -89,15 +102,36 @@ export function emptyInbox(memberId: string, life = 0): InboxState {
     clinic: null,
     conversations: new Map(),
     list: { ...CLOSED, shown: [] },
+    filtered: null,
     threads: new Map(),
     reads: new Map(),
     marked: new Set(),
   };
 }
 
+const BY_NEWEST: Order<Conversation> = {
+  placeOf: (row) => row.lastSeq,
+  direction: 'descending',
+  tombstones: 'hidden',
+};
+const BY_PLACE: Order<Message> = { placeOf: (row) => row.seq, direction: 'ascending', tombstones: 'shown' };
+/** More changed rows than this are sorted with all the others. */
+const FEW = 20;
+
 const UNREAD_THREAD: Thread = { ...CLOSED, rows: new Map(), shown: [], complete: 0, liveSince: null };
 
 export function ingest(state: InboxState, arrival: Arrival): InboxState {
+  return refiltered(state, taken(state, arrival));
+}
+
+/** Shows the list through a filter; its pages are to be read. */
+export function chooseFilter(state: InboxState, filter: Filter): InboxState {
+  if (isEverything(filter)) return state.filtered ? { ...state, filtered: null } : state;
+  if (state.filtered && filterKey(state.filtered.filter) === filterKey(filter)) return state;
+  return { ...state, filtered: { ...CLOSED, filter, shown: [] } };
+}
+
+function taken(state: InboxState, arrival: Arrival): InboxState {
   switch (arrival.kind) {
     case 'conversationPage':
       return arrival.life === state.life ? conversationPage(state, arrival) : state;
@@ -107,18 +141,20 @@ export function ingest(state: InboxState, arrival: Arrival): InboxState {
       return clinicPacket(state, arrival.packet);
     case 'readPacket':
       return movedBy(withReads(state, [arrival.packet.read]), arrival.packet.seq);
-    case 'clinicRowPacket':
-      return movedBy(withClinic(state, arrival.packet.clinic), arrival.packet.seq);
-    case 'clinicRow':
-      return withClinic(state, arrival.clinic);
-    case 'tickPacket':
-      return movedBy(state, arrival.packet.seq);
+    case 'profilePacket':
+      return movedBy(withProfile(state, arrival.packet.clinic), arrival.packet.seq);
+    case 'tick':
+      return movedBy(state, arrival.seq);
+    case 'profile':
+      return withProfile(state, arrival.clinic);
     case 'read':
       return withReads(state, [arrival.read]);
     case 'conversationPacket':
       return withMessages(state, [arrival.packet.message]);
     case 'message':
       return withMessages(state, [arrival.message]);
+    case 'conversation':
+      return withConversations(state, [arrival.conversation]);
     case 'clinicAnswer':
       return clinicAnswer(state, arrival.asked, arrival.answer);
     case 'conversationAnswer':
@@ -162,33 +198,88 @@ export function noLongerLive(state: InboxState, conversationIds = [...state.thre
   return next;
 }
 
-/** The messages that an arrival brings. */
-export function messagesIn(arrival: Arrival): readonly Message[] {
+/** The keys of commands whose effect an arrival shows; of a message also who wrote it. */
+export function keysIn(arrival: Arrival): readonly { clientKey: string; authorId?: string }[] {
   switch (arrival.kind) {
     case 'message':
-      return [arrival.message];
-    case 'conversationPacket':
-      return [arrival.packet.message];
+      return keysOf([arrival.message]);
+    case 'conversationPacket': {
+      const { clientKey, message } = arrival.packet;
+      return [
+        ...keysOf([message]),
+        ...(clientKey === undefined || clientKey === message.clientKey ? [] : [{ clientKey }]),
+      ];
+    }
+    case 'clinicPacket': {
+      const { clientKey, conversation } = arrival.packet;
+      // of a message it says the same as the conversation's room does, there with its author
+      return clientKey === undefined || conversation.lastSeq === arrival.packet.seq ? [] : [{ clientKey }];
+    }
     case 'messagePage':
-      return arrival.page.items;
+      return keysOf(arrival.page.items);
     case 'clinicAnswer':
     case 'conversationAnswer':
-      return arrival.answer.messages ?? [];
+      return keysOf(arrival.answer.messages ?? []);
     default:
       return [];
   }
 }
 
+/** Conversations to which a patient has written since, as a packet or a delta tells; a first read is no news. */
+export function newsIn(former: InboxState, arrival: Arrival): readonly Conversation[] {
+  const told =
+    arrival.kind === 'clinicPacket'
+      ? [arrival.packet.conversation]
+      : arrival.kind === 'clinicAnswer' && !arrival.answer.reset
+        ? (arrival.answer.conversations ?? [])
+        : [];
+  return told.filter(({ id, lastMessage, lastSeq, deleted }) => {
+    if (deleted || lastMessage?.direction !== 'inbound' || !former.cursor || lastSeq <= former.cursor.seq)
+      return false;
+    return former.conversations.get(id)?.lastMessage?.id !== lastMessage.id;
+  });
+}
+
+const keysOf = (messages: readonly Message[]) =>
+  messages.flatMap(({ clientKey, author }) => (clientKey ? [{ clientKey, authorId: author.id }] : []));
+
 function conversationPage(
   state: InboxState,
-  { page, before }: Arrival & { kind: 'conversationPage' },
+  { page, before, filter = EVERYTHING }: Arrival & { kind: 'conversationPage' },
 ): InboxState {
-  const window = widen(state.list, page, before, (row) => row.lastSeq);
-  const next = withReads(withConversations(state, page.items, window), page.reads ?? []);
+  const place = (row: Conversation) => row.lastSeq;
+  const { filtered } = state;
+  let next: InboxState;
+  if (isEverything(filter)) {
+    next = withConversations(state, page.items, widen(state.list, page, before, place));
+  } else {
+    next = withConversations(state, page.items);
+    if (filtered && filterKey(filtered.filter) === filterKey(filter))
+      next = { ...next, filtered: { ...filtered, ...widen(windowOf(filtered), page, before, place) } };
+  }
   return withMarked(
-    next,
+    withReads(next, page.reads ?? []),
     page.items.map(({ id }) => id),
   );
+}
+
+const windowOf = ({ loaded, before, floor }: Window): Window => ({ loaded, before, floor });
+
+/** What fits is judged anew whenever something has changed that it may depend on. */
+function refiltered(former: InboxState, state: InboxState): InboxState {
+  const { filtered, conversations, reads, marked } = state;
+  if (!filtered) return state;
+  const same = conversations === former.conversations && filtered === former.filtered;
+  if (same && (!filtered.filter.unread || (reads === former.reads && marked === former.marked))) return state;
+  const rows = shown(conversations, filtered, BY_NEWEST).filter((row) =>
+    fits(filtered.filter, row, isUnread(state, row)),
+  );
+  return { ...state, filtered: { ...filtered, shown: rows } };
+}
+
+/** As the server knows it; a mark that nobody has told yet is none. */
+function isUnread(state: InboxState, { id, inboundCount }: Conversation): boolean {
+  return state.marked.has(id) && inboundCount > (state.reads.get(id)?.inboundRead ?? 0);
 }
 
 function messagePage(state: InboxState, arrival: Arrival & { kind: 'messagePage' }): InboxState {
@@ -221,7 +312,7 @@ function movedBy(state: InboxState, seq: number): InboxState {
 function clinicAnswer(state: InboxState, asked: Asked, answer: MaybeDelta): InboxState {
   const cursor = parseCursor(answer.cursor);
   if (answer.reset || isOtherEpoch(state, cursor)) {
-    return { ...emptyInbox(state.memberId, state.life + 1), cursor, head: cursor.seq };
+    return { ...afresh(state), cursor, head: cursor.seq };
   }
   let next = withDelta(state, answer);
   if (asked.after === undefined) {
@@ -245,7 +336,7 @@ function conversationAnswer(
 ): InboxState {
   const { conversationId, after, answer } = arrival;
   const cursor = parseCursor(answer.cursor);
-  if (answer.reset || isOtherEpoch(state, cursor)) return emptyInbox(state.memberId, state.life + 1);
+  if (answer.reset || isOtherEpoch(state, cursor)) return afresh(state);
   const next = withDelta(state, answer);
   const thread = next.threads.get(conversationId) ?? UNREAD_THREAD;
   const joinsOn = after !== undefined && parseCursor(after).seq <= completeTo(next, thread);
@@ -254,17 +345,22 @@ function conversationAnswer(
   return withThread(next, conversationId, { ...thread, complete, liveSince: live ? cursor.seq : null });
 }
 
+/** Nothing of before is held any more; the filter is the reader's choice, and stays. */
+function afresh({ memberId, life, filtered }: InboxState): InboxState {
+  return chooseFilter(emptyInbox(memberId, life + 1), filtered?.filter ?? EVERYTHING);
+}
+
 const isOtherEpoch = (state: InboxState, cursor: Cursor) =>
   state.cursor !== null && state.cursor.epoch !== cursor.epoch;
 
 function withDelta(state: InboxState, answer: MaybeDelta): InboxState {
   const next = withMessages(withConversations(state, answer.conversations ?? []), answer.messages ?? []);
-  return withClinic(withReads(next, answer.reads ?? []), answer.clinic);
+  return withProfile(withReads(next, answer.reads ?? []), answer.clinic);
 }
 
-function withClinic(state: InboxState, clinic: ClinicRow | undefined): InboxState {
-  if (!clinic || (state.clinic && state.clinic.version >= clinic.version)) return state;
-  return { ...state, clinic };
+function withProfile(state: InboxState, clinic: ClinicProfile | undefined): InboxState {
+  const newer = clinic !== undefined && clinic.version > (state.clinic?.version ?? -1);
+  return newer ? { ...state, clinic } : state;
 }
 
 function withReads(state: InboxState, incoming: readonly ReadMark[]): InboxState {
@@ -289,10 +385,11 @@ function withConversations(
 ): InboxState {
   const conversations = mergeRows(state.conversations, incoming);
   if (conversations === state.conversations && window === state.list) return state;
-  const list = {
-    ...window,
-    shown: shown(conversations, window, (row) => row.lastSeq, 'descending', 'hidden'),
-  };
+  const few = incoming.length <= FEW && window === state.list;
+  const rows = few
+    ? reshown(state.list.shown, conversations, incoming, window, BY_NEWEST)
+    : shown(conversations, window, BY_NEWEST);
+  const list = { ...window, shown: rows };
   return { ...state, conversations, list };
 }
 
@@ -316,7 +413,7 @@ function withMessages(
     const rows = mergeRows(thread.rows, messages);
     if (rows === thread.rows && opened === thread) continue;
     const { loaded, before, floor } = opened;
-    const visible = shown(rows, opened, (row) => row.seq, 'ascending', 'shown');
+    const visible = shown(rows, opened, BY_PLACE);
     next = withThread(next, id, { ...thread, loaded, before, floor, rows, shown: visible });
   }
   return next;

@@ -1,5 +1,6 @@
-/** What was typed and not sent, per conversation. In memory: it ends with the session, as patient words must. */
+/** What was typed and not sent, per conversation: kept in this browser under the member's name until it is sent or they leave. */
 import type { MessageKind } from '@/shared/api/types';
+import type { Shelf } from '@/shared/lib/shelf';
 
 export interface Draft {
   readonly body: string;
@@ -8,13 +9,22 @@ export interface Draft {
 
 const NOTHING: Draft = { body: '', kind: 'message' };
 
-export class Drafts {
-  readonly #drafts = new Map<string, Draft>();
+export function readDraft(stored: unknown): Draft | undefined {
+  const { body, kind } = (stored ?? {}) as Partial<Draft>;
+  return typeof body === 'string' && (kind === 'message' || kind === 'note') ? { body, kind } : undefined;
+}
 
-  get = (conversationId: string): Draft => this.#drafts.get(conversationId) ?? NOTHING;
+export class Drafts {
+  readonly #shelf: Shelf<Draft>;
+
+  constructor(shelf: Shelf<Draft>) {
+    this.#shelf = shelf;
+  }
+
+  get = (conversationId: string): Draft => this.#shelf.get(conversationId) ?? NOTHING;
 
   set(conversationId: string, draft: Draft) {
-    if (draft.body === '' && draft.kind === 'message') this.#drafts.delete(conversationId);
-    else this.#drafts.set(conversationId, draft);
+    if (draft.body === '' && draft.kind === 'message') this.#shelf.remove(conversationId);
+    else this.#shelf.put(conversationId, draft);
   }
 }

@@ -5,6 +5,7 @@ import { FakeSocket } from '@/realtime/fakeSocket';
 import { ApiError } from '@/shared/api/errors';
 import type {
   Conversation,
+  ConversationChange,
   ConversationPage,
   Delta,
   Message,
@@ -13,6 +14,7 @@ import type {
   ReadOrder,
 } from '@/shared/api/types';
 import type { Asked } from './cache';
+import type { Filter } from './filters';
 import {
   ANA,
   conversation,
@@ -41,8 +43,12 @@ class Rest {
   held = 0;
   changes: ((delta: Delta) => void)[] = [];
 
-  getConversations = async (_clinic: number, before: string | null): Promise<ConversationPage> => {
-    this.#note(`conversations ${before ?? 'first'}`);
+  getConversations = async (
+    _clinic: number,
+    before: string | null,
+    filter?: Filter,
+  ): Promise<ConversationPage> => {
+    this.#note(`conversations ${before ?? 'first'}${filter ? ` ${JSON.stringify(filter)}` : ''}`);
     return { ...page(this.conversations, this.seq), reads: this.reads };
   };
   getMessages = async (id: string, before: string | null): Promise<Page<Message>> => {
@@ -66,6 +72,21 @@ class Rest {
       signal.addEventListener('abort', () => reject(signal.reason));
     }).finally(() => this.held--);
   };
+
+  getClinic = async (): Promise<never> => {
+    throw new ApiError('not_found');
+  };
+  getConversation = async (id: string) => conversation(id, this.seq);
+  getSearch = async () => ({ items: [], before: null, seq: this.seq });
+  patchConversation = async (id: string, change: { clientKey: string } & ConversationChange) => {
+    this.#note(`patch ${id} ${JSON.stringify({ ...change, clientKey: undefined })}`);
+    const { assigneeId: _, ...rest } = change;
+    return conversation(id, ++this.seq, rest as Partial<Conversation>);
+  };
+  patchContact = async (id: string) => conversation(id, ++this.seq);
+  patchMessage = async () => message('a', ++this.seq);
+  deleteMessage = async () => message('a', ++this.seq);
+  deleteConversation = async (id: string) => conversation(id, ++this.seq, { deleted: true });
 
   #note(call: string) {
     this.calls.push(call);
@@ -92,6 +113,7 @@ beforeEach(() => {
 afterEach(() => {
   inbox.stop();
   connection.stop();
+  localStorage.clear();
   vi.useRealTimers();
 });
 
@@ -314,6 +336,138 @@ describe('sending', () => {
   });
 });
 
+describe('a patient who wrote in between', () => {
+  const MOVED = { ok: false, error: { code: 'conversation_moved', message: '', retryable: false } };
+  const orders = () => inbox.outbox.getSnapshot().map(({ state, reason }) => [state, reason]);
+
+  it('is read first: the reply says what its author had seen, and is held back', async () => {
+    await opened();
+    inbox.send('a', 'até amanhã', 'message');
+    inbox.send('a', 'só para nós', 'note');
+    await settle();
+    expect(sent('message:send')).toMatchObject([{ body: 'até amanhã', expectedSeq: 5 }]);
+    await answer('message:send', MOVED);
+    expect(orders()[0]).toEqual(['failed', 'conversation_moved']);
+    expect(sent('message:send')[1]).not.toHaveProperty('expectedSeq');
+  });
+
+  it('sent again on purpose, all that was held back goes, in order, with what is seen now', async () => {
+    await opened();
+    inbox.send('a', 'um', 'message');
+    inbox.send('a', 'dois', 'message');
+    await settle();
+    await answer('message:send', MOVED);
+    await answer('message:send', MOVED);
+    socket.comes('message:new', messagePacket(message('a', 6)));
+    inbox.retry(inbox.outbox.getSnapshot()[1]?.clientKey ?? '');
+    await settle();
+    expect(sent('message:send').slice(2)).toMatchObject([{ body: 'um', expectedSeq: 6 }]);
+    expect(orders()).toEqual([
+      ['sending', undefined],
+      ['sending', undefined],
+    ]);
+  });
+});
+
+describe('changing', () => {
+  it('is confirmed by the packet or the answer, whichever comes first', async () => {
+    await opened();
+    const key = inbox.change('a', { assigneeId: 'ana' });
+    await settle();
+    expect(sent('conversation:update')).toEqual([{ conversationId: 'a', clientKey: key, assigneeId: 'ana' }]);
+    const row = conversation('a', 6, { assigneeId: 'ana', lastSeq: 5 });
+    socket.comes('conversation:list:updated', { ...listPacket(row), clientKey: key });
+    expect(inbox.outbox.getSnapshot()).toEqual([]);
+    await answer('conversation:update', { ok: true, conversation: row });
+    expect(inbox.state.conversations.get('a')).toEqual(row);
+  });
+
+  it('goes over REST when there is no socket', async () => {
+    await opened();
+    await drop();
+    inbox.change('a', { status: 'resolved' });
+    await settle();
+    expect(rest.calls.at(-1)).toBe('patch a {"status":"resolved"}');
+    expect(inbox.state.conversations.get('a')?.status).toBe('resolved');
+  });
+
+  it('refused, it is told', async () => {
+    await opened();
+    const told: string[] = [];
+    inbox.onRefused((_, code) => told.push(code));
+    inbox.change('a', { status: 'snoozed' });
+    await settle();
+    await answer('conversation:update', {
+      ok: false,
+      error: { code: 'conflict', message: '', retryable: false },
+    });
+    expect(told).toEqual(['conflict']);
+  });
+});
+
+describe('a filter', () => {
+  const ids = () => inbox.state.filtered?.shown.map(({ id }) => id);
+
+  it('reads its own pages, and shows at once what comes to fit and no longer what does not', async () => {
+    await opened();
+    rest.conversations = [conversation('b', 4, { status: 'pending' })];
+    inbox.filterBy({ status: 'pending' });
+    expect(ids()).toEqual([]);
+    await settle();
+    expect(rest.calls.at(-1)).toBe('conversations first {"status":"pending"}');
+    expect(ids()).toEqual(['b']);
+    socket.comes('conversation:list:updated', listPacket(conversation('a', 6, { status: 'pending' })));
+    expect(ids()).toEqual(['a', 'b']);
+    socket.comes('conversation:list:updated', listPacket(conversation('b', 7, { status: 'resolved' })));
+    expect(ids()).toEqual(['a']);
+    inbox.filterBy();
+    expect(inbox.state.filtered).toBeNull();
+    expect(inbox.state.list.shown.map(({ id }) => id)).toEqual(['b', 'a']);
+  });
+
+  it('an answer for a filter that was left is only rows', async () => {
+    await opened();
+    rest.conversations = [conversation('b', 4, { status: 'pending' })];
+    inbox.filterBy({ status: 'pending' });
+    inbox.filterBy({ status: 'resolved' });
+    await settle();
+    expect(ids()).toEqual([]);
+    expect(inbox.state.filtered?.loaded).toBe(true);
+  });
+
+  it('stays chosen when everything is read afresh', async () => {
+    await opened();
+    inbox.filterBy({ unread: true });
+    await settle();
+    await drop();
+    await vi.advanceTimersByTimeAsync(1000);
+    await connect();
+    rest.conversations = [conversation('z', 2, { inboundCount: 1 })];
+    await answer('clinic:join', joined('other:2', { ...rows, reset: true }));
+    await settle();
+    expect(ids()).toEqual(['z']);
+  });
+});
+
+it('marked unread by hand, it stays so while it is looked at', async () => {
+  await opened();
+  socket.comes('message:new', messagePacket(message('a', 6, { ordinal: 3 })));
+  socket.comes('conversation:list:updated', listPacket(conversation('a', 6, { inboundCount: 3 })));
+  inbox.lookAtEnd('a');
+  await settle();
+  await answer('message:read', { ok: true, read: readMark('a', 7, { upTo: 6, inboundRead: 3 }) });
+  inbox.markUnread('a');
+  const unread = () => {
+    const { state, seen } = inbox.getSnapshot();
+    return state.list.shown.map((row) => unreadOf(state, seen, row));
+  };
+  expect(unread()).toEqual([1]);
+  expect(sent('message:read').at(-1)).toMatchObject({ upTo: 5 });
+  await answer('message:read', { ok: true, read: readMark('a', 8, { upTo: 5, inboundRead: 2 }) });
+  expect(unread()).toEqual([1]);
+  expect(sent('message:read')).toHaveLength(2);
+});
+
 describe('reading', () => {
   const inbound = (seq: number, inboundCount: number) => {
     socket.comes('message:new', messagePacket(message('a', seq, { ordinal: inboundCount })));
@@ -456,7 +610,7 @@ it('knows until when it was true', async () => {
 it('announces patients’ messages that come live, and no others', async () => {
   await opened();
   const heard: string[] = [];
-  inbox.onNews((name) => heard.push(name));
+  inbox.onNews((news) => heard.push(news.conversation.lastMessage?.authorName ?? ''));
   const last = (id: string, direction: 'inbound' | 'outbound') => ({
     lastMessage: { id, kind: 'message' as const, direction, preview: '', authorName: 'Maria', at: '' },
   });

@@ -4,18 +4,12 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import type {
-  ClinicPacket,
-  ConversationListPacket,
-  MessagePacket,
-  ReadPacket,
-  TickPacket,
-} from '@/realtime/events';
-import type { ClinicRow, Conversation, Delta, Message, ReadMark } from '@/shared/api/types';
+import type { ClinicPacket, ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
+import type { ClinicProfile, Conversation, Delta, Message, ReadMark } from '@/shared/api/types';
 import { type Arrival, emptyInbox, type InboxState, ingest } from './cache';
 
 interface Rows {
-  clinic: ClinicRow;
+  clinic: ClinicProfile;
   conversations: Conversation[];
   messages: Message[];
   reads: ReadMark[];
@@ -46,7 +40,7 @@ function screenBefore({ memberId, cursor, before }: Case): InboxState {
     asked: { conversationIds: [] },
     answer: { cursor },
   });
-  state = ingest(state, { kind: 'clinicRow', clinic: before.clinic });
+  state = ingest(state, { kind: 'profile', clinic: before.clinic });
   state = ingest(state, { kind: 'conversationPage', page: list, before: null, life });
   for (const { id } of before.conversations) {
     const said = before.messages.filter((row) => row.conversationId === id).sort((a, b) => b.seq - a.seq);
@@ -61,8 +55,8 @@ const KINDS: Record<string, (payload: never) => Arrival> = {
   'message:updated': (packet: MessagePacket) => ({ kind: 'conversationPacket', packet }),
   'conversation:list:updated': (packet: ConversationListPacket) => ({ kind: 'clinicPacket', packet }),
   'conversation:read': (packet: ReadPacket) => ({ kind: 'readPacket', packet }),
-  'clinic:updated': (packet: ClinicPacket) => ({ kind: 'clinicRowPacket', packet }),
-  'clinic:tick': (packet: TickPacket) => ({ kind: 'tickPacket', packet }),
+  'clinic:updated': (packet: ClinicPacket) => ({ kind: 'profilePacket', packet }),
+  'clinic:tick': ({ seq }: { seq: number }) => ({ kind: 'tick', seq }),
 };
 
 /** Of the conversations that were held before and still are: what the screen shows of them. */

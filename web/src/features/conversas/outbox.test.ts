@@ -1,22 +1,29 @@
+// @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiError } from '@/shared/api/errors';
 import type { Message } from '@/shared/api/types';
+import { Shelf } from '@/shared/lib/shelf';
 import { ownMessage } from './fixtures';
-import { Outbox, type Pending } from './outbox';
+import type { Order } from './orders';
+import { Outbox, readOrder } from './outbox';
+
+const wordsOf = (order: Order) => ('body' in order ? order.body : order.type);
 
 /** A wire that answers when the test says so. */
 class Wire {
-  readonly sent: Pending[] = [];
+  readonly sent: Order[] = [];
   readonly delivered: Message[] = [];
   #answers: { resolve: (message: Message) => void; reject: (error: ApiError) => void }[] = [];
 
-  deliver = (pending: Pending) => {
-    this.sent.push(pending);
-    return new Promise<Message>((resolve, reject) => this.#answers.push({ resolve, reject }));
+  deliver = async (order: Order) => {
+    this.sent.push(order);
+    this.delivered.push(
+      await new Promise<Message>((resolve, reject) => this.#answers.push({ resolve, reject })),
+    );
   };
 
   async accept() {
-    const entry = this.sent.at(-1) as Pending;
+    const entry = this.sent.at(-1) as Order;
     this.#answers.pop()?.resolve(ownMessage(entry.conversationId, this.sent.length, entry.clientKey));
     await vi.advanceTimersByTimeAsync(0);
   }
@@ -27,7 +34,7 @@ class Wire {
   }
 
   get bodies() {
-    return this.sent.map((pending) => pending.body);
+    return this.sent.map(wordsOf);
   }
 }
 
@@ -37,12 +44,12 @@ const NETWORK = new ApiError('network', { retryable: true });
 
 let wire: Wire;
 let outbox: Outbox;
-const states = () => outbox.getSnapshot().map(({ body, state }) => `${body} ${state}`);
+const states = () => outbox.getSnapshot().map((order) => `${wordsOf(order)} ${order.state}`);
 
 beforeEach(() => {
   vi.useFakeTimers();
   wire = new Wire();
-  outbox = new Outbox({ deliver: wire.deliver, delivered: (message) => wire.delivered.push(message) });
+  outbox = new Outbox({ deliver: wire.deliver });
 });
 afterEach(() => {
   outbox.stop();
@@ -186,4 +193,88 @@ it('stopped, nothing more goes out and no timer stays; started again, it goes on
   outbox.start();
   await vi.advanceTimersByTimeAsync(0);
   expect(wire.bodies).toEqual(['um', 'um']);
+});
+
+describe('changes', () => {
+  it('are carried out in their turn with the messages', async () => {
+    outbox.send('a', 'pronto', 'message');
+    outbox.order({ type: 'update', conversationId: 'a', change: { status: 'resolved' } });
+    expect(wire.bodies).toEqual(['pronto']);
+    await wire.accept();
+    expect(wire.bodies).toEqual(['pronto', 'update']);
+  });
+
+  it('refused, one is taken back and its author told', async () => {
+    const told: [string, string][] = [];
+    outbox = new Outbox({ deliver: wire.deliver, refused: ({ type }, code) => told.push([type, code]) });
+    outbox.order({ type: 'update', conversationId: 'a', change: { status: 'resolved' } });
+    await wire.refuse(new ApiError('conflict'));
+    expect(outbox.getSnapshot()).toEqual([]);
+    expect(told).toEqual([['update', 'conflict']]);
+  });
+});
+
+describe('over a reload', () => {
+  const shelf = () => new Shelf('ana', 'outbox', 1, readOrder);
+  const open = () => {
+    outbox = new Outbox({ deliver: wire.deliver, shelf: shelf() });
+    outbox.start();
+    return outbox;
+  };
+  const reload = () => {
+    outbox.stop();
+    open();
+  };
+  afterEach(() => localStorage.clear());
+
+  it('what waits goes out in its order and with its keys', async () => {
+    open();
+    const keys = ['um', 'dois', 'três'].map((body) => outbox.send('a', body, 'message'));
+    await wire.refuse(NETWORK);
+    reload();
+    expect(outbox.getSnapshot().map(({ clientKey }) => clientKey)).toEqual(keys);
+    for (const _ of keys) await wire.accept();
+    expect(wire.sent.map(({ clientKey }) => clientKey)).toEqual([keys[0], ...keys]);
+    expect(shelf().all()).toEqual([]);
+  });
+
+  it('what failed stays failed, for its author to decide', async () => {
+    open();
+    outbox.send('a', 'um', 'message');
+    await wire.refuse(INVALID);
+    reload();
+    expect(states()).toEqual(['um failed']);
+    expect(wire.bodies).toEqual(['um']);
+    outbox.discard(outbox.getSnapshot()[0]?.clientKey ?? '');
+    reload();
+    expect(states()).toEqual([]);
+  });
+
+  it('confirmed in another tab, it is gone here', () => {
+    open();
+    const key = outbox.send('a', 'um', 'message');
+    const stored = Object.keys(localStorage).find((each) => each.endsWith(key)) ?? '';
+    window.dispatchEvent(new StorageEvent('storage', { key: stored, newValue: null }));
+    expect(states()).toEqual([]);
+  });
+
+  it('a session that ended refuses nothing: it waits for the same member', async () => {
+    open();
+    outbox.send('a', 'um', 'message');
+    await wire.refuse(new ApiError('unauthenticated'));
+    reload();
+    expect(states()).toEqual(['um sending']);
+    await wire.accept();
+    expect(wire.bodies).toEqual(['um', 'um']);
+  });
+
+  it('after a week nobody means it any more', () => {
+    open();
+    outbox.send('a', 'um', 'message');
+    outbox.stop();
+    vi.setSystemTime(Date.now() + 8 * 24 * 3600 * 1000);
+    open();
+    expect(states()).toEqual([]);
+    expect(shelf().all()).toEqual([]);
+  });
 });

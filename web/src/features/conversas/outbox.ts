@@ -1,68 +1,72 @@
 /**
- * Messages on their way out: shown at once, sent one after the other within a conversation, confirmed by whichever
- * comes first, packet or answer. One clientKey from the click to the provider, so no repetition sends twice.
+ * Orders on their way out: shown at once, carried out one after the other within a conversation, confirmed by whichever
+ * comes first, packet or answer. One clientKey from the click to the provider, so no repetition counts twice. What is
+ * under way survives a reload; another tab may carry on with it, the key makes that harmless.
  * It knows neither socket nor REST (`deliver` does) and no React.
  */
 import { type ApiError, asApiError, wasUnanswered } from '@/shared/api/errors';
-import type { Message, MessageKind } from '@/shared/api/types';
+import type { MessageKind } from '@/shared/api/types';
 import { randomId } from '@/shared/lib/id';
 import { Listeners } from '@/shared/lib/listeners';
 import { pause } from '@/shared/lib/pause';
-
-/** sending: under way or queued · waiting: nobody answers, tried again by itself · failed: refused, the author decides. */
-export type PendingState = 'sending' | 'waiting' | 'failed';
-
-export interface Pending {
-  readonly clientKey: string;
-  readonly conversationId: string;
-  readonly kind: MessageKind;
-  readonly body: string;
-  readonly createdAt: string;
-  readonly state: PendingState;
-  /** Why it failed or waits: the code of the last refusal. */
-  readonly reason?: string;
-}
+import type { Shelf } from '@/shared/lib/shelf';
+import { type Change, isMessage, type NewOrder, type Order } from './orders';
 
 export interface OutboxOptions {
-  /** Sends over whatever is there; throws ApiError. */
-  deliver: (pending: Pending) => Promise<Message>;
-  delivered: (message: Message) => void;
+  /** Carries it out over whatever is there, and tells the cache what came of it; throws ApiError. */
+  deliver: (order: Order) => Promise<void>;
+  /** A change that the server refused: it is off the screen, its author should know why. */
+  refused?: (change: Change, code: string) => void;
+  shelf?: Shelf<Order>;
 }
 
 /** The server is there but cannot now: so often, then the author is told. */
 const REFUSED_DELAYS_MS = [1000, 2000, 4000] as const;
 /** Nobody answers: again and again, and at once when the connection is back (`kick`). */
 const UNANSWERED_DELAYS_MS = [1000, 2000, 4000, 8000] as const;
+/** Who comes back after longer than this does not mean it any more. */
+const KEPT_MS = 7 * 24 * 3600 * 1000;
 
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #listeners = new Listeners();
   readonly #pumping = new Set<string>();
   readonly #kicks = new Listeners();
-  #entries: readonly Pending[] = [];
+  #entries: readonly Order[] = [];
   #stopped = false;
+  #newest = 0;
+  #forgetShelf: () => void = () => undefined;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#entries = this.#kept();
   }
 
   getSnapshot = () => this.#entries;
   subscribe = this.#listeners.add;
 
-  send(conversationId: string, body: string, kind: MessageKind): string {
+  send(conversationId: string, body: string, kind: MessageKind, more: { expectedSeq?: number } = {}): string {
+    return this.order({ type: 'message', conversationId, body, kind, ...more });
+  }
+
+  /** Shows it at once and carries it out after what was ordered before it in the same conversation. Its clientKey. */
+  order(given: NewOrder): string {
     const clientKey = randomId();
-    const createdAt = new Date().toISOString();
-    this.#set([...this.#entries, { clientKey, conversationId, kind, body, createdAt, state: 'sending' }]);
-    void this.#pump(conversationId);
+    this.#newest = Math.max(Date.now(), this.#newest + 1); // one after the other, also after a reload
+    const createdAt = new Date(this.#newest).toISOString();
+    this.#put({ ...given, clientKey, createdAt, state: 'sending' });
+    void this.#pump(given.conversationId);
     return clientKey;
   }
 
   /** A failed one again, by its author's will; it queues up behind what was written since. */
-  retry(clientKey: string) {
+  retry(clientKey: string, more: { expectedSeq?: number } = {}) {
     const entry = this.#find(clientKey);
     if (entry?.state !== 'failed') return;
-    const { reason: _, ...again } = entry;
-    this.#set([...this.#entries.filter((other) => other !== entry), { ...again, state: 'sending' }]);
+    const { reason: _, ...again } = { ...entry, ...(isMessage(entry) && more) };
+    this.#entries = this.#entries.filter((other) => other !== entry);
+    this.#newest = Math.max(Date.now(), this.#newest + 1);
+    this.#put({ ...again, createdAt: new Date(this.#newest).toISOString(), state: 'sending' });
     void this.#pump(entry.conversationId);
   }
 
@@ -71,7 +75,7 @@ export class Outbox {
     this.#kicks.tell();
   }
 
-  /** The message is seen in a packet, page or delta: it has arrived, whatever its own answer says later. */
+  /** Its effect is seen in a packet, page or delta: it has arrived, whatever its own answer says later. */
   confirm(clientKey: string) {
     this.#remove(clientKey);
   }
@@ -83,11 +87,13 @@ export class Outbox {
 
   start() {
     this.#stopped = false;
+    this.#forgetShelf = this.#options.shelf?.onRemoved((key) => this.#forget(key)) ?? this.#forgetShelf;
     for (const id of new Set(this.#entries.map((entry) => entry.conversationId))) void this.#pump(id);
   }
 
   stop() {
     this.#stopped = true;
+    this.#forgetShelf();
     this.#kicks.tell();
   }
 
@@ -96,7 +102,7 @@ export class Outbox {
     this.#pumping.add(conversationId);
     try {
       for (let entry = this.#next(conversationId); entry; entry = this.#next(conversationId)) {
-        await this.#sendOne(entry);
+        await this.#carryOut(entry);
       }
     } finally {
       this.#pumping.delete(conversationId);
@@ -109,13 +115,12 @@ export class Outbox {
   }
 
   /** Returns when the entry has left the queue's head: delivered, confirmed, discarded or failed. */
-  async #sendOne(entry: Pending) {
+  async #carryOut(entry: Order) {
     let refusals = 0;
     let unanswered = 0;
     while (!this.#stopped && this.#find(entry.clientKey)) {
       try {
-        const message = await this.#options.deliver(entry);
-        this.#options.delivered(message);
+        await this.#options.deliver(entry);
         this.#remove(entry.clientKey);
         return;
       } catch (thrown) {
@@ -123,28 +128,84 @@ export class Outbox {
         const delay = wasUnanswered(error)
           ? (UNANSWERED_DELAYS_MS[unanswered++] ?? UNANSWERED_DELAYS_MS.at(-1))
           : delayAfterRefusal(error, refusals++);
-        if (delay === undefined) return this.#patch(entry.clientKey, { state: 'failed', reason: error.code });
+        if (delay === undefined) return this.#fail(entry, error.code);
         this.#patch(entry.clientKey, { state: 'waiting', reason: error.code });
         await pause(delay, this.#kicks);
       }
     }
   }
 
+  /** A message stays, for its author to decide; a change goes, for the screen shows what is. A lost session refuses nobody. */
+  #fail(entry: Order, reason: string) {
+    if (reason === 'unauthenticated') {
+      this.#patch(entry.clientKey, { state: 'waiting', reason });
+      this.#stopped = true;
+    } else if (isMessage(entry)) this.#patch(entry.clientKey, { state: 'failed', reason });
+    else if (this.#find(entry.clientKey)) {
+      this.#remove(entry.clientKey);
+      this.#options.refused?.(entry, reason);
+    }
+  }
+
+  #kept(): Order[] {
+    const since = new Date(Date.now() - KEPT_MS).toISOString();
+    const kept = (this.#options.shelf?.all() ?? []).filter((entry) => {
+      if (entry.createdAt < since) this.#options.shelf?.remove(entry.clientKey);
+      return entry.createdAt >= since;
+    });
+    kept.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+    return kept.map((entry) => (entry.state === 'failed' ? entry : { ...entry, state: 'sending' }));
+  }
+
   #find = (clientKey: string) => this.#entries.find((entry) => entry.clientKey === clientKey);
 
+  #put(entry: Order) {
+    this.#options.shelf?.put(entry.clientKey, entry);
+    this.#set([...this.#entries, entry]);
+  }
+
   #remove(clientKey: string) {
+    this.#options.shelf?.remove(clientKey);
+    this.#forget(clientKey);
+  }
+
+  #forget(clientKey: string) {
     if (this.#find(clientKey)) this.#set(this.#entries.filter((entry) => entry.clientKey !== clientKey));
   }
 
-  #patch(clientKey: string, patch: Partial<Pending>) {
-    this.#set(this.#entries.map((entry) => (entry.clientKey === clientKey ? { ...entry, ...patch } : entry)));
+  #patch(clientKey: string, patch: Pick<Order, 'state' | 'reason'>) {
+    const entries = this.#entries.map((entry) =>
+      entry.clientKey === clientKey ? { ...entry, ...patch } : entry,
+    );
+    const entry = entries.find((each) => each.clientKey === clientKey);
+    if (!entry) return;
+    this.#options.shelf?.replace(clientKey, entry);
+    this.#set(entries);
   }
 
-  #set(entries: readonly Pending[]) {
+  #set(entries: readonly Order[]) {
     this.#entries = entries;
     this.#listeners.tell();
   }
 }
+
+/** Judges what an earlier version of the page may have kept. */
+export function readOrder(stored: unknown): Order | undefined {
+  const { clientKey, conversationId, createdAt, state, type } = (stored ?? {}) as Partial<Order>;
+  const texts = [clientKey, conversationId, createdAt, state, type];
+  return texts.every((text) => typeof text === 'string') && TYPES.has(type as string)
+    ? (stored as Order)
+    : undefined;
+}
+
+const TYPES = new Set<string>([
+  'message',
+  'update',
+  'rename',
+  'edit',
+  'takeBack',
+  'erase',
+] satisfies Order['type'][]);
 
 function delayAfterRefusal(error: ApiError, refusals: number): number | undefined {
   if (!error.retryable) return undefined;

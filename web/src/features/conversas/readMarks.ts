@@ -69,6 +69,15 @@ export class ReadMarks {
     }
   }
 
+  /** Back by the member's will; it stays there until something new comes or the thread is opened again. */
+  markUnread(conversationId: string, upTo: number, ordinal: number) {
+    const look = this.#looks.get(conversationId);
+    if (look) look.upTo = Math.max(look.upTo, this.#options.endOf(conversationId)?.upTo ?? 0);
+    this.#orders.set(conversationId, { clientKey: randomId(), conversationId, upTo, ordinal });
+    this.#tellSeen();
+    void this.#pump(conversationId);
+  }
+
   /** Somebody may answer again: what waits is tried at once. */
   kick() {
     this.#kicks.tell();

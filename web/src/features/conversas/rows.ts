@@ -61,17 +61,49 @@ export function widen<R extends Row>(
   return { loaded: true, before: page.before, floor };
 }
 
-/** What the screen shows of the window, in order: a message's tombstone keeps its place, a conversation's has none. */
-export function shown<R extends Row>(
+export interface Order<R extends Row> {
+  placeOf: (row: R) => number;
+  direction: 'ascending' | 'descending';
+  /** A message's tombstone keeps its place, a conversation's has none. */
+  tombstones: 'shown' | 'hidden';
+}
+
+/** What the screen shows of the window, in order. */
+export function shown<R extends Row>(rows: Rows<R>, window: Window, order: Order<R>): readonly R[] {
+  if (!window.loaded) return [];
+  return [...rows.values()].filter((row) => isShown(row, window, order)).sort(comparing(order));
+}
+
+/** The same, where only a few rows have changed: they go to their places, and ten thousand others are not sorted anew. */
+export function reshown<R extends Row>(
+  former: readonly R[],
   rows: Rows<R>,
+  changed: readonly R[],
   window: Window,
-  placeOf: (row: R) => number,
-  order: 'ascending' | 'descending',
-  tombstones: 'shown' | 'hidden',
+  order: Order<R>,
 ): readonly R[] {
   if (!window.loaded) return [];
-  const sign = order === 'ascending' ? 1 : -1;
-  return [...rows.values()]
-    .filter((row) => placeOf(row) >= window.floor && (tombstones === 'shown' || !row.deleted))
-    .sort((a, b) => sign * (placeOf(a) - placeOf(b)) || (a.id < b.id ? -1 : 1));
+  const compare = comparing(order);
+  const ids = new Set(changed.map(({ id }) => id));
+  const next = former.filter(({ id }) => !ids.has(id));
+  for (const id of ids) {
+    const row = rows.get(id);
+    if (!row || !isShown(row, window, order)) continue;
+    let [from, to] = [0, next.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (compare(next[middle] as R, row) < 0) from = middle + 1;
+      else to = middle;
+    }
+    next.splice(from, 0, row);
+  }
+  return next;
+}
+
+const isShown = <R extends Row>(row: R, window: Window, { placeOf, tombstones }: Order<R>) =>
+  placeOf(row) >= window.floor && (tombstones === 'shown' || !row.deleted);
+
+function comparing<R extends Row>({ placeOf, direction }: Order<R>) {
+  const sign = direction === 'ascending' ? 1 : -1;
+  return (a: R, b: R) => sign * (placeOf(a) - placeOf(b)) || (a.id < b.id ? -1 : 1);
 }

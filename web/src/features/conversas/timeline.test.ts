@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
 import { ANA, message, ownMessage } from './fixtures';
-import type { Pending } from './outbox';
+import type { Pending } from './orders';
 import { type TimelineSource, timeline } from './timeline';
 
 const at = (time: string) => ({ createdAt: new Date(`${time}-03:00`).toISOString() });
 const pending = (clientKey: string, time: string): Pending => ({
+  type: 'message',
   clientKey,
   conversationId: 'a',
   kind: 'message',

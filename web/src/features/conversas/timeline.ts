@@ -1,7 +1,7 @@
 /** From messages to what the thread shows: day dividers, groups, and at the end what is still on its way. Pure. */
 import type { Message, MessageKind } from '@/shared/api/types';
 import { sameDay } from '@/shared/lib/format';
-import type { Pending } from './outbox';
+import type { Pending } from './orders';
 
 export type Entry = { message: Message; pending?: never } | { message?: never; pending: Pending };
 

@@ -2,13 +2,13 @@
 import type { Conversation } from '@/shared/api/types';
 import { completeTo, type InboxState } from './cache';
 
-/** By conversation: up to which of the patient's messages (their ordinal) the screen has shown them, while the mark is on its way. */
+/** By conversation: up to which of the patient's messages (their ordinal) they count as read here, while the mark is on its way. */
 export type Seen = ReadonlyMap<string, number>;
 
 export function unreadOf(state: InboxState, seen: Seen, conversation: Conversation): number {
   const { id, inboundCount } = conversation;
   if (!state.marked.has(id)) return 0; // not known yet: a wrong number would be worse than none
-  const read = Math.max(state.reads.get(id)?.inboundRead ?? 0, seen.get(id) ?? 0);
+  const read = seen.get(id) ?? state.reads.get(id)?.inboundRead ?? 0;
   return Math.max(0, inboundCount - read);
 }
 

@@ -1,7 +1,8 @@
-import { createContext, useContext, useEffect, useSyncExternalStore } from 'react';
+import { createContext, useContext, useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { Conversation } from '@/shared/api/types';
-import type { Inbox, InboxSnapshot } from './inbox';
-import type { Pending } from './outbox';
+import type { Inbox } from './inbox';
+import { changesByConversation, isMessage, type Order, overlaid, type Pending } from './orders';
+import type { InboxSnapshot } from './store';
 import { unreadOf } from './unread';
 
 export const InboxContext = createContext<Inbox | null>(null);
@@ -21,9 +22,33 @@ export function useInboxState<Part>(select: (snapshot: InboxSnapshot) => Part): 
 export const useUnread = (conversation: Conversation): number =>
   useInboxState(({ state, seen }) => unreadOf(state, seen, conversation));
 
-export function useOutbox(): readonly Pending[] {
+export function useOrders(): readonly Order[] {
   const { outbox } = useInbox();
   return useSyncExternalStore(outbox.subscribe, outbox.getSnapshot);
+}
+
+const UNCHANGED: readonly Order[] = [];
+
+/** Orders that change rows, by conversation. */
+export function useChanges(): ReadonlyMap<string, readonly Order[]> {
+  const orders = useOrders();
+  return useMemo(() => changesByConversation(orders), [orders]);
+}
+
+/** The conversation as it is shown: with what has been ordered and not confirmed. */
+export function useConversation(id: string): Conversation | undefined {
+  const held = useInboxState(({ state }) => state.conversations.get(id));
+  const changes = useChanges().get(id) ?? UNCHANGED;
+  return useMemo(() => held && overlaid(held, changes), [held, changes]);
+}
+
+/** Of one conversation: the messages on their way. */
+export function usePending(conversationId: string): readonly Pending[] {
+  const orders = useOrders();
+  return useMemo(
+    () => orders.filter(isMessage).filter((order) => order.conversationId === conversationId),
+    [orders, conversationId],
+  );
 }
 
 /** Keeps a thread read and live while mounted. */

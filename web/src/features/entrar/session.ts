@@ -3,6 +3,8 @@ import { type ApiError, asApiError } from '@/shared/api/errors';
 import { request } from '@/shared/api/http';
 import type { Me } from '@/shared/api/types';
 import { Listeners } from '@/shared/lib/listeners';
+import { wipe } from '@/shared/lib/shelf';
+import type { Tabs } from './tabs';
 
 export type SessionState =
   | { phase: 'starting' }
@@ -12,7 +14,17 @@ export type SessionState =
 
 export class Session {
   readonly #listeners = new Listeners();
+  readonly #tabs: Tabs | undefined;
   #state: SessionState = { phase: 'starting' };
+
+  constructor(tabs?: Tabs) {
+    this.#tabs = tabs;
+    tabs?.heard(({ kind, memberId }) => {
+      const own = this.#memberId === memberId;
+      if (kind === 'left' && own) this.#set({ phase: 'signedOut', ended: false });
+      if (kind === 'entered' && !own) void this.begin(); // the cookie is another's now: so is this screen
+    });
+  }
 
   getSnapshot = () => this.#state;
   subscribe = this.#listeners.add;
@@ -31,18 +43,31 @@ export class Session {
   /** Throws ApiError: `invalid_credentials`, `rate_limited`, … */
   async signIn(email: string, password: string) {
     const answer = await request<Me>('/api/v1/auth/login', { method: 'POST', body: { email, password } });
-    const { member, clinics, expiresAt } = answer; // without the token
-    this.#set({ phase: 'signedIn', me: { member, clinics, expiresAt } });
+    const { member, clinics, passwordTemporary, expiresAt } = answer; // without the token
+    const me = { member, clinics, expiresAt, ...(passwordTemporary && { passwordTemporary }) };
+    this.#set({ phase: 'signedIn', me });
+    this.#tabs?.tell({ kind: 'entered', memberId: member.id });
   }
 
-  /** Leaves this screen even if the server does not answer; the session then ends by its own expiry. */
+  /**
+   * Leaves every tab, and takes along what this browser kept of the member: drafts, what was not sent. Even if the server
+   * does not answer; the session then ends by its own expiry.
+   */
   async signOut() {
+    const memberId = this.#memberId;
     try {
       await request('/api/v1/auth/logout', { method: 'POST' });
     } catch {
       // nothing the member could do about it
     }
     this.#set({ phase: 'signedOut', ended: false });
+    if (memberId === undefined) return;
+    this.#tabs?.tell({ kind: 'left', memberId });
+    wipe(memberId);
+  }
+
+  get #memberId() {
+    return this.#state.phase === 'signedIn' ? this.#state.me.member.id : undefined;
   }
 
   /** The server refused this session: revoked or expired. */

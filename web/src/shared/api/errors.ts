@@ -1,3 +1,15 @@
+export interface FieldError {
+  path: string;
+  code: string;
+}
+
+interface ApiErrorOptions {
+  message?: string;
+  retryable?: boolean;
+  retryAfterMs?: number;
+  fields?: readonly FieldError[];
+}
+
 /**
  * One error for everything the server may refuse, over REST or the socket.
  * `code` is the server's stable code, or one of ours: `network` (no answer at all), `timeout`, `disconnected`.
@@ -6,13 +18,16 @@ export class ApiError extends Error {
   readonly code: string;
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
+  /** Which fields were refused, by path and code. */
+  readonly fields: readonly FieldError[];
 
-  constructor(code: string, options: { message?: string; retryable?: boolean; retryAfterMs?: number } = {}) {
+  constructor(code: string, options: ApiErrorOptions = {}) {
     super(options.message ?? code);
     this.name = 'ApiError';
     this.code = code;
     this.retryable = options.retryable ?? false;
     this.retryAfterMs = options.retryAfterMs;
+    this.fields = options.fields ?? [];
   }
 }
 

@@ -3,8 +3,10 @@ import { ApiError } from './errors';
 const TIMEOUT_MS = 15_000;
 
 export interface HttpRequest {
-  method?: 'GET' | 'POST' | 'PUT';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   body?: unknown;
+  /** A command's key, where it has no body to carry it. */
+  clientKey?: string;
   query?: Record<string, string | number | null | undefined>;
   signal?: AbortSignal;
   timeoutMs?: number;
@@ -23,6 +25,7 @@ export async function request<T>(path: string, options: HttpRequest = {}): Promi
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(options.body),
       }),
+      ...(options.clientKey !== undefined && { headers: { 'idempotency-key': options.clientKey } }),
     });
     if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
   } catch (error) {
@@ -50,6 +53,7 @@ async function refusal(response: Response): Promise<ApiError> {
       return new ApiError(problem.code, {
         message: problem.title ?? problem.code,
         retryable: problem.retryable === true,
+        fields: Array.isArray(problem.errors) ? problem.errors : [],
         ...retryAfter,
       });
     }

@@ -1,6 +1,7 @@
 /** The rows and answers of the wire, as docs/events.md and the OpenAPI document describe them. */
 
 export type ConversationStatus = 'open' | 'pending' | 'snoozed' | 'resolved';
+export type Role = 'admin' | 'agent';
 export type MessageKind = 'message' | 'note';
 export type Direction = 'inbound' | 'outbound';
 export type MessageStatus = 'received' | 'queued' | 'sent' | 'delivered' | 'read' | 'failed';
@@ -83,26 +84,54 @@ export interface ConversationPage extends Page<Conversation> {
 }
 
 /** Everything that changed since a cursor, as current rows. */
-/** What a clinic keeps, as one versioned row. */
-export interface ClinicRow {
-  id: number;
-  name: string;
-  members: { id: string; name: string; role: 'admin' | 'agent'; active: boolean }[];
-  labels: { name: string; colour: string }[];
-  cannedReplies: { shortcut: string; title: string; body: string }[];
-  waitingLimitMinutes?: number;
-  hours?: { timeZone: string; weekly: { day: number; opens: string; closes: string }[] };
-  version: number;
-}
-
 export interface Delta {
   cursor: string;
   reset?: boolean;
   more?: boolean;
-  clinic?: ClinicRow;
+  clinic?: ClinicProfile;
   conversations: Conversation[];
   messages: Message[];
   reads?: ReadMark[];
+}
+
+/** A colleague. Who is not `active` may not in any more; what they wrote stays theirs. */
+export interface ClinicMember {
+  id: string;
+  name: string;
+  role: Role;
+  active: boolean;
+}
+
+/** `colour` is `#rrggbb`. */
+export interface Label {
+  name: string;
+  colour: string;
+}
+
+/** `shortcut` is what is typed after the slash. */
+export interface CannedReply {
+  shortcut: string;
+  title: string;
+  body: string;
+}
+
+/** `day`: 1 is Monday, 7 Sunday; `HH:MM` local time, `24:00` ends a day. */
+export interface OpenHours {
+  day: number;
+  opens: string;
+  closes: string;
+}
+
+/** What a clinic keeps, as one versioned object. */
+export interface ClinicProfile {
+  id: number;
+  name: string;
+  members: ClinicMember[];
+  labels: Label[];
+  cannedReplies: CannedReply[];
+  waitingLimitMinutes?: number;
+  hours?: { timeZone: string; weekly: OpenHours[] };
+  version: number;
 }
 
 export interface Member {
@@ -114,12 +143,14 @@ export interface Member {
 export interface Clinic {
   id: number;
   name: string;
-  role: 'admin' | 'agent';
+  role: Role;
 }
 
 export interface Me {
   member: Member;
   clinics: Clinic[];
+  /** Somebody else chose the password: it should be changed. */
+  passwordTemporary?: boolean;
   expiresAt: string;
 }
 
@@ -127,6 +158,37 @@ export interface NewMessage {
   clientKey: string;
   body: string;
   kind: MessageKind;
+  replyTo?: string;
+  /** seq of the newest message the author had seen. */
+  expectedSeq?: number;
+}
+
+/** What an update names changes; what is absent stays. */
+export interface ConversationChange {
+  /** `null` takes the assignment away. */
+  assigneeId?: string | null;
+  status?: ConversationStatus;
+  snoozedUntil?: string;
+  labels?: string[];
+}
+
+/** Where in `message.body` the words stand, in Unicode code points (a JavaScript string counts an emoji as two). */
+export interface Highlight {
+  start: number;
+  end: number;
+}
+
+/** A message with the words asked for; or, without highlights, the newest of the contact whose name has them. */
+export interface SearchHit {
+  message: Message;
+  conversation: Conversation;
+  highlights: Highlight[];
+}
+
+export interface SearchPage {
+  items: SearchHit[];
+  before: string | null;
+  seq: number;
 }
 
 export interface ReadOrder {

@@ -19,3 +19,13 @@ export const load = async (locale: Locale) => ({ locale, t: await LOADERS[locale
 export function errorText(t: Messages, code: string | undefined): string {
   return (t.errors as Record<string, string>)[code ?? 'unknown'] ?? t.errors.unknown;
 }
+
+/** Why a reply did not reach the patient: in the reader's language where we know the code, else as the server says it. */
+export function failureText(t: Messages, failure: { code: string; message: string } | undefined): string {
+  if (!failure) return t.message.notDelivered;
+  return (t.failures as Record<string, string>)[failure.code] ?? failure.message;
+}
+
+export function fieldText(t: Messages, code: string): string {
+  return (t.fields as Record<string, string>)[code] ?? t.fields.wrong_type;
+}

@@ -40,6 +40,17 @@ export function listTime(locale: Locale, date: Date, now: Date, yesterday: strin
   return format(locale, { day: '2-digit', month: '2-digit', year: 'numeric' }, date);
 }
 
+/** A moment ahead: "14:00", "sex., 08:00", "12/12, 08:00". */
+export function soonTime(locale: Locale, date: Date, now: Date): string {
+  const days = -daysAgo(date, now);
+  if (days === 0) return clockTime(locale, date);
+  const day =
+    days > 0 && days < 7
+      ? format(locale, { weekday: 'short' }, date)
+      : format(locale, { day: '2-digit', month: '2-digit' }, date);
+  return `${day} ${clockTime(locale, date)}`;
+}
+
 /** Between days of a thread: "Hoje", "Ontem", "quinta-feira, 19 de novembro". */
 export function dayName(
   locale: Locale,

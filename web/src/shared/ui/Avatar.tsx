@@ -1,14 +1,15 @@
 import type { CSSProperties } from 'react';
 import { initials } from '@/shared/lib/format';
 
+const SIZES = { tiny: 'size-5 text-[9px]', small: 'size-8 text-mini', medium: 'size-10 text-meta' };
+
 /** Initials on a hue that stays with the person. Decoration: the name stands beside it. */
-export function Avatar(props: { id: string; name: string; size?: 'small' | 'medium' }) {
-  const size = props.size === 'small' ? 'size-8 text-mini' : 'size-10 text-meta';
+export function Avatar(props: { id: string; name: string; size?: keyof typeof SIZES }) {
   return (
     <span
       aria-hidden="true"
       style={{ '--hue': hueOf(props.id) } as CSSProperties}
-      className={`avatar-hue grid shrink-0 select-none place-items-center rounded-full font-semibold tracking-wide ${size}`}
+      className={`avatar-hue grid shrink-0 select-none place-items-center rounded-full font-semibold tracking-wide ${SIZES[props.size ?? 'medium']}`}
     >
       {initials(props.name)}
     </span>

@@ -9,16 +9,39 @@ export function Menu(props: {
   label: string;
   trigger: ReactNode;
   side: 'right' | 'bottom';
+  align?: 'start' | 'end';
+  /** The trigger's look. */
+  className?: string;
+  /** Where something else than the trigger opens it too, a key for instance. */
+  open?: boolean;
+  onOpenChange?: (open: boolean) => void;
+  disabled?: boolean;
   children: ReactNode;
 }) {
+  const { open, onOpenChange } = props;
   return (
-    <Base.Root modal={false}>
-      <Base.Trigger aria-label={props.label} title={props.label} className="rounded-full">
+    <Base.Root
+      modal={false}
+      {...(open !== undefined && { open })}
+      {...(onOpenChange && { onOpenChange: (now: boolean) => onOpenChange(now) })}
+    >
+      <Base.Trigger
+        aria-label={props.label}
+        title={props.label}
+        disabled={props.disabled}
+        className={props.className ?? 'rounded-full'}
+      >
         {props.trigger}
       </Base.Trigger>
       <Base.Portal>
-        <Base.Positioner className="z-20" side={props.side} align="end" sideOffset={8}>
-          <Base.Popup className="min-w-56 rounded-box border border-line bg-raised p-1 shadow-float outline-none transition-opacity data-ending-style:opacity-0 data-starting-style:opacity-0">
+        <Base.Positioner
+          className="z-20"
+          side={props.side}
+          align={props.align ?? 'end'}
+          sideOffset={8}
+          collisionPadding={8}
+        >
+          <Base.Popup className="max-h-(--available-height) min-w-56 overflow-y-auto rounded-box border border-line bg-raised p-1 shadow-float outline-none transition-opacity data-ending-style:opacity-0 data-starting-style:opacity-0">
             {props.children}
           </Base.Popup>
         </Base.Positioner>
@@ -27,9 +50,18 @@ export function Menu(props: {
   );
 }
 
-export function MenuItem(props: { icon?: ReactNode; onClick: () => void; children: ReactNode }) {
+export function MenuItem(props: {
+  icon?: ReactNode;
+  onClick: () => void;
+  disabled?: boolean;
+  children: ReactNode;
+}) {
   return (
-    <Base.Item onClick={props.onClick} className={ITEM}>
+    <Base.Item
+      onClick={props.onClick}
+      disabled={props.disabled}
+      className={`${ITEM} data-disabled:text-ink-soft`}
+    >
       <span aria-hidden="true" className="grid size-4 place-items-center text-ink-soft">
         {props.icon}
       </span>
@@ -61,6 +93,28 @@ export function MenuChoice<Value extends string>(props: {
         ))}
       </Base.RadioGroup>
     </Base.Group>
+  );
+}
+
+/** One of several that may all be on. The menu stays open, so that more can be chosen. */
+export function MenuCheck(props: {
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+  children: ReactNode;
+}) {
+  return (
+    <Base.CheckboxItem
+      checked={props.checked}
+      onCheckedChange={(checked) => props.onChange(checked)}
+      className={ITEM}
+    >
+      <span aria-hidden="true" className="grid size-4 place-items-center text-accent">
+        <Base.CheckboxItemIndicator>
+          <Check className="size-4" />
+        </Base.CheckboxItemIndicator>
+      </span>
+      {props.children}
+    </Base.CheckboxItem>
   );
 }
 

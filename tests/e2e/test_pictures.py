@@ -1,0 +1,76 @@
+"""Pictures of every layout and state, for the documentation: into var/pictures, to be looked at and copied to docs/."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from e2e.conftest import shared_server
+
+PICTURES = Path(__file__).resolve().parents[2] / "var/pictures"
+PATIENT = "Carlos Henrique Pires"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with shared_server(tmp_path_factory.mktemp("shared")) as server:
+        yield server
+
+
+@pytest.fixture
+def ana(server):
+    return server.members(server.clinic_ids()[0])[0]
+
+
+@pytest.fixture
+def picture():
+    PICTURES.mkdir(parents=True, exist_ok=True)
+
+    def take(screen, name: str) -> None:
+        path = PICTURES / f"{name}.png"
+        screen.page.screenshot(path=path, animations="disabled")
+        assert path.stat().st_size > 10_000
+
+    return take
+
+
+def test_every_layout_has_its_picture(ana, open_window, picture):
+    for name, size, scheme in (
+        ("desktop-light", (1440, 860), "light"),
+        ("desktop-dark", (1440, 860), "dark"),
+        ("tablet", (820, 1100), "light"),
+        ("phone", (390, 800), "light"),
+    ):
+        wide = {"width": size[0], "height": size[1]}
+        screen = open_window(ana, viewport=wide, color_scheme=scheme)
+        if name == "phone":
+            picture(screen, "phone-list")
+        screen.open(PATIENT)
+        if name.startswith("desktop"):
+            screen.page.get_by_role("button", name="Detalhes", exact=True).click()
+            expect(screen.page.get_by_role("complementary")).to_be_visible()
+        picture(screen, name)
+    screen.page.goto(f"{screen.url}/ajustes/equipe")
+    expect(screen.page.get_by_text(ana["email"])).to_be_visible()
+    picture(screen, "phone-team")
+
+
+def test_every_state_of_the_connection_has_its_picture(ana, open_window, network, picture):
+    screen = open_window(viewport={"width": 1440, "height": 400})
+    page = screen.page
+    page.clock.install()
+    page.goto(network.url)
+    screen.fill_in(ana)
+    screen.wait_until_live()
+    screen.open(PATIENT)
+    picture(screen, "state-live")
+    network.cut()
+    page.clock.run_for(1600)
+    screen.wait_until("connecting")
+    picture(screen, "state-connecting")
+    for _ in range(60):
+        page.clock.run_for(1000)
+        if page.locator("[role=status][data-status=error]").count():
+            break
+    screen.wait_until("error")
+    picture(screen, "state-offline")

@@ -1,0 +1,1 @@
+export const channelName = (kind: string) => (kind === 'whatsapp' ? 'WhatsApp' : 'Webhook');

@@ -377,7 +377,6 @@ export const en: Messages = {
     too_large: 'The text is too long.',
     too_many_connections: 'Too many screens are open with this access. Close some.',
     rate_limited: 'Too many attempts. Wait a little.',
-    too_many_connections: 'This account has too many connections. Close other screens.',
     unavailable: 'The server is unavailable at the moment.',
     overloaded: 'The server is busy.',
     internal: 'The server had a problem.',

@@ -383,7 +383,6 @@ export const ptBR = {
     too_large: 'O texto é longo demais.',
     too_many_connections: 'Há telas demais abertas com este acesso. Feche algumas.',
     rate_limited: 'Muitas tentativas. Espere um pouco.',
-    too_many_connections: 'Há conexões demais desta conta. Feche outras telas.',
     unavailable: 'O servidor está indisponível no momento.',
     overloaded: 'O servidor está ocupado.',
     internal: 'O servidor teve um problema.',

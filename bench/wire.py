@@ -86,14 +86,16 @@ class Client:
             raise WireError("the server does not read")
 
     def drain(self) -> None:
-        """Read and count what has come. Frames of a server are whole and not masked."""
-        try:
-            data = self._socket.recv(READ_BYTES)
-        except BlockingIOError:
-            return
-        if not data:
-            raise WireError("the server closed the connection")
-        self._take(self._rest + data)
+        """Read and count all that has come. Frames of a server are whole and not masked."""
+        data = b"begin"
+        while data:
+            try:
+                data = self._socket.recv(READ_BYTES)
+            except BlockingIOError:
+                return
+            self._take(self._rest + data)
+        asyncio.get_running_loop().remove_reader(self._socket)
+        raise WireError("the server closed the connection")
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket)

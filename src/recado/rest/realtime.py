@@ -38,7 +38,9 @@ async def realtime_statistics(
     # Not a number: Litestar takes the text `null` for none.
     clinic_id: Annotated[
         str | None,
-        QueryParameter(name="clinicId", pattern=r"^[1-9][0-9]{0,17}$(?!\n)", description="One of your clinics."),
+        QueryParameter(
+            name="clinicId", pattern=r"^[1-9][0-9]{0,17}$(?!\n)", description="One of your clinics."
+        ),
     ] = None,
 ) -> RealtimeStatistics:
     if clinic_id is None:

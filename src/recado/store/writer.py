@@ -22,6 +22,11 @@ from recado.store.recent import Recent
 MAX_WAITING = 10_000
 MAX_BATCH = 256
 
+IDLE_TURNS = 6
+"""A frame that is read is a command two turns of the loop later. An idle loop turns in a few microseconds."""
+
+GATHER_S = 0.002
+
 log = observe.get_logger("store")
 
 Waiting = tuple[Command, asyncio.Future[Outcome]]
@@ -68,6 +73,7 @@ class Writer:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            await self._gather()
             batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
             await self._commit(batch)
 
@@ -75,6 +81,19 @@ class Writer:
         """Refuse new commands; `run` ends once the waiting ones are done."""
         self._closing = True
         self._wake.set()
+
+    async def _gather(self) -> None:
+        """Let the loop take in what came while the last batch was committed, so that it shares this one.
+
+        Ends when a few turns of the loop brought nothing, which is at once if it has nothing else to do.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + GATHER_S
+        idle = 0
+        while idle < IDLE_TURNS and len(self._waiting) < MAX_BATCH and loop.time() < deadline:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
+            idle = 0 if len(self._waiting) > before else idle + 1
 
     async def _commit(self, batch: Sequence[Waiting]) -> None:
         """One transaction; if it fails, once more with each command alone.

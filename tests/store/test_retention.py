@@ -51,6 +51,7 @@ async def test_a_feed_that_is_behind_the_trimmed_part_goes_on_with_what_is_there
     told = []
     feed = Feed(writing.database, told.append)
     await feed.follow(writing.clinic_id)
+    await asyncio.gather(*feed._pulls)  # it has looked once for what came while it began to follow
     start = len(writing.told)
     await live_a_while(writing, random.Random(2), 3)
     trimmed()

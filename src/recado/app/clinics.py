@@ -4,7 +4,6 @@ Passwords are hashed off the loop and leave here only as hashes. docs/operations
 """
 
 import base64
-import hashlib
 import hmac
 from functools import partial
 from typing import Annotated, TypedDict
@@ -204,7 +203,7 @@ class Clinics:
         return PasswordResult(temporary_password=await self._if_it_opens(order.member_id, password))
 
     async def change_password(self, identity: Identity, order: ChangePasswordOrder) -> PasswordResult:
-        """Raises `invalid` for a wrong present password or a new one that will not do, `rate_limited`."""
+        """Raises `conflict` for a wrong present password, `invalid` for a new one that will not do, `rate_limited`."""
         check_new_password("newPassword", order.new_password)
         if not identity.roles:
             raise UnauthenticatedError
@@ -229,7 +228,7 @@ class Clinics:
     def _temporary(self, by: _By) -> str:
         """80 bits in four groups of letters and digits that nobody mistakes for each other."""
         of = f"temporary password {by['member_id']} {by['client_key']}"
-        digest = hmac.new(self._secret.encode(), of.encode(), hashlib.sha256).digest()
+        digest = hmac.digest(self._secret.encode(), of.encode(), "sha256")
         text = base64.b32encode(digest[:10]).decode().lower()
         return "-".join(text[start : start + 4] for start in range(0, 16, 4))
 

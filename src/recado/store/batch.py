@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from recado.domain.clinic import Clinic
 from recado.domain.clinic_commands import ClinicCommand, OfClinic
-from recado.domain.commands import Command, InboxCommand, MemberCommand, key_of
+from recado.domain.commands import Command, CommandKey, InboxCommand, MemberCommand, key_of
 from recado.domain.decide import decide
 from recado.domain.events import Event, MarkedRead, OfMessage, Record, facts_of
 from recado.domain.evolve import Stamp, evolve
@@ -136,7 +136,8 @@ def _carry_out_one(
     found: WorkingSet, changes: Changes, command: InboxCommand, sources: Sources
 ) -> Outcome | RefusedError:
     try:
-        if repeated := _first_result(found, command):
+        key = key_of(command)
+        if repeated := _first_result(found, command, key):
             return repeated
         if command.clinic_id not in found.clinics:
             raise NotFoundError
@@ -154,7 +155,7 @@ def _carry_out_one(
         seq, message_id = record.seq, record.message_id
         changes.note(event, _told(record, thread, command))
     outcome = _outcome(thread, command, message_id, seq)
-    changes.note_command(found, command, outcome.the_conversation, outcome.message)
+    changes.note_command(found, command, key, outcome.the_conversation, outcome.message)
     return outcome
 
 
@@ -183,8 +184,7 @@ def _told(record: Record, thread: Thread, command: InboxCommand) -> Conversation
     )
 
 
-def _first_result(found: WorkingSet, command: InboxCommand) -> Outcome | None:
-    key = key_of(command)
+def _first_result(found: WorkingSet, command: InboxCommand, key: CommandKey | None) -> Outcome | None:
     known = found.first_result(key) if key else None
     if key is None or known is None:
         return None
@@ -208,13 +208,14 @@ def _first_result(found: WorkingSet, command: InboxCommand) -> Outcome | None:
 
 def _number(found: WorkingSet, command: InboxCommand, event: Event, sources: Sources, at: Instant) -> Record:
     """Give the event the clinic's next number and chain it to the record before."""
-    clinic = found.clinics[command.clinic_id]
+    record_id = sources.random_62_bits()
+    seq, prev = found.clinics[command.clinic_id].advance(record_id)
     member = command if isinstance(command, MemberCommand) else None
-    record = Record(
+    return Record(
         clinic_id=command.clinic_id,
-        seq=Seq(clinic.seq + 1),
-        id=sources.random_62_bits(),
-        prev=clinic.head,
+        seq=seq,
+        id=record_id,
+        prev=prev,
         type=type(event).__name__,
         conversation_id=event.conversation_id,
         message_id=event.message_id if isinstance(event, OfMessage) else None,
@@ -223,5 +224,3 @@ def _number(found: WorkingSet, command: InboxCommand, event: Event, sources: Sou
         facts=facts_of(event),
         at=at,
     )
-    clinic.seq, clinic.head = record.seq, record.id
-    return record

@@ -11,7 +11,6 @@ from recado.domain.commands import (
     ReceiveMessage,
     RecordDelivery,
     channel_scope,
-    key_of,
 )
 from recado.domain.events import (
     ContactRenamed,
@@ -26,7 +25,7 @@ from recado.domain.events import (
 from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, MessageId, ReadMark
 from recado.store import search
-from recado.store.bulk import insert_rows, one_trip, update_rows
+from recado.store.bulk import Row, insert_rows, one_trip, update_rows
 from recado.store.rows import (
     conversation_birth,
     conversation_row,
@@ -49,7 +48,6 @@ from recado.store.tables import (
 )
 from recado.store.working_set import RememberedKey, WorkingSet
 
-Row = dict[str, Any]
 Rows = list[Row]
 
 
@@ -113,12 +111,17 @@ class Changes(Struct):
             self.reads[told.read.conversation_id, told.read.member_id] = told.read
 
     def note_command(
-        self, found: WorkingSet, command: InboxCommand, conversation: Conversation, message: Message | None
+        self,
+        found: WorkingSet,
+        command: InboxCommand,
+        key: CommandKey | None,
+        conversation: Conversation,
+        message: Message | None,
     ) -> None:
         """Collect what a command leaves beside its events: its key, a provider's ids, a row that left the outbox."""
         message_id = message.id if message else None
-        if key := key_of(command):
-            self._remember(found, key, conversation, message_id)
+        if key:
+            self.remember(found, key, conversation.clinic_id, conversation.id, message_id)
         match command:
             case ReceiveMessage() if message_id:
                 self.attachments += [
@@ -139,7 +142,7 @@ class Changes(Struct):
                 self.left.append(command.message_id)
                 if command.external_id:
                     theirs = CommandKey(channel_scope(command.channel_id), command.external_id, "sent")
-                    self._remember(found, theirs, conversation, message_id)
+                    self.remember(found, theirs, conversation.clinic_id, conversation.id, message_id)
                     self.taken.append({"id": command.message_id, "external_id": command.external_id})
 
     def save(self, connection: Connection, found: WorkingSet) -> None:
@@ -216,20 +219,20 @@ class Changes(Struct):
         ]
         insert_rows(connection, conversation_labels, rows)
 
-    def _remember(
-        self, found: WorkingSet, key: CommandKey, conversation: Conversation, message_id: MessageId | None
+    def remember(
+        self,
+        found: WorkingSet,
+        key: CommandKey,
+        clinic_id: ClinicId,
+        conversation_id: ConversationId | None = None,
+        message_id: MessageId | None = None,
     ) -> None:
+        """Let `key` answer with this result from now on; the first result stays."""
         if found.first_result(key):
             return
-        found.keys[key.scope, key.key] = RememberedKey(key.purpose, conversation.id, message_id)
-        self.keys.append(
-            {
-                **key._asdict(),
-                "clinic_id": conversation.clinic_id,
-                "conversation_id": conversation.id,
-                "message_id": message_id,
-            }
-        )
+        found.keys[key.scope, key.key] = RememberedKey(key.purpose, conversation_id, message_id)
+        about = {"clinic_id": clinic_id, "conversation_id": conversation_id, "message_id": message_id}
+        self.keys.append({**key._asdict(), **about})
 
 
 def _contact_row(event: MessageReceived, clinic_id: ClinicId) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from recado.store.bulk import insert_rows, update_rows
 from recado.store.changes import Changes, Rows
 from recado.store.clinic import clinics_by_id, people
 from recado.store.tables import clinic_settings, clinics, members, memberships, sessions
-from recado.store.working_set import RememberedKey, WorkingSet
+from recado.store.working_set import WorkingSet
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -90,7 +90,8 @@ class Offices(Struct, kw_only=True):
                 after = evolve_clinic(self.clinics[clinic_id], event, record.seq)
                 self._keep(found, after)
                 changes.told.append(ClinicTold(record=record, clinic=after))
-        _remember(found, changes, command)
+        if key := key_of(command):
+            changes.remember(found, key, command.clinic_id)
         seq = found.clinics[command.clinic_id].seq
         return Settled(clinic=self.clinics[command.clinic_id], member_id=invited, seq=seq)
 
@@ -242,15 +243,15 @@ def _places(command: OfClinic) -> frozenset[ClinicId]:
 
 
 def _number(
-    found: WorkingSet, clinic_id: ClinicId, command: OfClinic, event: ClinicEvent, at: Instant, new_head: int
+    found: WorkingSet, clinic_id: ClinicId, command: OfClinic, event: ClinicEvent, at: Instant, record_id: int
 ) -> Record:
     """Give the event the clinic's next number and chain it to the record before."""
-    head = found.clinics[clinic_id]
-    record = Record(
+    seq, prev = found.clinics[clinic_id].advance(record_id)
+    return Record(
         clinic_id=clinic_id,
-        seq=Seq(head.seq + 1),
-        id=new_head,
-        prev=head.head,
+        seq=seq,
+        id=record_id,
+        prev=prev,
         type=type(event).__name__,
         conversation_id=None,
         message_id=None,
@@ -259,17 +260,6 @@ def _number(
         facts=clinic_facts_of(event),
         at=at,
     )
-    head.seq, head.head = record.seq, record.id
-    return record
-
-
-def _remember(found: WorkingSet, changes: Changes, command: OfClinic) -> None:
-    key = key_of(command)
-    if key is None:
-        return
-    found.keys[key.scope, key.key] = RememberedKey(key.purpose, None, None)
-    about = {"clinic_id": command.clinic_id, "conversation_id": None, "message_id": None}
-    changes.keys.append({**key._asdict(), **about})
 
 
 def _settings_row(clinic: Clinic) -> dict[str, Any]:

@@ -22,6 +22,11 @@ class ClinicHead(Struct):
     seq: Seq
     head: int
 
+    def advance(self, record_id: int) -> tuple[Seq, int]:
+        """Give a record with this random id the next number. Returns it, and the id it is chained to."""
+        prev, self.seq, self.head = self.head, Seq(self.seq + 1), record_id
+        return self.seq, prev
+
 
 class _Log(Struct, eq=False):
     """A clinic's log as we know it. When somebody else has written to it, another one takes its place."""

@@ -15,7 +15,7 @@ from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
 from recado.domain.views import SearchHit, SearchPage
 from recado.domain.words import folded_words, highlights
-from recado.store.bulk import insert_rows
+from recado.store.bulk import Row, insert_rows
 from recado.store.inbox import heads
 from recado.store.rows import conversation_from, messages_where, select_conversations
 from recado.store.stems import stem
@@ -32,8 +32,6 @@ MAX_PHRASE_WORDS = 32
 
 BODY, NAME, STEM = "/", "@", "="
 """What stands between a term's clinic and its word."""
-
-Row = dict[str, Any]
 
 _others = messages.alias("others")
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from document import write
-from systems import LOAD_CORE, SERVER_CORE, START_LIMIT_S, Recado, free_port
+from systems import LOAD_CORE, Recado, free_port, pinned, wait_until
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
@@ -72,19 +72,14 @@ class Server:
 @contextlib.contextmanager
 def serving(command: Sequence[str]) -> Iterator[Server]:
     port = free_port()
-    filled = [word.format(port=port) for word in command]
-    pinned = ["taskset", "--cpu-list", str(SERVER_CORE), *filled]
-    process = subprocess.Popen(pinned, cwd=HERE.parent)
-    try:
-        deadline = time.monotonic() + START_LIMIT_S
-        while process.poll() is None and time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.05)
+    with pinned([word.format(port=port) for word in command], {}) as process:
+        wait_until(lambda: _listens(port), process)
         yield Server(process, port)
-    finally:
-        process.terminate()
-        process.wait(START_LIMIT_S)
+
+
+def _listens(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port)):
+        return True
 
 
 class Load:

@@ -29,6 +29,7 @@ SERVER_CORE, LOAD_CORE = 0, 1
 START_LIMIT_S = 30.0
 PASSWORD = "only-for-the-bench"  # noqa: S105 - of members that live as long as the bench
 SECRET = "only-for-the-bench-and-long-enough-to-be-one"  # noqa: S105 - the same
+ROOT = Path(__file__).parents[1]
 PEER = Path(__file__).with_name("peers") / "socketio_sqlalchemy.py"
 
 
@@ -98,10 +99,10 @@ class Recado:
             "RECADO_DRAIN_S": "0.1",
         }
         command = [str(Path(sys.executable).with_name("recado")), "serve"]
-        with _pinned(command, settings) as process:
+        with pinned(command, settings) as process:
             self.process = process
             url = f"http://127.0.0.1:{self.port}"
-            _wait(lambda: httpx.get(f"{url}/readyz").is_success, process)
+            wait_until(lambda: httpx.get(f"{url}/readyz").is_success, process)
             logins = [
                 httpx.post(f"{url}/api/v1/auth/login", json={"email": _email(number), "password": PASSWORD})
                 for number in range(self._members)
@@ -145,8 +146,8 @@ class Peer:
         scheme, _, place = self._url.partition("://")
         url = f"{scheme}+{'aiosqlite' if scheme == 'sqlite' else 'asyncpg'}://{place}"
         command = [sys.executable, str(PEER), str(self.port), url]
-        with _pinned(command, {}, json.dumps(self._places)) as process:
-            _wait(lambda: httpx.get(f"http://127.0.0.1:{self.port}/").status_code == 404, process)
+        with pinned(command, {}, json.dumps(self._places)) as process:
+            wait_until(lambda: httpx.get(f"http://127.0.0.1:{self.port}/").status_code == 404, process)
             yield [{"name": f"M{number}"} for number in range(self._members)]
 
     def stored(self) -> int:
@@ -167,13 +168,11 @@ def _email(number: int) -> str:
 
 
 @contextlib.contextmanager
-def _pinned(
-    command: list[str], settings: dict[str, str], said: str = ""
-) -> Iterator[subprocess.Popen[bytes]]:
-    """The server alone on one core, the load on another."""
-    pinned = ["taskset", "--cpu-list", str(SERVER_CORE), *command]
+def pinned(command: list[str], settings: dict[str, str], said: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """A server alone on its core, in the project's folder; ended when the block is left."""
+    words = ["taskset", "--cpu-list", str(SERVER_CORE), *command]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RECADO_")}
-    process = subprocess.Popen(pinned, env=inherited | settings, stdin=subprocess.PIPE)
+    process = subprocess.Popen(words, cwd=ROOT, env=inherited | settings, stdin=subprocess.PIPE)
     try:
         process.stdin.write(said.encode())
         process.stdin.close()
@@ -183,10 +182,11 @@ def _pinned(
         process.wait(START_LIMIT_S)
 
 
-def _wait(answers: Any, process: subprocess.Popen[bytes]) -> None:
+def wait_until(answers: Any, process: subprocess.Popen[bytes]) -> None:
+    """Raises RuntimeError if the server has not answered by then, or has ended."""
     deadline = time.monotonic() + START_LIMIT_S
     while True:
-        with contextlib.suppress(httpx.TransportError):
+        with contextlib.suppress(httpx.TransportError, OSError):
             if answers():
                 return
         if process.poll() is not None or time.monotonic() > deadline:

@@ -88,16 +88,21 @@ class Quiet(EchoHandlers):
         return None
 
 
-async def nothing_else(scope, receive, send):
-    """The ASGI application beside the sockets."""
-    if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
-    await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
-    await send({"type": "http.response.body", "body": b""})
+def answering(status, body=b""):
+    """The ASGI application beside the sockets: it says the same to everybody."""
+
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": f"{message['type']}.complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        headers = [(b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return application
 
 
 def listeners(port):
@@ -124,7 +129,7 @@ async def serve(options):
         await asyncio.gather(bare.drain(0), engine.drain(0))
 
     server = make_server(
-        nothing_else,
+        answering(404),
         endpoints={"/engine.io/": bare, "/socket.io/": engine},
         drain=drain,
         log=log,

@@ -1,6 +1,5 @@
 """What every end-to-end test stands on: real processes, a real browser, and evidence when it fails."""
 
-import contextlib
 import itertools
 import os
 import shutil
@@ -72,19 +71,6 @@ def server(tmp_path, standin, evidence) -> Iterator[Server]:
     else:
         assert code == 0, f"SIGTERM ended it with {code}"
         assert "Traceback" not in server.log.read_text()
-
-
-@contextlib.contextmanager
-def shared_server(folder: Path) -> Iterator[Server]:
-    """One server for a module's tests, each with patients of its own: starting one takes seconds."""
-    standin = StandIn(folder)
-    standin.start()
-    server = Server(folder, standin)
-    server.start()
-    yield server
-    assert server.stop() == 0
-    standin.stop()
-    assert "Traceback" not in server.log.read_text()
 
 
 @pytest.fixture

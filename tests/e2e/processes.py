@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -169,3 +169,16 @@ class Server(Program):
         login = {"email": member["email"], "password": member["password"]}
         token = httpx.post(f"{self.url}/api/v1/auth/login", json=login).raise_for_status().json()["token"]
         return httpx.Client(base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"})
+
+
+@contextlib.contextmanager
+def shared_server(folder: Path) -> Iterator[Server]:
+    """One server for a module's tests, each with patients of its own: starting one takes seconds."""
+    standin = StandIn(folder)
+    standin.start()
+    server = Server(folder, standin)
+    server.start()
+    yield server
+    assert server.stop() == 0
+    standin.stop()
+    assert "Traceback" not in server.log.read_text()

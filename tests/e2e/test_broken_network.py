@@ -5,9 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from e2e.conftest import shared_server
 from e2e.patients import deliver
-from e2e.processes import eventually
+from e2e.processes import eventually, shared_server
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from e2e.conftest import shared_server
+from e2e.processes import shared_server
 
 PICTURES = Path(__file__).resolve().parents[2] / "var/pictures"
 PATIENT = "Carlos Henrique Pires"

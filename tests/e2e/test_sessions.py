@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from e2e.conftest import shared_server
 from e2e.patients import deliver
+from e2e.processes import shared_server
 
 SECRET_WORDS = "Exame de Guardado"
 

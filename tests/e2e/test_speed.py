@@ -6,10 +6,9 @@ import time
 
 import pytest
 
-from e2e.conftest import shared_server
 from e2e.network import Network
 from e2e.patients import deliver
-from e2e.processes import eventually
+from e2e.processes import eventually, shared_server
 
 FIRST_LOAD_BYTES = 200_000
 

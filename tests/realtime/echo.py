@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 
+from conformance.echo_app import answering
 from recado.errors import ConflictError, UnauthenticatedError
 from recado.realtime.engine import Engine
 from recado.realtime.hub import Settings
@@ -194,18 +195,6 @@ class EchoServer:
             await self._task
 
 
-async def hello(scope, receive, send):
-    """The ASGI application beside the sockets: 200 ok."""
-    if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
-
-
 @contextlib.asynccontextmanager
 async def serving(
     *,
@@ -222,7 +211,7 @@ async def serving(
     listener = socket.create_server(("127.0.0.1", port), backlog=1_000)
     port = listener.getsockname()[1]
     server = make_server(
-        hello,
+        answering(200, b"ok"),
         endpoints={"/socket.io/": engine},
         drain=lambda: engine.drain(drain_s),
         log=log,

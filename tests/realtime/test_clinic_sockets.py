@@ -9,7 +9,7 @@ import pytest
 import socketio
 from socketio.exceptions import ConnectionError as Refused
 
-from e2e.processes import Server, StandIn
+from e2e.processes import shared_server
 from realtime.test_gateway import is_from, phone, write
 
 SOON_S = 1.0
@@ -20,15 +20,8 @@ BESIDE_S = 3.0
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clinic")
-    standin = StandIn(folder)
-    standin.start()
-    server = Server(folder, standin)
-    server.start()
-    yield server
-    assert server.stop() == 0
-    assert "Traceback" not in server.log.read_text()
-    standin.stop()
+    with shared_server(tmp_path_factory.mktemp("clinic")) as server:
+        yield server
 
 
 @pytest.fixture

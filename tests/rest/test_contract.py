@@ -11,21 +11,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from e2e.processes import Server, StandIn, clean_environment
+from e2e.processes import clean_environment, shared_server
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("contract")
-    standin = StandIn(folder)
-    standin.start()
-    server = Server(folder, standin)
-    server.start()
-    yield server
-    assert server.stop() == 0
-    standin.stop()
+    with shared_server(tmp_path_factory.mktemp("contract")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,19 +4,13 @@ import httpx
 import pytest
 import socketio
 
-from e2e.processes import Server, StandIn
+from e2e.processes import Server, StandIn, shared_server
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("realtime")
-    standin = StandIn(folder)
-    standin.start()
-    server = Server(folder, standin)
-    server.start()
-    yield server
-    assert server.stop() == 0
-    standin.stop()
+    with shared_server(tmp_path_factory.mktemp("realtime")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

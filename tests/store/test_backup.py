@@ -3,7 +3,7 @@
 import pytest
 
 from recado.errors import ConfigError
-from recado.store import inbox
+from recado.store import deltas, inbox
 from recado.store.backup import backup, restore
 from store.test_law import snapshot
 
@@ -22,7 +22,7 @@ async def test_a_restored_database_shows_what_the_copy_held_and_resets_cursors(w
     restore(writing.database, tmp_path / "copy", "another-history")
     assert snapshot(writing).shown() == held
     delta = writing.database.read_now(
-        lambda c: inbox.clinic_delta(c, writing.clinic_id, writing.member_id, ahead, [])
+        lambda c: deltas.clinic_delta(c, writing.clinic_id, writing.member_id, ahead, [])
     )
     assert delta.reset
     again = await writing.writer.execute(writing.inbound(body="dois"))

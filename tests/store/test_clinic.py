@@ -15,7 +15,7 @@ from recado.domain.clinic_commands import (
 )
 from recado.domain.commands import UpdateConversation
 from recado.errors import ClientKeyReusedError, ConflictError, ForbiddenError, InvalidError, NotFoundError
-from recado.store import accounts, inbox
+from recado.store import accounts, deltas, inbox
 from recado.store.accounts import SessionRow
 from recado.store.clinic import clinics_by_id, member_details
 
@@ -265,7 +265,7 @@ async def test_a_clinic_that_is_none_is_not_found(writing):
 
 
 async def test_the_delta_has_the_clinic_only_when_it_changed_and_counts_it(writing, monkeypatch):
-    monkeypatch.setattr(inbox, "DELTA_ROWS", 1)
+    monkeypatch.setattr(deltas, "DELTA_ROWS", 1)
     first = (await do(writing, writing.inbound())).conversation
     await do(writing, writing.settle(UpdateClinic, name="Ipê"))
 
@@ -273,7 +273,7 @@ async def test_the_delta_has_the_clinic_only_when_it_changed_and_counts_it(writi
         head = writing.database.read_now(lambda c: inbox.heads(c, [writing.clinic_id]))
         after = head[writing.clinic_id].cursor._replace(seq=seq)
         return writing.database.read_now(
-            lambda c: inbox.clinic_delta(c, writing.clinic_id, writing.member_id, after, [])
+            lambda c: deltas.clinic_delta(c, writing.clinic_id, writing.member_id, after, [])
         )
 
     whole, rest, nothing = delta(0), delta(1), delta(2)

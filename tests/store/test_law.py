@@ -25,7 +25,7 @@ from recado.domain.packets import (
     packets,
 )
 from recado.errors import RefusedError
-from recado.store import inbox
+from recado.store import deltas, inbox
 from recado.store.batch import Outcome
 from recado.store.clinic import clinics_by_id
 
@@ -199,7 +199,7 @@ async def test_packets_in_any_order_with_repeats_lead_to_the_fresh_snapshot(writ
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_a_delta_leads_to_the_fresh_snapshot_whatever_was_heard_before(writing, seed, monkeypatch):
-    monkeypatch.setattr(inbox, "DELTA_ROWS", rng_rows := random.Random(seed).randrange(1, 20))
+    monkeypatch.setattr(deltas, "DELTA_ROWS", rng_rows := random.Random(seed).randrange(1, 20))
     rng = random.Random(seed)
     await live_a_while(writing, rng, 3)
     screen = snapshot(writing)
@@ -215,7 +215,7 @@ async def test_a_delta_leads_to_the_fresh_snapshot_whatever_was_heard_before(wri
     more = True
     while more:
         delta = writing.database.read_now(
-            lambda c, after=cursor: inbox.clinic_delta(
+            lambda c, after=cursor: deltas.clinic_delta(
                 c, writing.clinic_id, writing.member_id, after, every_thread
             )
         )
@@ -249,6 +249,6 @@ async def test_a_cursor_of_another_history_or_ahead_is_reset(writing):
     head = writing.database.read_now(lambda c: inbox.heads(c, [writing.clinic_id]))[writing.clinic_id].cursor
     for after in (head._replace(epoch="1.other"), head._replace(seq=head.seq + 1)):
         delta = writing.database.read_now(
-            lambda c, after=after: inbox.clinic_delta(c, writing.clinic_id, writing.member_id, after, [])
+            lambda c, after=after: deltas.clinic_delta(c, writing.clinic_id, writing.member_id, after, [])
         )
         assert (delta.reset, delta.cursor, delta.conversations) == (True, str(head), [])

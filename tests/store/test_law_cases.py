@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from recado.domain.packets import packets
-from recado.store import inbox
+from recado.store import deltas, inbox
 from store.test_law import live_a_while, snapshot
 
 FOLDER = Path(__file__).parents[1] / "fixtures/law"
@@ -48,7 +48,7 @@ async def test_the_cases_for_the_web_client_are_what_the_store_does(writing, see
     await live_a_while(writing, rng, 6)
     held = [*before.conversations]
     delta = writing.database.read_now(
-        lambda c: inbox.clinic_delta(c, writing.clinic_id, writing.member_id, head, held)
+        lambda c: deltas.clinic_delta(c, writing.clinic_id, writing.member_id, head, held)
     )
     case = {
         "clinicId": writing.clinic_id,

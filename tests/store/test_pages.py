@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from recado.domain.commands import MarkRead, UpdateConversation
 from recado.domain.views import ListFilter, ThreadPlace
-from recado.store import inbox
+from recado.store import deltas, inbox
 from store.test_law import live_a_while
 
 
@@ -127,7 +127,7 @@ def test_no_thread_page_or_delta_reads_a_whole_table(stock, explain):
 
     def read(connection):
         inbox.message_page(connection, stock.clinic_id, ids[0], 50, ThreadPlace(before=1000))
-        inbox.clinic_delta(connection, stock.clinic_id, stock.member_id, cursor, ids)
+        deltas.clinic_delta(connection, stock.clinic_id, stock.member_id, cursor, ids)
         inbox.log_after(connection, stock.clinic_id, 0, 100)
         inbox.due_to_wake(connection, stock.sources.now(), 10)
 

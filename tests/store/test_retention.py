@@ -8,7 +8,7 @@ import pytest
 from recado.domain.cursor import Cursor
 from recado.domain.instants import shift
 from recado.feed.feed import Feed
-from recado.store import inbox, retention
+from recado.store import deltas, inbox, retention
 from store.test_law import live_a_while
 
 
@@ -26,7 +26,7 @@ def answers(stock):
     ids = list({told.conversation.id for told in stock.talked})
     return [
         stock.database.read_now(
-            lambda c, seq=seq: inbox.clinic_delta(
+            lambda c, seq=seq: deltas.clinic_delta(
                 c, stock.clinic_id, stock.member_id, Cursor(head.epoch, seq), ids
             )
         )

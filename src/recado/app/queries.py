@@ -13,7 +13,7 @@ from recado.domain.values import ClinicId, Conversation, ConversationId, Message
 from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, SearchPage, ThreadPlace
 from recado.errors import FieldError, InvalidError, NotFoundError
 from recado.feed.feed import Feed
-from recado.store import inbox
+from recado.store import deltas, inbox
 from recado.store.database import Database
 from recado.store.inbox import NO_FILTER
 from recado.store.search import Place, find
@@ -129,7 +129,7 @@ class Queries:
             return Delta(cursor=str(cursor), conversations=[], messages=[], reads=[])
         start = parse_cursor(after)
         read = partial(
-            inbox.clinic_delta,
+            deltas.clinic_delta,
             clinic_id=clinic_id,
             member_id=identity.member_id,
             after=start,
@@ -155,7 +155,7 @@ class Queries:
             return Delta(cursor=str(cursor), conversations=[], messages=[], reads=[])
         return await self._database.read(
             partial(
-                inbox.conversation_delta,
+                deltas.conversation_delta,
                 clinic_id=clinic_id,
                 member_id=identity.member_id,
                 after=parse_cursor(after),

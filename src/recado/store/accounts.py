@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from recado.domain.accounts import Channel, Identity
 from recado.domain.values import ChannelId, ClinicId, Instant, MemberId, Role
@@ -20,6 +20,19 @@ class SessionRow(NamedTuple):
     member_id: MemberId
     seen_at: Instant
     ends_at: Instant
+
+
+# What every socket that connects asks, built once: building a statement takes longer than running it.
+_SESSION = select(sessions.c.id, sessions.c.member_id, sessions.c.seen_at, sessions.c.ends_at).where(
+    sessions.c.token_hash == bindparam("token")
+)
+_MEMBER = select(members).where(members.c.id == bindparam("member"))
+_PLACES = (
+    select(memberships.c.clinic_id, memberships.c.role, clinics.c.name)
+    .join(clinics, clinics.c.id == memberships.c.clinic_id)
+    .where(memberships.c.member_id == bindparam("member"), memberships.c.active)
+    .order_by(memberships.c.clinic_id)
+)
 
 
 def add_clinic(connection: Connection, name: str, now: Instant) -> ClinicId:
@@ -89,8 +102,7 @@ def add_session(connection: Connection, token_hash: str, row: SessionRow) -> Non
 
 
 def session_of(connection: Connection, token_hash: str) -> SessionRow | None:
-    query = select(sessions.c.id, sessions.c.member_id, sessions.c.seen_at, sessions.c.ends_at)
-    row = connection.execute(query.where(sessions.c.token_hash == token_hash)).one_or_none()
+    row = connection.execute(_SESSION, {"token": token_hash}).one_or_none()
     return SessionRow(*row) if row else None
 
 
@@ -113,14 +125,8 @@ def identity_of(
     connection: Connection, member_id: MemberId, session_id: str, expires_at: Instant
 ) -> Identity:
     """Who a member is today; raises NoResultFound if there is no such member."""
-    member = connection.execute(select(members).where(members.c.id == member_id)).one()
-    query = (
-        select(memberships.c.clinic_id, memberships.c.role, clinics.c.name)
-        .join(clinics, clinics.c.id == memberships.c.clinic_id)
-        .where(memberships.c.member_id == member_id, memberships.c.active)
-        .order_by(memberships.c.clinic_id)
-    )
-    places = connection.execute(query).all()
+    member = connection.execute(_MEMBER, {"member": member_id}).one()
+    places = connection.execute(_PLACES, {"member": member_id}).all()
     return Identity(
         session_id=session_id,
         member_id=member_id,

@@ -3,13 +3,16 @@
 from collections.abc import Collection, Iterable
 
 from msgspec import convert
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from recado.domain.clinic import BusinessHours, CannedReply, Clinic, ClinicMember, Label, MemberDetails
 from recado.domain.clinic_rules import Person
 from recado.domain.values import ClinicId, MemberId, Seq
 from recado.store.tables import clinic_settings, clinics, members, memberships
 
+_NEWER = select(clinic_settings.c.version).where(
+    clinic_settings.c.clinic_id == bindparam("clinic"), clinic_settings.c.version > bindparam("after")
+)
 _LABELS, _CANNED_REPLIES, _HOURS = tuple[Label, ...], tuple[CannedReply, ...], BusinessHours | None
 
 
@@ -46,10 +49,7 @@ def clinics_by_id(connection: Connection, ids: Collection[ClinicId]) -> dict[Cli
 
 def clinic_after(connection: Connection, clinic_id: ClinicId, seq: Seq) -> Clinic | None:
     """The clinic, if it changed after `seq`."""
-    newer = select(clinic_settings.c.version).where(
-        clinic_settings.c.clinic_id == clinic_id, clinic_settings.c.version > seq
-    )
-    if connection.execute(newer).first() is None:
+    if connection.execute(_NEWER, {"clinic": clinic_id, "after": seq}).first() is None:
         return None
     return clinics_by_id(connection, [clinic_id])[clinic_id]
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from recado.errors import UnavailableError
 from recado.store.postgres import open_postgres
+from recado.store.readers import Readers
 from recado.store.sqlite import ServeLock, open_sqlite, path_of
 
 T = TypeVar("T")
@@ -36,12 +37,12 @@ class Database:
         """Other nodes may serve it beside us."""
         open_engines = open_postgres if self.shared else open_sqlite
         self._reading, self.engine = open_engines(self.url, READERS + 1)
-        self._readers = ThreadPoolExecutor(READERS, "recado-read")
+        self._readers = Readers(self._snapshot, READERS)
         self._writer = ThreadPoolExecutor(1, "recado-write")
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """`work` sees one snapshot."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+        """`work` sees one snapshot, taken after this call; others that wait may share it."""
+        return await self._readers.read(work)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Commit `work` whole or not at all. Writes of this process run one after the other.
@@ -51,7 +52,7 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self.write_now, work)
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
-        with _unavailable(), self._reading.connect() as connection:
+        with self._snapshot() as connection:
             return work(connection)
 
     def write_now(self, work: Callable[[Connection], T]) -> T:
@@ -73,9 +74,14 @@ class Database:
 
     def close(self) -> None:
         """Wait for what runs, then let go of every connection."""
-        self._readers.shutdown()
+        self._readers.close()
         self._writer.shutdown()
         self.engine.dispose()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        with _unavailable(), self._reading.connect() as connection:
+            yield connection
 
 
 @contextmanager

@@ -6,13 +6,13 @@ the same seq may have been given out twice.
 
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, func, select
+from sqlalchemy import ScalarSelect, func, select
 
 from recado.store.tables import history
 
 
-def history_of(connection: Connection) -> ScalarSelect[Any]:
+def history_of(dialect: str) -> ScalarSelect[Any]:
     """To be selected with what it labels, in one statement: the restore's id and, on PostgreSQL, the server's own."""
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         return select(history.c.id.concat(func.recado_server_history())).scalar_subquery()
     return select(history.c.id).scalar_subquery()

@@ -1,9 +1,21 @@
-"""Reading the inbox: keyset pages, deltas and the log. Each function runs in one snapshot."""
+"""Reading the inbox: heads, keyset pages and the log. Each function runs in one snapshot."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    select,
+    true,
+    tuple_,
+)
 
 from recado.domain.commands import WakeConversation
 from recado.domain.cursor import Cursor
@@ -20,9 +32,9 @@ from recado.domain.values import (
     ReadMark,
     Seq,
 )
-from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, ThreadPlace
+from recado.domain.views import ConversationPage, ListFilter, MessagePage, ThreadPlace
 from recado.errors import NotFoundError
-from recado.store.clinic import clinic_after, clinics_by_id
+from recado.store.clinic import clinics_by_id
 from recado.store.history import history_of
 from recado.store.rows import (
     conversation_from,
@@ -33,7 +45,6 @@ from recado.store.rows import (
 )
 from recado.store.tables import clinics, conversation_labels, conversations, events, messages, read_marks
 
-DELTA_ROWS = 500
 NO_FILTER = ListFilter()
 NEWEST = ThreadPlace()
 
@@ -46,12 +57,15 @@ class Head(NamedTuple):
 
 
 def heads(connection: Connection, clinic_ids: Iterable[ClinicId]) -> dict[ClinicId, Head]:
-    which = history_of(connection).label("history")
+    rows = connection.execute(_heads(connection.dialect.name), {"ids": list(clinic_ids)})
+    return {row.id: Head(Cursor(f"{row.epoch}.{row.history}", row.seq), row.head) for row in rows}
+
+
+@cache
+def _heads(dialect: str) -> Select[Any]:
+    which = history_of(dialect).label("history")
     query = select(clinics.c.id, clinics.c.epoch, clinics.c.seq, clinics.c.head, which)
-    return {
-        row.id: Head(Cursor(f"{row.epoch}.{row.history}", row.seq), row.head)
-        for row in connection.execute(query.where(clinics.c.id.in_(list(clinic_ids))))
-    }
+    return query.where(clinics.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def clinic_of(connection: Connection, conversation_id: ConversationId) -> ClinicId | None:
@@ -165,108 +179,10 @@ def _messages_by_seq(
     return messages_where(connection, thread, newer, order_by=messages.c.seq, limit=limit)
 
 
-def clinic_delta(
-    connection: Connection,
-    clinic_id: ClinicId,
-    member_id: MemberId,
-    after: Cursor,
-    conversation_ids: Sequence[ConversationId],
-) -> Delta:
-    """What changed in the clinic after `after`, with the messages of `conversation_ids` (others' are not found)."""
-    return _delta(connection, clinic_id, member_id, after, conversation_ids, only=None)
-
-
-def conversation_delta(
-    connection: Connection,
-    clinic_id: ClinicId,
-    member_id: MemberId,
-    after: Cursor,
-    conversation_id: ConversationId,
-) -> Delta:
-    """What changed in one conversation after `after`."""
-    return _delta(connection, clinic_id, member_id, after, [conversation_id], only=conversation_id)
-
-
-def _delta(
-    connection: Connection,
-    clinic_id: ClinicId,
-    member_id: MemberId,
-    after: Cursor,
-    conversation_ids: Sequence[ConversationId],
-    only: ConversationId | None,
-) -> Delta:
-    """At most DELTA_ROWS rows; with `more` the cursor stands at the last version that is complete."""
-    head = heads(connection, [clinic_id])[clinic_id].cursor
-    if after.epoch != head.epoch or after.seq > head.seq:
-        return Delta(cursor=str(head), reset=True, conversations=[], messages=[], reads=[])
-    changed = _conversations_after(connection, clinic_id, after, only)
-    said = _messages_after(connection, clinic_id, after, conversation_ids)
-    marks = _reads_after(connection, clinic_id, member_id, after, only)
-    ours = clinic_after(connection, clinic_id, after.seq) if only is None else None
-    kept = [ours] if ours else []
-    versions = sorted(row.version for rows in (changed, said, marks, kept) for row in rows)
-    end, more = head.seq, len(versions) > DELTA_ROWS
-    if more:
-        cut = versions[DELTA_ROWS]
-        end = max((version for version in versions if version < cut), default=cut)
-    return Delta(
-        cursor=str(Cursor(head.epoch, end)),
-        more=more,
-        clinic=ours if ours and ours.version <= end else None,
-        conversations=[row for row in changed if row.version <= end],
-        messages=[row for row in said if row.version <= end],
-        reads=[row for row in marks if row.version <= end],
-    )
-
-
-def _reads_after(
-    connection: Connection,
-    clinic_id: ClinicId,
-    member_id: MemberId,
-    after: Cursor,
-    only: ConversationId | None,
-) -> list[ReadMark]:
-    conditions = [
-        read_marks.c.member_id == member_id,
-        read_marks.c.clinic_id == clinic_id,
-        read_marks.c.version > after.seq,
-    ]
-    if only is not None:
-        conditions.append(read_marks.c.conversation_id == only)
-    return _reads_where(connection, *conditions)
-
-
 def _reads_where(connection: Connection, *conditions: ColumnElement[bool]) -> list[ReadMark]:
-    """By version, at most one more than a delta may hold."""
-    query = select(read_marks).where(*conditions).order_by(read_marks.c.version).limit(DELTA_ROWS + 1)
+    """By version."""
+    query = select(read_marks).where(*conditions).order_by(read_marks.c.version)
     return [read_mark_from(row) for row in connection.execute(query).mappings()]
-
-
-def _conversations_after(
-    connection: Connection, clinic_id: ClinicId, after: Cursor, only: ConversationId | None
-) -> list[Conversation]:
-    query = select_conversations().where(
-        conversations.c.clinic_id == clinic_id, conversations.c.version > after.seq
-    )
-    if only is not None:
-        query = query.where(conversations.c.id == only)
-    query = query.order_by(conversations.c.version).limit(DELTA_ROWS + 1)
-    return [conversation_from(row) for row in connection.execute(query).mappings()]
-
-
-def _messages_after(
-    connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_ids: Sequence[ConversationId]
-) -> list[Message]:
-    if not conversation_ids:
-        return []
-    return messages_where(
-        connection,
-        messages.c.conversation_id.in_(list(conversation_ids)),
-        messages.c.clinic_id == clinic_id,
-        messages.c.version > after.seq,
-        order_by=messages.c.version,
-        limit=DELTA_ROWS + 1,
-    )
 
 
 def log_after(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int) -> list[Told]:

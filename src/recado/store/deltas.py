@@ -1,0 +1,125 @@
+"""What changed since a cursor, as rows are now: the answer to `after`. docs/events.md; docs/store.md, "Reading".
+
+When a network comes back, every screen behind it asks at once, so the statements are built once: building them takes
+longer than running them. Each function runs in one snapshot.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, select
+
+from recado.domain.cursor import Cursor
+from recado.domain.values import ClinicId, Conversation, ConversationId, MemberId, Message, ReadMark
+from recado.domain.views import Delta
+from recado.store.clinic import clinic_after
+from recado.store.inbox import heads
+from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
+from recado.store.tables import conversations, messages, read_marks
+
+DELTA_ROWS = 500
+
+_CONVERSATIONS = (
+    select_conversations()
+    .where(conversations.c.clinic_id == bindparam("clinic"), conversations.c.version > bindparam("after"))
+    .order_by(conversations.c.version)
+    .limit(bindparam("limit"))
+)
+_CONVERSATION = _CONVERSATIONS.where(conversations.c.id == bindparam("only"))
+_READS = (
+    select(read_marks)
+    .where(
+        read_marks.c.member_id == bindparam("member"),
+        read_marks.c.clinic_id == bindparam("clinic"),
+        read_marks.c.version > bindparam("after"),
+    )
+    .order_by(read_marks.c.version)
+    .limit(bindparam("limit"))
+)
+_READ = _READS.where(read_marks.c.conversation_id == bindparam("only"))
+
+
+def clinic_delta(
+    connection: Connection,
+    clinic_id: ClinicId,
+    member_id: MemberId,
+    after: Cursor,
+    conversation_ids: Sequence[ConversationId],
+) -> Delta:
+    """What changed in the clinic after `after`, with the messages of `conversation_ids` (others' are not found)."""
+    return _delta(connection, clinic_id, member_id, after, conversation_ids, only=None)
+
+
+def conversation_delta(
+    connection: Connection,
+    clinic_id: ClinicId,
+    member_id: MemberId,
+    after: Cursor,
+    conversation_id: ConversationId,
+) -> Delta:
+    """What changed in one conversation after `after`."""
+    return _delta(connection, clinic_id, member_id, after, [conversation_id], only=conversation_id)
+
+
+def _delta(
+    connection: Connection,
+    clinic_id: ClinicId,
+    member_id: MemberId,
+    after: Cursor,
+    conversation_ids: Sequence[ConversationId],
+    only: ConversationId | None,
+) -> Delta:
+    """At most DELTA_ROWS rows; with `more` the cursor stands at the last version that is complete."""
+    head = heads(connection, [clinic_id])[clinic_id].cursor
+    if after.epoch != head.epoch or after.seq > head.seq:
+        return Delta(cursor=str(head), reset=True, conversations=[], messages=[], reads=[])
+    if after.seq == head.seq:
+        return Delta(cursor=str(head), conversations=[], messages=[], reads=[])
+    asked = {"clinic": clinic_id, "member": member_id, "after": after.seq, "limit": DELTA_ROWS + 1}
+    changed = _conversations_after(connection, asked, only)
+    said = _messages_after(connection, clinic_id, after, conversation_ids)
+    marks = _reads_after(connection, asked, only)
+    ours = clinic_after(connection, clinic_id, after.seq) if only is None else None
+    kept = [ours] if ours else []
+    versions = sorted(row.version for rows in (changed, said, marks, kept) for row in rows)
+    end, more = head.seq, len(versions) > DELTA_ROWS
+    if more:
+        cut = versions[DELTA_ROWS]
+        end = max((version for version in versions if version < cut), default=cut)
+    return Delta(
+        cursor=str(Cursor(head.epoch, end)),
+        more=more,
+        clinic=ours if ours and ours.version <= end else None,
+        conversations=[row for row in changed if row.version <= end],
+        messages=[row for row in said if row.version <= end],
+        reads=[row for row in marks if row.version <= end],
+    )
+
+
+def _conversations_after(
+    connection: Connection, asked: dict[str, object], only: ConversationId | None
+) -> list[Conversation]:
+    query = _CONVERSATIONS if only is None else _CONVERSATION
+    rows = connection.execute(query, {**asked, "only": only}).mappings()
+    return [conversation_from(row) for row in rows]
+
+
+def _messages_after(
+    connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_ids: Sequence[ConversationId]
+) -> list[Message]:
+    if not conversation_ids:
+        return []
+    return messages_where(
+        connection,
+        messages.c.conversation_id.in_(list(conversation_ids)),
+        messages.c.clinic_id == clinic_id,
+        messages.c.version > after.seq,
+        order_by=messages.c.version,
+        limit=DELTA_ROWS + 1,
+    )
+
+
+def _reads_after(
+    connection: Connection, asked: dict[str, object], only: ConversationId | None
+) -> list[ReadMark]:
+    query = _READS if only is None else _READ
+    return [read_mark_from(row) for row in connection.execute(query, {**asked, "only": only}).mappings()]

@@ -1,0 +1,113 @@
+"""Reads that wait together: what they share, and what they must not."""
+
+import asyncio
+import contextlib
+import threading
+
+import pytest
+from sqlalchemy import event, text
+
+from recado.errors import NotFoundError
+from recado.store.database import READERS, Database
+from recado.store.readers import MAX_TOGETHER
+
+
+@pytest.fixture
+def database(database_url):
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+def one(connection):
+    return connection.execute(text("SELECT 1")).scalar_one()
+
+
+@contextlib.contextmanager
+def every_thread_held(database, gate):
+    """Every thread is busy with a read that waits for `gate`."""
+    arrived = threading.Barrier(READERS + 1)
+
+    def wait(_connection):
+        arrived.wait(10)
+        return gate.wait(10)
+
+    held = [asyncio.ensure_future(database.read(wait)) for _ in range(READERS)]
+    yield held, arrived
+
+
+async def after_all_threads_are_held(database, works):
+    """What `works` answer when they have waited together, and how many snapshots that took."""
+    gate = threading.Event()
+    with every_thread_held(database, gate) as (held, arrived):
+        await asyncio.to_thread(arrived.wait, 10)
+        begun = []
+        event.listen(database._reading, "begin", begun.append)
+        waiting = [asyncio.ensure_future(database.read(work)) for work in works]
+        await asyncio.sleep(0)
+        gate.set()
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(await asyncio.gather(*held))
+    return answers, len(begun)
+
+
+async def test_reads_that_wait_share_a_snapshot(database):
+    many = 4 * READERS * MAX_TOGETHER
+    answers, snapshots = await after_all_threads_are_held(database, [one] * many)
+    assert answers == [1] * many
+    assert 1 <= snapshots < many / 4
+
+
+async def test_reads_that_need_not_wait_run_at_the_same_time(database):
+    together = threading.Barrier(READERS)
+    met = await asyncio.gather(*(database.read(lambda _: together.wait(10)) for _ in range(READERS)))
+    assert sorted(met) == list(range(READERS))
+
+
+async def test_a_read_that_fails_fails_alone(database):
+    def refused(_connection):
+        raise NotFoundError
+
+    def broken(connection):
+        return connection.execute(text("SELECT nothing FROM nowhere"))
+
+    def bug(_connection):
+        raise ZeroDivisionError
+
+    works = [one, refused, one, broken, one, bug, one] * MAX_TOGETHER
+    answers, _ = await after_all_threads_are_held(database, works)
+    kinds = [type(answer).__name__ for answer in answers[:7]]
+    broken_as = kinds[3]
+    assert broken_as in {"UnavailableError", "ProgrammingError"}  # SQLite calls a missing table operational
+    assert kinds == ["int", "NotFoundError", "int", broken_as, "int", "ZeroDivisionError", "int"]
+    assert [type(answer).__name__ for answer in answers] == kinds * MAX_TOGETHER
+
+
+async def test_a_caller_that_is_cancelled_harms_no_other(database):
+    gate = threading.Event()
+    with every_thread_held(database, gate) as (held, arrived):
+        await asyncio.to_thread(arrived.wait, 10)
+        gone, stays = (asyncio.ensure_future(database.read(one)) for _ in range(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        gate.set()
+        assert await stays == 1
+        await asyncio.gather(*held)
+    assert gone.cancelled()
+
+
+async def test_a_read_begins_after_it_was_asked_for(database):
+    """Whatever waited before it: what was committed by then is seen."""
+    with database.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE numbers (n INTEGER)"))
+
+    def count(connection):
+        return connection.execute(text("SELECT count(*) FROM numbers")).scalar_one()
+
+    asked = []
+    for number in range(50):
+        database.write_now(lambda c: c.execute(text("INSERT INTO numbers VALUES (1)")))
+        asked.append((number + 1, asyncio.ensure_future(database.read(count))))
+        await asyncio.sleep(0)
+    for least, answer in asked:
+        assert await answer >= least

@@ -86,6 +86,10 @@ class InboxClient:
     async def disconnect(self) -> None:
         await self._socket.disconnect()
 
+    async def gone(self) -> None:
+        """Until the server, or the network, has ended the connection."""
+        await self._cut.wait()
+
     async def _disconnected(self, _reason: str) -> None:
         self._cut.set()
 

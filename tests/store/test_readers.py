@@ -83,6 +83,17 @@ async def test_a_read_that_fails_fails_alone(database):
     assert [type(answer).__name__ for answer in answers] == kinds * MAX_TOGETHER
 
 
+async def test_a_connection_that_dies_after_its_reads_keeps_nobody_waiting(database):
+    def last_words(connection):
+        answer = one(connection)
+        connection.connection.driver_connection.close()
+        return answer
+
+    async with asyncio.timeout(10):
+        assert [await database.read(last_words) for _ in range(READERS + 1)] == [1] * (READERS + 1)
+        assert await database.read(one) == 1
+
+
 async def test_a_caller_that_is_cancelled_harms_no_other(database):
     gate = threading.Event()
     with every_thread_held(database, gate) as (held, arrived):

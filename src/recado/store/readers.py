@@ -79,7 +79,8 @@ class Readers:
                 with self._open_snapshot() as connection:
                     _read_in_turn(connection, reads, answers)
             except Exception as error:  # noqa: BLE001 - the thread's top: told to the caller
-                answers.append(_Answer(reads.popleft(), None, error))
+                if reads:  # else the connection was lost behind its last read, which has what it asked for
+                    answers.append(_Answer(reads.popleft(), None, error))
         _settle(answers)
 
 

@@ -9,19 +9,12 @@ import pytest
 import socketio
 from socketio.exceptions import ConnectionError as Refused
 
-from e2e.processes import shared_server
 from realtime.test_gateway import is_from, phone, write
 
 SOON_S = 1.0
 """How long a socket may outlive what it stood on."""
 BESIDE_S = 3.0
 """The same where another process wrote, on SQLite: its records are looked for once a second."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("clinic")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -13,15 +13,8 @@ import socketio
 from socketio.exceptions import ConnectionError as Refused
 
 from e2e.patients import deliver
-from e2e.processes import shared_server
 
 NOBODYS = "01900000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("gateway")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

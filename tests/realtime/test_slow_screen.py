@@ -4,21 +4,13 @@ import asyncio
 import contextlib
 
 import httpx
-import pytest
 
 from e2e.patients import deliver
-from e2e.processes import shared_server
 from soak.inbox_client import InboxClient, Snapshot
 
 NOTE = "x" * 16_000
 PATIENCE_S = 30
 IN_FLIGHT = 16
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("slow")) as server:
-        yield server
 
 
 class SlowWay:

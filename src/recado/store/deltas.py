@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, select
 
 from recado.domain.cursor import Cursor
-from recado.domain.values import ClinicId, Conversation, ConversationId, MemberId, Message, ReadMark
+from recado.domain.values import ClinicId, ConversationId, MemberId, Message
 from recado.domain.views import Delta
 from recado.store.clinic import clinic_after
 from recado.store.inbox import heads
@@ -70,14 +70,21 @@ def _delta(
 ) -> Delta:
     """At most DELTA_ROWS rows; with `more` the cursor stands at the last version that is complete."""
     head = heads(connection, [clinic_id])[clinic_id].cursor
-    if after.epoch != head.epoch or after.seq > head.seq:
-        return Delta(cursor=str(head), reset=True, conversations=[], messages=[], reads=[])
-    if after.seq == head.seq:
-        return Delta(cursor=str(head), conversations=[], messages=[], reads=[])
-    asked = {"clinic": clinic_id, "member": member_id, "after": after.seq, "limit": DELTA_ROWS + 1}
-    changed = _conversations_after(connection, asked, only)
+    reset = after.epoch != head.epoch or after.seq > head.seq
+    if reset or after.seq == head.seq:
+        return Delta(cursor=str(head), reset=reset, conversations=[], messages=[], reads=[])
+    asked = {
+        "clinic": clinic_id,
+        "member": member_id,
+        "after": after.seq,
+        "only": only,
+        "limit": DELTA_ROWS + 1,
+    }
+    rows_of = _CONVERSATIONS if only is None else _CONVERSATION
+    marks_of = _READS if only is None else _READ
+    changed = [conversation_from(row) for row in connection.execute(rows_of, asked).mappings()]
     said = _messages_after(connection, clinic_id, after, conversation_ids)
-    marks = _reads_after(connection, asked, only)
+    marks = [read_mark_from(row) for row in connection.execute(marks_of, asked).mappings()]
     ours = clinic_after(connection, clinic_id, after.seq) if only is None else None
     kept = [ours] if ours else []
     versions = sorted(row.version for rows in (changed, said, marks, kept) for row in rows)
@@ -95,14 +102,6 @@ def _delta(
     )
 
 
-def _conversations_after(
-    connection: Connection, asked: dict[str, object], only: ConversationId | None
-) -> list[Conversation]:
-    query = _CONVERSATIONS if only is None else _CONVERSATION
-    rows = connection.execute(query, {**asked, "only": only}).mappings()
-    return [conversation_from(row) for row in rows]
-
-
 def _messages_after(
     connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_ids: Sequence[ConversationId]
 ) -> list[Message]:
@@ -116,10 +115,3 @@ def _messages_after(
         order_by=messages.c.version,
         limit=DELTA_ROWS + 1,
     )
-
-
-def _reads_after(
-    connection: Connection, asked: dict[str, object], only: ConversationId | None
-) -> list[ReadMark]:
-    query = _READS if only is None else _READ
-    return [read_mark_from(row) for row in connection.execute(query, {**asked, "only": only}).mappings()]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 
 import httpx
 
@@ -51,20 +52,19 @@ class SlowWay:
             await sink.wait_closed()
 
 
-async def write_until(done, screen, conversation_id):
-    """Notes, many at once, until `done` says so; none is refused."""
-    numbers = iter(range(100_000))
+async def write_until_one_is_let_go(server, screen, conversation_id):
+    """Notes, many at once, until the server says that it closed a slow consumer; none is refused."""
+    numbers, let_go = itertools.count(), asyncio.Event()
 
-    async def write():
-        while not done():
+    async def write(log):
+        while not let_go.is_set():
             number = next(numbers)
             assert await screen.send(conversation_id, f"note-{number}", f"{number} {NOTE}")
+            if any('"slow consumer"' in line for line in log):
+                let_go.set()
 
-    await asyncio.gather(*(write() for _ in range(IN_FLIGHT)))
-
-
-def closed_as_slow(server):
-    return any('"slow consumer"' in line for line in server.log.read_text().splitlines())
+    with server.log.open() as log:
+        await asyncio.gather(*(write(log) for _ in range(IN_FLIGHT)))
 
 
 async def test_a_screen_that_stops_reading_is_let_go_and_complete_when_it_returns(server):
@@ -84,7 +84,7 @@ async def test_a_screen_that_stops_reading_is_let_go_and_complete_when_it_return
         known = slow.cursor
         way.open.clear()
         async with asyncio.timeout(PATIENCE_S):
-            await write_until(lambda: closed_as_slow(server), quick, next(iter(held)))
+            await write_until_one_is_let_go(server, quick, next(iter(held)))
         way.open.set()
         async with asyncio.timeout(PATIENCE_S):
             await slow.gone()

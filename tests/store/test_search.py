@@ -302,6 +302,8 @@ async def test_what_an_older_version_had_written_is_found_after_the_migration(wr
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("DROP TABLE search_index")
         connection.exec_driver_sql("DROP TABLE search_documents")
+        connection.exec_driver_sql("DROP INDEX ix_messages_delta")
+        connection.exec_driver_sql("CREATE INDEX ix_messages_delta ON messages (conversation_id, version)")
         for later in (
             "DROP TABLE clinic_settings",
             "DROP INDEX ix_memberships_clinic",

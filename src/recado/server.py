@@ -107,6 +107,7 @@ class Server:
             new_id,
             secrets.token_bytes,
             self.feed.followed_since,
+            follow_changes=self.feed.follow_changes,
         )
         self.inbox = Inbox(self.writer, access)
         self.clinics = Clinics(

@@ -98,14 +98,15 @@ def carry_out(
     `recent` is what the caller's batches before have kept, and keeps what this one leaves.
     """
     recent = recent or Recent()
-    found = load(connection, commands, recent)
+    keys = [key_of(command) for command in commands]
+    found = load(connection, commands, keys, recent)
     changes = Changes()
     offices = load_offices(connection, commands)
     outcomes = [
         _carry_out_for_clinic(offices, found, changes, command, sources)
         if isinstance(command, ClinicCommand)
-        else _carry_out_one(found, changes, command, sources)
-        for command in commands
+        else _carry_out_one(found, changes, command, key, sources)
+        for command, key in zip(commands, keys, strict=True)
     ]
     changes.save(connection, found)
     offices.save(connection)
@@ -133,10 +134,9 @@ def _carry_out_for_clinic(
 
 
 def _carry_out_one(
-    found: WorkingSet, changes: Changes, command: InboxCommand, sources: Sources
+    found: WorkingSet, changes: Changes, command: InboxCommand, key: CommandKey | None, sources: Sources
 ) -> Outcome | RefusedError:
     try:
-        key = key_of(command)
         if repeated := _first_result(found, command, key):
             return repeated
         if command.clinic_id not in found.clinics:

@@ -39,6 +39,8 @@ class Database:
         self._reading, self.engine = open_engines(self.url, READERS + 1)
         self._readers = Readers(self._snapshot, READERS)
         self._writer = ThreadPoolExecutor(1, "recado-write")
+        self._kept: Connection | None = None
+        """The writing thread's own: its page cache and its statements stay as it left them."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """`work` sees one snapshot, taken after this call; others that wait may share it."""
@@ -49,7 +51,7 @@ class Database:
 
         A caller that is cancelled does not stop the transaction; it only stops waiting for it.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self.write_now, work)
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
         with self._snapshot() as connection:
@@ -58,6 +60,19 @@ class Database:
     def write_now(self, work: Callable[[Connection], T]) -> T:
         with _unavailable(), self.engine.begin() as connection:
             return work(connection)
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        """`write_now` on a connection that is kept until something fails on it."""
+        with _unavailable():
+            connection, self._kept = self._kept or self.engine.connect(), None
+            try:
+                with connection.begin():
+                    result = work(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._kept = connection
+            return result
 
     @contextmanager
     def served(self) -> Iterator[None]:
@@ -76,6 +91,8 @@ class Database:
         """Wait for what runs, then let go of every connection."""
         self._readers.close()
         self._writer.shutdown()
+        if self._kept is not None:
+            self._kept.close()
         self.engine.dispose()
 
     @contextmanager

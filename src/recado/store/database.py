@@ -9,13 +9,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import psycopg
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from recado.errors import UnavailableError
+from recado.store.checkpoints import PASSIVE, Checkpoints
 from recado.store.postgres import open_postgres
 from recado.store.readers import Readers
 from recado.store.sqlite import ServeLock, open_sqlite, path_of
@@ -80,11 +81,15 @@ class Database:
         if self.shared:
             yield
             return
-        lock = ServeLock(path_of(self.url))
+        path = path_of(self.url)
+        lock = ServeLock(path)
         lock.acquire()
+        checkpoints = Checkpoints(path, lambda: self._writer.submit(self._finish_checkpoint))
+        checkpoints.start()
         try:
             yield
         finally:
+            checkpoints.stop()
             lock.release()
 
     def close(self) -> None:
@@ -94,6 +99,12 @@ class Database:
         if self._kept is not None:
             self._kept.close()
         self.engine.dispose()
+
+    def _finish_checkpoint(self) -> None:
+        """On the writing thread, between two transactions: nobody adds to the WAL meanwhile."""
+        if self._kept is not None:
+            driver = cast(sqlite3.Connection, self._kept.connection.driver_connection)
+            driver.execute(PASSIVE).fetchone()
 
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:

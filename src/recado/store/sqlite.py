@@ -17,7 +17,7 @@ _PRAGMAS = (
     "synchronous=FULL",
     "foreign_keys=ON",
     "cache_size=-65536",
-    "wal_autocheckpoint=8000",  # pages, 32 MB: what is written often goes to the file once
+    "wal_autocheckpoint=40000",  # pages, 160 MB: only if checkpoints.py does not keep up
 )
 
 

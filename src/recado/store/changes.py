@@ -22,7 +22,6 @@ from recado.domain.events import (
     MessageReceived,
     MessageStatusChanged,
     MessageWritten,
-    Record,
 )
 from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import (
@@ -258,13 +257,12 @@ def _signs_of_life(told: Sequence[Told]) -> dict[str, dict[ChannelId, Instant]]:
     inbound: dict[ChannelId, Instant] = {}
     outbound: dict[ChannelId, Instant] = {}
     for each in told:
-        match each:
-            case ConversationTold(record=Record(type="MessageReceived", at=at)):
-                inbound[each.conversation.channel.id] = at
-            case ConversationTold(
-                record=Record(type="MessageStatusChanged", at=at), message=Message(status="sent")
-            ):
-                outbound[each.conversation.channel.id] = at
+        if not isinstance(each, ConversationTold):
+            continue
+        if each.record.type == "MessageReceived":
+            inbound[each.conversation.channel.id] = each.record.at
+        elif each.record.type == "MessageStatusChanged" and each.message and each.message.status == "sent":
+            outbound[each.conversation.channel.id] = each.record.at
     return {"last_inbound_at": inbound, "last_outbound_at": outbound}
 
 

@@ -118,6 +118,13 @@ class Server:
             sessions=self.sessions,
             secret=config.secret,
         )
+        self.channels = Channels(
+            database=self.database,
+            writer=self.writer,
+            access=access,
+            base_url=config.base_url,
+            random_bytes=secrets.token_bytes,
+        )
         self.queries = Queries(self.database, access, self.feed)
         self.outbox = Outbox(self.database, self.inbox, now)
         self.sender = Sender(
@@ -136,6 +143,7 @@ class Server:
             queries=self.queries,
             inbox=self.inbox,
             clinics=self.clinics,
+            channels=self.channels,
             feed=self.feed,
             origins=own_origins(config.base_url, config.allowed_origins),
             now=now,
@@ -147,10 +155,11 @@ class Server:
             queries=self.queries,
             inbox=self.inbox,
             clinics=self.clinics,
+            channels=self.channels,
             readiness=self.readiness,
             settings=config,
             extra_routes=[
-                channel_routes(self.inbox, Channels(self.database), now=now, new_id=new_id),
+                channel_routes(self.inbox, self.channels, now=now, new_id=new_id),
                 realtime_routes(
                     self._realtime,
                     access,

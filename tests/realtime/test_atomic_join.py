@@ -117,6 +117,7 @@ class Node:
             access=access,
             queries=Queries(database, access, self.feed),
             clinics=None,
+            channels=None,
             inbox=Inbox(stock.writer, access),
             feed=self.feed,
             origins=own_origins("http://127.0.0.1"),

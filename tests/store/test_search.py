@@ -309,6 +309,9 @@ async def test_what_an_older_version_had_written_is_found_after_the_migration(wr
             "DROP INDEX ix_memberships_clinic",
             "ALTER TABLE memberships DROP COLUMN active",
             "ALTER TABLE members DROP COLUMN password_temporary",
+            "ALTER TABLE channels DROP COLUMN active",
+            "ALTER TABLE channels DROP COLUMN last_inbound_at",
+            "ALTER TABLE channels DROP COLUMN last_outbound_at",
         ):
             connection.exec_driver_sql(later)
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from recado import __version__, observe
 from recado.app.access import Access
+from recado.app.channels import Channels
 from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.origins import SESSION_COOKIE, OwnOrigins, provenance
@@ -20,6 +21,7 @@ from recado.app.payloads import payload_of
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions
 from recado.app.vocabulary import (
+    CHANNEL_COMMANDS,
     CLIENT_EVENTS,
     CLINIC_COMMANDS,
     INBOX_COMMANDS,
@@ -78,6 +80,7 @@ class Gateway:
         queries: Queries,
         inbox: Inbox,
         clinics: Clinics,
+        channels: Channels,
         feed: Feed,
         origins: OwnOrigins,
         now: Callable[[], Instant],
@@ -100,6 +103,7 @@ class Gateway:
             "conversation:leave": self._leave_conversation,
             **_handlers(INBOX_COMMANDS, inbox),
             **_handlers(CLINIC_COMMANDS, clinics),
+            **_handlers(CHANNEL_COMMANDS, channels),
         }
         sessions.on_end(self._end_login)
 

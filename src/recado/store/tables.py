@@ -109,6 +109,9 @@ channels = Table(
     Column("phone_number_id", Text),
     Column("access_token", Text),
     Column("outbound_url", Text),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    Column("last_inbound_at", Text),  # a patient's message was taken in
+    Column("last_outbound_at", Text),  # the provider took a reply
 )
 
 contacts = Table(

@@ -172,7 +172,7 @@ class Server:
     def _committed(self, committed: Committed) -> None:
         for each in committed.told:
             self.sessions.heed(each.record)
-        self.feed.advance(committed.told)
+        self.feed.take_in(committed)
         for each in committed.told:
             self.broker.hint(each.record.clinic_id, each.record.seq)
         if committed.queued:

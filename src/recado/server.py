@@ -173,8 +173,9 @@ class Server:
         for each in committed.told:
             self.sessions.heed(each.record)
         self.feed.take_in(committed)
-        for each in committed.told:
-            self.broker.hint(each.record.clinic_id, each.record.seq)
+        heads = {each.record.clinic_id: each.record.seq for each in committed.told}
+        for clinic_id, seq in heads.items():
+            self.broker.hint(clinic_id, seq)
         if committed.queued:
             self.outbox.wake.set()
 

@@ -31,6 +31,7 @@ REMEMBER_S = 5.0
 """While this node follows all clinics of the member: their logs say when to forget earlier."""
 REMEMBER_UNFOLLOWED_S = 1.0
 MAX_REMEMBERED = 20_000
+MAX_TOKEN_CHARS = 128
 TOUCH_AFTER_S = 60.0
 ADDRESS_FACTOR = 10
 """Attempts allowed from one address, whoever it says it is, as a multiple of those allowed per member."""
@@ -131,21 +132,30 @@ class Sessions:
 
     async def verify(self, token: str | None) -> Identity:
         """The token's session, if it has not ended. Raises UnauthenticatedError."""
-        if not token or len(token) > 128:
+        if (known := self.recall(token)) is not None:
+            return known
+        if not token or len(token) > MAX_TOKEN_CHARS:
             raise UnauthenticatedError
         token_hash = self._hash(token)
-        identity, read_at = self._remembered.get(token_hash, (None, 0.0))
-        if identity is None or not self._is_fresh(identity, read_at):
-            ended, read_at = self._ended, time.monotonic()
-            identity = await self._read(token_hash)
-            if ended != self._ended:  # a session ended while we read: ask again, lest it be remembered
-                return await self.verify(token)
-            self._remembered[token_hash] = (identity, read_at)
-            self._remembered.move_to_end(token_hash)
-            if len(self._remembered) > MAX_REMEMBERED:
-                self._remembered.popitem(last=False)
+        ended, read_at = self._ended, time.monotonic()
+        identity = await self._read(token_hash)
+        if ended != self._ended:  # a session ended while we read: ask again, lest it be remembered
+            return await self.verify(token)
+        self._remembered[token_hash] = (identity, read_at)
+        self._remembered.move_to_end(token_hash)
+        if len(self._remembered) > MAX_REMEMBERED:
+            self._remembered.popitem(last=False)
         if identity.expires_at <= self._now():
             raise UnauthenticatedError
+        return identity
+
+    def recall(self, token: str | None) -> Identity | None:
+        """The token's session, if it was verified a moment ago; None says nothing."""
+        if not token or len(token) > MAX_TOKEN_CHARS:
+            return None
+        identity, read_at = self._remembered.get(self._hash(token), (None, 0.0))
+        if identity is None or not self._is_fresh(identity, read_at) or identity.expires_at <= self._now():
+            return None
         return identity
 
     async def confirm(self, identity: Identity, password: str) -> str | None:

@@ -12,11 +12,13 @@ from litestar.types import ControllerRouterHandler
 from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.origins import OwnOrigins, own_origins
+from recado.app.pages import Pages
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions
 from recado.config import Config
 from recado.rest import auth, commands, conversations, search
 from recado.rest import clinics as clinic_routes
+from recado.rest.at_once import AtOnce, Reads
 from recado.rest.authentication import authentication
 from recado.rest.document import SECURITY, describe, document_router, openapi_config
 from recado.rest.envelope import Envelope
@@ -27,10 +29,11 @@ from recado.rest.reading import MAX_BODY_BYTES, JsonRequest
 from recado.rest.webapp import WEBAPP, WebApp, webapp_file
 
 
-def create_application(
+def create_application(  # noqa: PLR0913 - every part that routes need, by name
     *,
     sessions: Sessions,
     queries: Queries,
+    pages: Pages,
     inbox: Inbox,
     clinics: Clinics,
     readiness: Readiness,
@@ -40,10 +43,12 @@ def create_application(
 ) -> Litestar:
     """`extra_routes` (webhooks) get the same problem details, body limit, request id and log line."""
     own = own_origins(settings.base_url, settings.allowed_origins)
+    reads = Reads(pages)
+    reading = {"queries": _given(queries), "reads": _given(reads)}
     application = Litestar(
         [
             _open_routes(sessions, own),
-            _member_routes(sessions, queries, inbox, clinics, own),
+            _member_routes(sessions, reading, inbox, clinics, own),
             health_router(readiness),
             *extra_routes,
             metrics,
@@ -58,7 +63,8 @@ def create_application(
         pdb_on_exception=False,
     )
     application.register(document_router(describe(application)))
-    application.asgi_handler = Envelope(application.asgi_handler, _methods(application))
+    long_way = Envelope(application.asgi_handler, _methods(application))
+    application.asgi_handler = AtOnce(long_way, reads, sessions)
     return application
 
 
@@ -81,7 +87,7 @@ def _open_routes(sessions: Sessions, own: OwnOrigins) -> Router:
 
 
 def _member_routes(
-    sessions: Sessions, queries: Queries, inbox: Inbox, clinics: Clinics, own: OwnOrigins
+    sessions: Sessions, reading: dict[str, Provide], inbox: Inbox, clinics: Clinics, own: OwnOrigins
 ) -> Router:
     return Router(
         "/api/v1",
@@ -107,7 +113,7 @@ def _member_routes(
             clinic_routes.reset_password,
             clinic_routes.change_password,
         ],
-        dependencies={"queries": _given(queries), "inbox": _given(inbox), "clinics": _given(clinics)},
+        dependencies={**reading, "inbox": _given(inbox), "clinics": _given(clinics)},
         middleware=[authentication(sessions, own)],
         security=SECURITY,
         request_class=JsonRequest,

@@ -58,7 +58,7 @@ class RedisLevel:
             retry=Retry(NoBackoff(), 0),  # its own would multiply the limit
             health_check_interval=0,
         )
-        self._redis = Redis(connection_pool=pool)
+        self._redis = Redis.from_pool(pool)
         self._max_age_ms = int(max_age_s * 1000)
         self._failures = 0
         self._writes: set[asyncio.Task[None]] = set()

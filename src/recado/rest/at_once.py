@@ -79,7 +79,7 @@ class AtOnce:
         token, after, unless, request_id = _headers_of(scope)
         try:
             identity = self._sessions.recall(token)
-            seen = None if after is None else parse_cursor(after)
+            seen = parse_cursor(after) if after else None
             answer = None if identity is None else self._reads.pages.at_once(identity, known.target, seen)
         except RecadoError:
             return False

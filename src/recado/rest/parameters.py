@@ -24,6 +24,7 @@ DEFAULT_PAGE = 50
 ID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 ROW = r"^[0-9]{1,18}$(?!\n)"
 CURSOR = r"^[!-~]{1,128}:[0-9]{1,18}$(?!\n)"
+SEEN = r"^([!-~]{1,128}:[0-9]{1,18})?$(?!\n)"
 
 IDEMPOTENCY_KEY = (
     "The command's `clientKey`, bare or in the double quotes of the IETF's draft. "
@@ -89,7 +90,7 @@ Seen = Annotated[
     str | None,
     HeaderParameter(
         name="Recado-After",
-        pattern=CURSOR,
+        pattern=SEEN,
         description="A cursor that the client has seen, `<epoch>:<seq>`: the answer is not older than that, whichever "
         "node gives it. One of another history is passed over.",
     ),
@@ -116,7 +117,8 @@ def conversation_id_of(parameter: UUID) -> ConversationId:
 
 
 def seen_of(parameter: str | None) -> Cursor | None:
-    return None if parameter is None else parse_cursor(parameter, path="Recado-After")
+    """An empty header says nothing."""
+    return parse_cursor(parameter, path="Recado-After") if parameter else None
 
 
 def conversation_ids_of(parameter: str | None) -> list[ConversationId]:

@@ -93,6 +93,8 @@ class Node:
             name="Ana",
             email="ana@clinica.example",
             roles=roles,
+            clinic_names={self.clinic_id: "Clínica"},
+            password_temporary=False,
             expires_at="2999-01-01T00:00:00.000Z",
         )
 

@@ -3,7 +3,7 @@
 Nothing here knows where answers come from or who asks; docs/cache.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -74,13 +74,10 @@ class Entry:
             return True
         if ok < log.base:  # older than what this node knows of
             return False
-        if _touched_since(log.touched, self.tags, ok):
-            return False
+        get = log.touched.get
+        for tag in self.tags:  # not any(): a generator takes three times as long, and a list has fifty
+            if get(tag, 0) > ok:
+                return False
         if ok < seq:
             self.ok = seq
         return True
-
-
-def _touched_since(touched: Mapping[str, Seq], tags: Sequence[str], ok: Seq) -> bool:
-    get = touched.get
-    return any(get(tag, 0) > ok for tag in tags)

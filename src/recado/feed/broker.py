@@ -44,7 +44,7 @@ class InProcessBroker:
         self,
         heard: Heard,
         missed: Callable[[], None],  # noqa: ARG002 - nothing gets lost here
-        deaf: Callable[[], None] = lambda: None,  # noqa: ARG002
+        deaf: Callable[[], None] = lambda: None,  # noqa: ARG002 - and nobody goes deaf
     ) -> None:
         self._heard.append(heard)
 

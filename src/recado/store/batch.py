@@ -153,7 +153,7 @@ def _carry_out_one(
     message_id = next(iter(thread.messages), None)  # what the command names, if it changes nothing
     seq = found.clinics[command.clinic_id].seq
     for event in decided:
-        record = _number(found, command, event, sources, at)
+        record = _number(found, command, event, sources, at, thread.conversation)
         thread = evolve(thread, event, Stamp(record.clinic_id, record.seq, record.at))
         found.keep(thread)
         seq, message_id = record.seq, record.message_id
@@ -210,7 +210,14 @@ def _first_result(found: WorkingSet, command: InboxCommand, key: CommandKey | No
     )
 
 
-def _number(found: WorkingSet, command: InboxCommand, event: Event, sources: Sources, at: Instant) -> Record:
+def _number(
+    found: WorkingSet,
+    command: InboxCommand,
+    event: Event,
+    sources: Sources,
+    at: Instant,
+    before: Conversation | None,
+) -> Record:
     """Give the event the clinic's next number and chain it to the record before."""
     record_id = sources.random_62_bits()
     seq, prev = found.clinics[command.clinic_id].advance(record_id)
@@ -225,6 +232,6 @@ def _number(found: WorkingSet, command: InboxCommand, event: Event, sources: Sou
         message_id=event.message_id if isinstance(event, OfMessage) else None,
         member_id=member.member_id if member else None,
         client_key=member.client_key if member else None,
-        facts=facts_of(event),
+        facts=facts_of(event, before),
         at=at,
     )

@@ -84,6 +84,10 @@ class PicowsTransport(WSListener):
         transport.request.headers = transport.response.headers = None  # type: ignore[assignment]
         self._receiver = self._endpoint.open(self, self._head)
 
+    def touch(self) -> None:
+        if self._receiver is not None:
+            self._receiver.touch()
+
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         receiver = self._receiver
         if receiver is None:
@@ -154,7 +158,6 @@ class PicowsTransport(WSListener):
             raise ViolationError("no extension was agreed on")
         if kind in _DATA:
             message = self._assembler.feed(kind.value, frame.get_payload_as_bytes(), fin=bool(frame.fin))
-            receiver.touch()
             if isinstance(message, str):
                 receiver.receive_text(message, len(message.encode()))
             elif message is not None:
@@ -163,11 +166,9 @@ class PicowsTransport(WSListener):
             receiver.peer_closed()
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
-        else:
-            receiver.touch()
+        elif kind == WSMsgType.PING and self.writable:
             # A peer that pings but does not read must not fill our memory with pongs.
-            if kind == WSMsgType.PING and self.writable:
-                transport.send_pong(frame.get_payload_as_bytes())
+            transport.send_pong(frame.get_payload_as_bytes())
 
 
 def _text_of(frame: WSFrame) -> str:
@@ -313,6 +314,12 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
             self._refuse(Refusal(431, "Request header fields too large"))
             return
         self._answer(head_of(match, peer=self._peer(), trusted_proxies=self.trusted_proxies), rest)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Each byte that comes proves life: a large message over a slow line is whole only after long."""
+        WSProtocol.buffer_updated(self, nbytes)
+        if self.listener is not None:
+            self.listener.touch()
 
     def _peer(self) -> str:
         peer = self.transport.underlying_transport.get_extra_info("peername")

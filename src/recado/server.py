@@ -74,6 +74,8 @@ and what Redis has of it is still known to be true or not. 2 ms."""
 SOCKET_PATH = "/socket.io/"
 SWEEP_S = 1.0
 SPARE_FILES = 500
+BACKLOG = 4_096
+"""Screens that come back at once wait here for their turn; one that finds it full tries again after a second."""
 TRIM_EVERY_S = 3600.0
 
 log = observe.get_logger("server")
@@ -278,7 +280,7 @@ def listen(config: Config) -> socket.socket:
     """Bind before anything else is done. Raises ConfigError."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        return socket.create_server((config.host, config.port), family=family, backlog=2048)
+        return socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigError(f"RECADO_HOST, RECADO_PORT: cannot listen there ({reason})") from None

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 from prepare import ROOT, WEB, tool_env
 

@@ -5,16 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from e2e.processes import shared_server
-
 PICTURES = Path(__file__).resolve().parents[2] / "var/pictures"
 PATIENT = "Carlos Henrique Pires"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("shared")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -4,15 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from e2e.patients import deliver
-from e2e.processes import shared_server
 
 SECRET_WORDS = "Exame de Guardado"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("shared")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -47,6 +47,16 @@ def test_every_layout_has_its_picture(ana, open_window, picture):
     picture(screen, "phone-team")
 
 
+def test_the_channels_have_their_pictures(ana, open_window, picture):
+    for name, size in (("settings-channels", (1440, 860)), ("phone-channels", (390, 800))):
+        screen = open_window(ana, viewport={"width": size[0], "height": size[1]})
+        screen.page.goto(f"{screen.url}/ajustes/canais")
+        screen.page.get_by_role("button", name="Mostrar segredos").last.click()
+        expect(screen.page.get_by_role("textbox", name="Token de verificação")).to_be_visible()
+        screen.page.get_by_role("heading", name="Canais").scroll_into_view_if_needed()
+        picture(screen, name)
+
+
 def test_every_state_of_the_connection_has_its_picture(ana, open_window, network, picture):
     screen = open_window(viewport={"width": 1440, "height": 400})
     page = screen.page

@@ -129,7 +129,7 @@ def test_hours_are_kept_and_what_overlaps_is_told(members, open_window):
     page.get_by_label(re.compile("sábado: abre", re.IGNORECASE)).last.fill("09:00")
     save.click()
     expect(page.get_by_text("Os horários se sobrepõem.")).to_be_visible()
-    page.get_by_label(re.compile("sábado: abre", re.I)).last.fill("14:30")
+    page.get_by_label(re.compile("sábado: abre", re.IGNORECASE)).last.fill("14:30")
     save.click()
     expect(save).to_be_disabled()
     page.reload()

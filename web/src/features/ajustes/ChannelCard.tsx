@@ -44,9 +44,9 @@ export function ChannelCard({ clinicId, channel, changed, busy, ...on }: Channel
             ))}
           </ul>
         )}
+        <LifeSigns channel={channel} />
         <CopyLine label={t.channels.address} value={channel.address} />
         <Keys key={changed?.times} clinicId={clinicId} channel={channel} shown={changed?.told ?? false} />
-        <LifeSigns channel={channel} />
         <div className="flex flex-wrap gap-2">
           <Button disabled={busy} onClick={on.onEdit} aria-label={t.channels.editOf(channel.name)}>
             {t.channels.edit}

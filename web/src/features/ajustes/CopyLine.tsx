@@ -28,7 +28,7 @@ export function CopyLine({ label, value }: { label: string; value: string }) {
           rows={1}
           value={value}
           onFocus={(event) => event.target.select()}
-          className="field-sizing-content min-w-0 flex-1 resize-none break-all rounded-box bg-transparent py-2 pl-3 font-mono text-meta"
+          className="field-sizing-content min-w-0 flex-1 resize-none break-all rounded-box bg-transparent py-2.5 pl-3 font-mono text-mini"
         />
         {navigator.clipboard && (
           <IconButton

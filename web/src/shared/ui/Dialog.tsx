@@ -67,5 +67,5 @@ export function Confirm(props: {
 }
 
 export function DialogButtons({ children }: { children: ReactNode }) {
-  return <div className="mt-5 flex flex-wrap justify-end gap-2">{children}</div>;
+  return <div className="mt-5 flex flex-wrap justify-end gap-2 *:px-3.5 *:py-2 *:text-body">{children}</div>;
 }

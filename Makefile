@@ -53,7 +53,7 @@ tools: python
 	@"$(PYTHON)" scripts/prepare.py app tools
 
 browser: python
-	@"$(PYTHON)" scripts/prepare.py app tools postgres browser
+	@"$(PYTHON)" scripts/prepare.py app tools postgres redis browser
 
 peers: python
-	@"$(PYTHON)" scripts/prepare.py app bench postgres
+	@"$(PYTHON)" scripts/prepare.py app bench postgres redis

@@ -29,11 +29,15 @@ from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.origins import own_origins
 from recado.app.outbox import Outbox
+from recado.app.pages import Pages
 from recado.app.passwords import Passwords
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions, SessionSettings
 from recado.app.snoozed import Alarm
 from recado.app.statistics import RealtimeStatistics
+from recado.cache.cache import Cache
+from recado.cache.memory import Memory
+from recado.cache.redis_level import RedisLevel
 from recado.channels.inbound import channel_routes
 from recado.channels.sender import Sender, SenderSettings, http_client
 from recado.config import Config
@@ -62,6 +66,10 @@ SWITCH_INTERVAL_S = 0.0005
 
 GC_THRESHOLD = (10_000, 20, 50)
 """Connections and events make no reference cycles, so the collector may look for them more rarely."""
+
+HISTORY = 200
+"""Records of a clinic's past that are read when it is first read of: so much may have happened while we were stopped,
+and what Redis has of it is still known to be true or not. 2 ms."""
 
 SOCKET_PATH = "/socket.io/"
 SWEEP_S = 1.0
@@ -94,10 +102,13 @@ class Server:
         self.draining = False
         self.database = Database(config.database_url)
         self.passwords = Passwords()
-        self.writer = Writer(self.database, SOURCES, self._committed)
-        self.feed = Feed(self.database, self._tell, self._reset)
+        self.redis = RedisLevel(config.redis_url, config.cache_max_age_s) if config.redis_url else None
+        self.feed = Feed(self.database, self._tell, self._reset, history=HISTORY if self.redis else 0)
+        self.writer = Writer(self.database, SOURCES, self._committed, self.feed.doubt)
         self.broker = _broker(self.database)
-        self.broker.subscribe(self.feed.hear, self.feed.poll_soon)
+        self.broker.subscribe(self.feed.hear, self.feed.poll_soon, self.feed.deafen)
+        memory = Memory(config.cache_max_bytes, config.cache_max_age_s)
+        self.cache = Cache(self.feed, memory, self.redis)
         access = Access(self.database)
         self.sessions = Sessions(
             self.database,
@@ -107,6 +118,7 @@ class Server:
             new_id,
             secrets.token_bytes,
             self.feed.followed_since,
+            follow_changes=self.feed.follow_changes,
         )
         self.inbox = Inbox(self.writer, access)
         self.clinics = Clinics(
@@ -125,6 +137,7 @@ class Server:
             random_bytes=secrets.token_bytes,
         )
         self.queries = Queries(self.database, access, self.feed)
+        self.pages = Pages(self.database, access, self.cache)
         self.outbox = Outbox(self.database, self.inbox, now)
         self.sender = Sender(
             self.outbox,
@@ -152,6 +165,7 @@ class Server:
         self.application = create_application(
             sessions=self.sessions,
             queries=self.queries,
+            pages=self.pages,
             inbox=self.inbox,
             clinics=self.clinics,
             channels=self.channels,
@@ -214,6 +228,8 @@ class Server:
             sender = tasks.create_task(self.sender.run())
             parts = (self.feed.run(), self.broker.run(), self.alarm.run(), self._sweep(), self._trim())
             helpers = [tasks.create_task(part) for part in parts]
+            if self.redis:
+                helpers.append(tasks.create_task(self.redis.run()))
             self.engine.start()
             gc.freeze()
             gc.set_threshold(*GC_THRESHOLD)

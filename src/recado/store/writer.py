@@ -7,13 +7,14 @@ and everybody has been told.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from sqlalchemy import Connection
 
 from recado import observe
 from recado.domain.commands import Command
+from recado.domain.values import ClinicId
 from recado.errors import OverloadedError, RecadoError, RefusedError, UnavailableError
 from recado.store.batch import Committed, Outcome, Sources, carry_out
 from recado.store.database import Database
@@ -35,11 +36,19 @@ Waiting = tuple[Command, asyncio.Future[Outcome]]
 class Writer:
     """Takes commands from any task of one loop; `run` is the one task that carries them out."""
 
-    def __init__(self, database: Database, sources: Sources, on_commit: Callable[[Committed], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sources: Sources,
+        on_commit: Callable[[Committed], None],
+        on_doubt: Callable[[Iterable[ClinicId]], None] = lambda _clinic_ids: None,
+    ) -> None:
+        """`on_doubt` hears of clinics whose log may have grown, or not."""
         self._database = database
         self._sources = sources
         self._recent = Recent()
         self._on_commit = on_commit
+        self._on_doubt = on_doubt
         self._waiting: deque[Waiting] = deque()
         self._wake = asyncio.Event()
         self._closing = False
@@ -129,7 +138,11 @@ class Writer:
         def work(connection: Connection) -> Committed:
             return carry_out(connection, commands, self._sources, self._recent)
 
-        committed = await self._database.write(work)
+        try:
+            committed = await self._database.write(work)
+        except BaseException:
+            self._on_doubt({command.clinic_id for command in commands})
+            raise
         observe.COMMIT_SECONDS.observe(time.perf_counter() - started)
         observe.COMMIT_BATCH.observe(len(batch))
         for told in committed.told:

@@ -437,6 +437,6 @@ describe('read marks', () => {
       clinicAnswer('f:2', { reset: true }, 'e:5'),
     );
     expect(state.reads.size).toBe(0);
-    expect(state.marked.size).toBe(0);
+    expect(state.unmarked.size).toBe(0);
   });
 });

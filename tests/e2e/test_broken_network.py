@@ -6,13 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from e2e.patients import deliver
-from e2e.processes import eventually, shared_server
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("shared")) as server:
-        yield server
+from e2e.processes import eventually
 
 
 @pytest.fixture

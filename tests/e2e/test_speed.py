@@ -9,15 +9,9 @@ import pytest
 
 from e2e.network import Network
 from e2e.patients import deliver
-from e2e.processes import eventually, shared_server
+from e2e.processes import eventually
 
 FIRST_LOAD_BYTES = 200_000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("shared")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""One client's connection as a state machine: an Engine.IO session over WebSocket, and the namespaces on it.
+"""One client's connection as a state machine: an Engine.IO session, and the namespaces on it.
 
 Sans-I/O: every method takes what happened and `now` (seconds, monotonic) and returns the outcomes, oldest first;
 after `Closed` there are none. `EngineConnection` knows packets and heartbeat, `SocketConnection` adds Socket.IO's
 namespaces as a table (stage × packet type). Ruled by the protocols' revisions 4 and 5 and docs/realtime.md.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import Enum, IntEnum, auto
 from typing import Any, assert_never
 
@@ -43,8 +43,8 @@ class EngineConnection:
         self._next_ping = now + timing.ping_interval_s
         self.closed = False
 
-    def open(self, sid: str) -> Outcomes:
-        return [SendPacket(engineio.encode_open(sid, self._timing, upgrades=[]))]
+    def open(self, sid: str, upgrades: Sequence[str] = ()) -> Outcomes:
+        return [SendPacket(engineio.encode_open(sid, self._timing, upgrades=upgrades))]
 
     def touch(self, now: float) -> None:
         """Something came in that is no packet, such as a WebSocket PING."""

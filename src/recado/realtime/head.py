@@ -14,10 +14,12 @@ _TIDY = re.compile(rb"([A-Z]+) (/[!-~]*) HTTP/1\.1((?:\r\n[!#-'*+.0-9^-z|~-]+: (
 
 
 class Refusal(NamedTuple):
-    """Answered instead of 101, as plain text."""
+    """Answered instead of 101, as plain text, and instead of a polling session, as `{code, message}`."""
 
     status: int
     text: str
+    code: int = 4
+    """Engine.IO's number: what it has no number for is "forbidden"."""
 
 
 class Head:

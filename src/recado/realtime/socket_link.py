@@ -160,7 +160,7 @@ class SocketLink(Link):
         session = self.sessions.get(event.namespace)
         if session is not None and event.ack_id is not None:
             error = RateLimitedError("Too many events in a second.", retry_after_s=1)
-            self.push(session.encode_ack(event.ack_id, (_refused(error),)))
+            self.push_all(session.encode_ack(event.ack_id, (_refused(error),)))
 
     def _start(self, event: EventReceived, received_at: float) -> None:
         """What the handler knows at once is answered at once; a coroutine becomes a task."""
@@ -209,11 +209,11 @@ class SocketLink(Link):
     ) -> None:
         args = () if reply is None else reply if isinstance(reply, tuple) else (reply,)
         try:
-            frame = session.encode_ack(ack_id, args)
+            frames = session.encode_ack(ack_id, args)
         except (TypeError, ValueError):
             self._log_failure(session, event)
-            frame = session.encode_ack(ack_id, (_refused(RecadoError()),))
-        self.push(frame)
+            frames = session.encode_ack(ack_id, (_refused(RecadoError()),))
+        self.push_all(frames)
         self.hub.statistics.acks.add(self.hub.clock() - received_at)
 
     def _log_failure(self, session: Session, event: EventReceived) -> None:

@@ -69,6 +69,9 @@ class PollingTransport:
             self.abort()
         if reply is not None:
             self._leave_if_over()
+            if self._session.phase is Phase.UPGRADED:
+                # A refusal must not overtake what the WebSocket is just being told.
+                await asyncio.sleep(RELEASE_AFTER_S)
             return reply
         waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiter = waiter

@@ -13,6 +13,7 @@ from recado.protocol import engineio, socketio
 from recado.protocol.engineio import Timing
 from recado.protocol.outcomes import (
     AckReceived,
+    AttachmentsAwaited,
     Closed,
     ConnectRequested,
     EventReceived,
@@ -80,7 +81,7 @@ class EngineConnection:
         return []
 
     def due(self) -> float:
-        """When `tick` is next worth calling; traffic may move it, always later."""
+        """When `tick` is next worth calling; traffic moves it later, unless an outcome says otherwise."""
         return min(self._deadline, self._next_ping)
 
     def close(self, reason: str) -> Outcomes:
@@ -247,7 +248,7 @@ class SocketConnection(EngineConnection):
             self._assembly = _Assembly(
                 packet, self._timing.max_payload_bytes, now + self._timing.ping_timeout_s
             )
-            return []
+            return [AttachmentsAwaited()]
         return self._on_packet(packet, now)
 
     def _on_attachment(self, data: bytes, now: float) -> Outcomes:

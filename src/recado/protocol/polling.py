@@ -30,26 +30,24 @@ class Reply(NamedTuple):
 
 
 class Error(NamedTuple):
-    """A refusal that the protocol numbers."""
+    """A refusal that the protocol has a number for. 4 is for whatever else a server refuses."""
 
     code: int
     status: int
     message: str
-
-    def reply(self) -> Reply:
-        return error_reply(self.code, self.status, self.message)
-
-
-def error_reply(code: int, status: int, message: str) -> Reply:
-    return Reply(status, json_text.encode({"code": code, "message": message}), _JSON)
 
 
 UNKNOWN_TRANSPORT = Error(0, 400, "Transport unknown")
 UNKNOWN_SESSION = Error(1, 400, "Session ID unknown")
 BAD_METHOD = Error(2, 400, "Bad handshake method")
 BAD_REQUEST = Error(3, 400, "Bad request")
-FORBIDDEN = Error(4, 403, "Forbidden")
 UNSUPPORTED_REVISION = Error(5, 400, "Unsupported protocol version")
+ERRORS = (UNKNOWN_TRANSPORT, UNKNOWN_SESSION, BAD_METHOD, BAD_REQUEST, UNSUPPORTED_REVISION)
+
+
+def error_reply(code: int, status: int, message: str) -> Reply:
+    return Reply(status, json_text.encode({"code": code, "message": message}), _JSON)
+
 
 OK = Reply(200, b"ok")
 OVERLAPPING = Reply(400)
@@ -167,9 +165,9 @@ class PollingSession:
                 self.phase = Phase.GONE
                 return self._everything(self._last_word)
             case Action.MISTAKEN:
-                return BAD_REQUEST.reply()
+                return error_reply(*BAD_REQUEST)
             case _:
-                return UNKNOWN_SESSION.reply()
+                return error_reply(*UNKNOWN_SESSION)
 
     def post(self) -> Reply | None:
         """Its answer, or None: read it, and call `posted`. OVERLAPPING ends the session."""
@@ -183,9 +181,9 @@ class PollingSession:
             case Action.IGNORE:
                 return OK
             case Action.MISTAKEN:
-                return BAD_REQUEST.reply()
+                return error_reply(*BAD_REQUEST)
             case _:
-                return UNKNOWN_SESSION.reply()
+                return error_reply(*UNKNOWN_SESSION)
 
     def posted(self) -> None:
         self._taking = False

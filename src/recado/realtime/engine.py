@@ -21,8 +21,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from recado.app.vocabulary import Draining
-from recado.protocol import engineio, socketio
-from recado.protocol.polling import Phase
+from recado.protocol import engineio, polling, socketio
 from recado.realtime.head import Head, Refusal
 from recado.realtime.hub import Handlers, Hub, Log, Namespace, Settings
 from recado.realtime.link import Link
@@ -141,20 +140,18 @@ class Engine:
         """The order of checks is the official server's."""
         asked = head.parameter("transport")
         if asked not in {"polling", "websocket"} or (asked == "polling" and transport == "websocket"):
-            return Refusal(400, "Transport unknown", 0)
-        if not _is_legal(head.header("origin")):
-            return Refusal(400, "Bad request", 3)
+            return _refused(polling.UNKNOWN_TRANSPORT)
         sid = head.parameter("sid")
         if sid is not None:
             return self._refusal_of_session(head, sid, mismatch=asked != transport)
         if head.method != "GET":
-            return Refusal(400, "Bad handshake method", 2)
+            return _refused(polling.BAD_METHOD)
         if asked != transport:
-            return Refusal(400, "Bad request", 3)
+            return _refused(polling.BAD_REQUEST)
         if self._accept is not None and (refusal := self._accept(head)):
             return refusal
         if head.parameter("EIO") != engineio.REVISION:
-            return Refusal(400, "Unsupported protocol version", 5)
+            return _refused(polling.UNSUPPORTED_REVISION)
         return Refusal(503, "Draining") if self._hub.draining else self._hub.doors.refusal(head.client)
 
     def _refusal_of_session(self, head: Head, sid: str, *, mismatch: bool) -> Refusal | None:
@@ -162,10 +159,10 @@ class Engine:
         session = self._hub.polls.get(sid)
         if session is not None and not session.link.closed and session.link.due() <= self._hub.clock():
             session.link.tick(self._hub.clock())
-        if session is None or session.phase is Phase.GONE:
-            return Refusal(400, "Session ID unknown", 1)
+        if session is None or session.phase is polling.Phase.GONE:
+            return _refused(polling.UNKNOWN_SESSION)
         if mismatch or head.parameter("EIO") != engineio.REVISION:
-            return Refusal(400, "Bad request", 3)
+            return _refused(polling.BAD_REQUEST)
         return None
 
     def start(self) -> None:
@@ -247,5 +244,5 @@ class Engine:
             asyncio.get_running_loop().call_soon(self._tick_some)
 
 
-def _is_legal(origin: str | None) -> bool:
-    return origin is None or origin.isprintable()
+def _refused(error: polling.Error) -> Refusal:
+    return Refusal(error.status, error.message, error.code)

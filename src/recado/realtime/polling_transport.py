@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 
 from recado.errors import SocketClose
 from recado.protocol import engineio
-from recado.protocol.polling import BAD_REQUEST, OK, OVERLAPPING, Phase, PollingSession, Reply, split_payload
+from recado.protocol.polling import (
+    BAD_REQUEST,
+    OK,
+    OVERLAPPING,
+    Phase,
+    PollingSession,
+    Reply,
+    error_reply,
+    split_payload,
+)
 from recado.protocol.violation import ViolationError
 
 if TYPE_CHECKING:
@@ -113,7 +122,7 @@ class PollingTransport:
                 link.receive_text(packet, size)
         except ViolationError as violation:
             link.fail(violation.reason)
-        return BAD_REQUEST.reply() if self._session.phase is Phase.GONE else OK
+        return error_reply(*BAD_REQUEST) if self._session.phase is Phase.GONE else OK
 
     def end_post(self) -> None:
         self._session.posted()

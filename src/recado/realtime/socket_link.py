@@ -13,7 +13,14 @@ from typing import Any, Literal
 
 from recado.errors import RateLimitedError, RecadoError, describe
 from recado.protocol.connection import SocketConnection
-from recado.protocol.outcomes import AckReceived, ConnectRequested, EventReceived, Left, Outcome
+from recado.protocol.outcomes import (
+    AckReceived,
+    AttachmentsAwaited,
+    ConnectRequested,
+    EventReceived,
+    Left,
+    Outcome,
+)
 from recado.realtime.head import Head
 from recado.realtime.hub import Handlers, Hub
 from recado.realtime.limits import Allowance
@@ -59,6 +66,8 @@ class SocketLink(Link):
                 self.hub.spawn(self._connect(session, auth))
             case AckReceived(namespace, ack_id, args):
                 self._answer(namespace, ack_id, args)
+            case AttachmentsAwaited():
+                self.schedule()
             case Left(namespace):
                 self._end_session(namespace, "client left")
                 self.schedule()

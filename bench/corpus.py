@@ -298,7 +298,7 @@ def _show(done: int, total: int) -> None:
 
 
 def _into_sqlite(database: Database) -> tuple[Write, Callable[[], None]]:
-    """The triggers fill the full-text index."""
+    """The full-text index is made when all is there."""
     connection = database.engine.raw_connection()
     for pragma in ("synchronous = OFF", "foreign_keys = OFF"):
         connection.execute(f"PRAGMA {pragma}")
@@ -314,6 +314,7 @@ def _into_sqlite(database: Database) -> tuple[Write, Callable[[], None]]:
         connection.execute("COMMIT")
 
     def finish() -> None:
+        connection.execute("INSERT INTO search_index (search_index) VALUES ('rebuild')")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.detach()
         connection.close()

@@ -119,7 +119,10 @@ LINT = Stage(
     "lint",
     [python_tool("ruff", "check"), python_tool("ruff", "format", "--check"), web_script("lint")],
 )
-TYPES = Stage("types", [python_tool("mypy"), web_script("typecheck")])
+TYPES = Stage(
+    "types",
+    [python_tool("mypy"), web_script("typecheck"), python_tool("python", "scripts/schema.py", "--check")],
+)
 IMPORTS = Stage("imports", [python_tool("lint-imports")])
 PYTHON = Stage(
     "python",

@@ -70,6 +70,38 @@ def test_a_member_is_added_to_a_clinic_once_and_may_serve_two(recado):
     assert (again.exit_code, again.output) == (1, "Error: email: is a member of this clinic already\n")
 
 
+def test_a_channel_is_added_listed_and_pointed_into_the_own_network(recado):
+    clinic_id = recado("clinic", "add", "Clínica").output.strip()
+    where = ["--clinic", clinic_id]
+    added = recado("channel", "add", *where, "--kind", "generic", "--name", "Site")
+    id_, address, secret = added.output.split()
+    assert address == f"http://127.0.0.1:8000/api/v1/channels/{id_}/inbound"
+    assert secret.startswith("whsec_")
+    about = [*where, "--channel", id_]
+    changed = recado("channel", "update", *about, "--outbound-url", "http://10.0.0.1/", "--inactive")
+    assert (changed.exit_code, changed.output) == (0, "")
+    listed = recado("channel", "list", *where).output
+    assert f"{id_}  generic   off  in -  out -  Site" in listed
+    assert address in listed
+    assert secret not in listed
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--clinic", "99", "--kind", "generic"], "clinic: there is none with this id"),
+        (["--clinic", "1", "--kind", "generic", "--outbound-url", "ftp://x"], "outboundUrl: wrong_format"),
+        (["--clinic", "1", "--kind", "generic", "--phone-number-id", "1"], "phoneNumberId: of_another_kind"),
+    ],
+)
+def test_a_channel_that_cannot_be_added_is_one_line(recado, options, told):
+    recado("clinic", "add", "Clínica")
+    refused = recado("channel", "add", "--name", "A", *options)
+    assert (refused.exit_code, refused.output) == (1, f"Error: {told}\n")
+    nobodys = recado("channel", "update", "--clinic", "1", "--channel", "x", "--active")
+    assert nobodys.output == "Error: channel: the clinic has none with this id\n"
+
+
 def test_without_a_secret_nothing_starts_but_the_demo_makes_its_own_once(recado, monkeypatch, tmp_path):
     monkeypatch.delenv("RECADO_SECRET")
     refused = recado("migrate")

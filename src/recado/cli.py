@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,16 @@ from msgspec import UNSET
 
 from recado import __version__, config, observe, server
 from recado.app import administration
+from recado.app.channels import webhook_address
 from recado.app.demo import Demo, DemoMaker
 from recado.app.passwords import Passwords
 from recado.channels.patient_words import Patient, PatientChannel
 from recado.channels.patients import MAX_PATIENTS, Report, play
 from recado.channels.standin import create_standin
 from recado.config import Config
-from recado.domain.values import ClinicId, Role
+from recado.domain.values import ChannelId, ChannelKind, ClinicId, Role
 from recado.errors import RecadoError
+from recado.store.accounts import used_channels_of
 from recado.store.backup import backup, restore
 from recado.store.database import Database
 from recado.store.migrate import is_missing, upgrade
@@ -115,6 +118,68 @@ def clinic_add(name: str) -> None:
     """Add a clinic and print its id."""
     with _database(_load()) as database:
         click.echo(administration.add_clinic(database, name, server.now()))
+
+
+@main.group()
+def channel() -> None:
+    """Clinics' ways to their patients."""
+
+
+@channel.command("add")
+@click.option("--clinic", "clinic_id", type=int, required=True, help="The clinic's id.")
+@click.option("--kind", type=click.Choice(["generic", "whatsapp"]), required=True)
+@click.option("--name", required=True)
+@click.option("--phone-number-id", help="Of WhatsApp.")
+@click.option("--outbound-url", help="Where replies go.")
+def channel_add(
+    clinic_id: int, kind: ChannelKind, name: str, phone_number_id: str | None, outbound_url: str | None
+) -> None:
+    """Add a channel; print its id, its webhook address, and the secret or verify token that was made."""
+    new = administration.NewChannel(
+        clinic_id=ClinicId(clinic_id),
+        kind=kind,
+        name=name,
+        phone_number_id=phone_number_id,
+        outbound_url=outbound_url,
+    )
+    settings = _load()
+    with _database(settings) as database:
+        made = administration.add_channel(database, new, server.SOURCES, secrets.token_bytes)
+    click.echo(made.id)
+    click.echo(webhook_address(settings.base_url, made))
+    click.echo(made.verify_token or made.secret)
+
+
+@channel.command("list")
+@click.option("--clinic", "clinic_id", type=int, required=True, help="The clinic's id.")
+def channel_list(clinic_id: int) -> None:
+    """Print the clinic's channels, without their keys."""
+    settings = _load()
+    with _database(settings) as database:
+        known = database.read_now(partial(used_channels_of, clinic_id=ClinicId(clinic_id)))
+    for each, last_in, last_out in known:
+        state = "on" if each.active else "off"
+        used = f"in {last_in or '-'}  out {last_out or '-'}"
+        click.echo(f"{each.id}  {each.kind:<8}  {state:<3}  {used}  {each.name}")
+        click.echo(f"  {webhook_address(settings.base_url, each)}")
+
+
+@channel.command("update")
+@click.option("--clinic", "clinic_id", type=int, required=True, help="The clinic's id.")
+@click.option("--channel", "channel_id", required=True, help="The channel's id.")
+@click.option("--outbound-url", help="Where replies go: any address, one of your own network too.")
+@click.option("--active/--inactive", default=None, help="Switch it on again, or off.")
+def channel_update(clinic_id: int, channel_id: str, outbound_url: str | None, *, active: bool | None) -> None:
+    """Change where a channel's replies go, or switch it off."""
+    with _database(_load()) as database:
+        administration.update_channel(
+            database,
+            ClinicId(clinic_id),
+            ChannelId(channel_id),
+            server.SOURCES,
+            outbound_url=UNSET if outbound_url is None else outbound_url,
+            active=UNSET if active is None else active,
+        )
 
 
 @main.group()

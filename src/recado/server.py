@@ -107,6 +107,7 @@ class Server:
             new_id,
             secrets.token_bytes,
             self.feed.followed_since,
+            follow_changes=self.feed.follow_changes,
         )
         self.inbox = Inbox(self.writer, access)
         self.clinics = Clinics(
@@ -116,6 +117,13 @@ class Server:
             passwords=self.passwords,
             sessions=self.sessions,
             secret=config.secret,
+        )
+        self.channels = Channels(
+            database=self.database,
+            writer=self.writer,
+            access=access,
+            base_url=config.base_url,
+            random_bytes=secrets.token_bytes,
         )
         self.queries = Queries(self.database, access, self.feed)
         self.outbox = Outbox(self.database, self.inbox, now)
@@ -135,6 +143,7 @@ class Server:
             queries=self.queries,
             inbox=self.inbox,
             clinics=self.clinics,
+            channels=self.channels,
             feed=self.feed,
             origins=own_origins(config.base_url, config.allowed_origins),
             now=now,
@@ -146,10 +155,11 @@ class Server:
             queries=self.queries,
             inbox=self.inbox,
             clinics=self.clinics,
+            channels=self.channels,
             readiness=self.readiness,
             settings=config,
             extra_routes=[
-                channel_routes(self.inbox, Channels(self.database), now=now, new_id=new_id),
+                channel_routes(self.inbox, self.channels, now=now, new_id=new_id),
                 realtime_routes(
                     self._realtime,
                     access,

@@ -47,7 +47,13 @@ class Stack:
         self.writer = Writer(self.database, Sources(clock, new_id, random_62_bits), self._committed)
         self.access = Access(self.database)
         self.inbox = Inbox(self.writer, self.access)
-        self.channels = Channels(self.database)
+        self.channels = Channels(
+            database=self.database,
+            writer=self.writer,
+            access=self.access,
+            base_url="http://recado.test",
+            random_bytes=secrets.token_bytes,
+        )
         self.outbox = Outbox(self.database, self.inbox, clock)
         self.told = []
         self.clinic_id = self.database.write_now(lambda c: accounts.add_clinic(c, "Clínica Aurora", now()))

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from channels.conftest import application
 from channels.serving import serving
@@ -40,6 +41,21 @@ async def test_a_generic_message_is_committed_when_the_answer_comes(stack, clien
     assert told.message.author.name == "Maria das Dores"
     assert told.conversation.contact.address == "patient-1"
     assert counted("generic", "text") == before + 1
+
+
+async def test_a_channel_that_is_switched_off_takes_nothing_and_loses_nothing(stack, client):
+    stack.put(replace(stack.generic, active=False))
+    assert_problem(await post_generic(client, stack.generic, encoded()), 404, "not_found")
+    stack.put(replace(stack.whatsapp, active=False))
+    assert_problem(await post_whatsapp(client, stack.whatsapp, fixture("text")), 404, "not_found")
+    asked = {"hub.mode": "subscribe", "hub.verify_token": stack.whatsapp.verify_token, "hub.challenge": "1"}
+    answer = await client.get(f"/{stack.whatsapp.id}/whatsapp", params=asked)
+    assert_problem(answer, 404, "not_found")
+    assert stack.bodies() == []
+    stack.put(stack.generic)
+    assert (await post_generic(client, stack.generic, encoded())).status_code == 200, (
+        "the provider repeats it"
+    )
 
 
 async def test_the_same_external_id_never_makes_a_second_message(stack, client):

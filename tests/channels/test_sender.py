@@ -249,6 +249,15 @@ async def test_a_channel_that_cannot_be_used_fails_its_messages(stack, broken):
     assert failure_of(stack).code == "channel_incomplete"
 
 
+async def test_a_channel_that_is_switched_off_sends_nothing(stack, provider):
+    stack.put(replace(stack.generic, active=False))
+    async with sending(stack):
+        await stack.reply(await conversation(stack, stack.generic), "oi")
+        await eventually(lambda: statuses(stack) == ["failed"], "failed")
+    assert failure_of(stack).code == "channel_off"
+    assert await taken(provider) == []
+
+
 async def test_a_redirect_is_not_followed(stack, provider):
     @post("/moved", status_code=200)
     async def moved() -> Response:

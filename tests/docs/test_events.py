@@ -10,8 +10,8 @@ from msgspec import UnsetType
 from msgspec.structs import fields
 
 from recado import errors
-from recado.app import clinics, inbox, vocabulary
-from recado.domain import clinic, packets, values, views
+from recado.app import channels, clinics, inbox, vocabulary
+from recado.domain import channel_views, clinic, packets, values, views
 from recado.domain.transitions import BY_MEMBERS
 
 PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text("utf-8")
@@ -33,6 +33,8 @@ SHAPES = [
     clinic.BusinessHours,
     clinic.OpenHours,
     clinic.MemberDetails,
+    channel_views.ChannelDetails,
+    channel_views.ChannelSecrets,
     views.ConversationPage,
     views.MessagePage,
     views.Delta,
@@ -52,6 +54,9 @@ SHAPES = [
     clinics.UpdateMemberOrder,
     clinics.ResetPasswordOrder,
     clinics.ChangePasswordOrder,
+    channels.AddChannelOrder,
+    channels.UpdateChannelOrder,
+    channels.RotateSecretOrder,
     vocabulary.Joined,
     vocabulary.Server,
     vocabulary.Sent,
@@ -60,6 +65,7 @@ SHAPES = [
     vocabulary.ClinicUpdated,
     vocabulary.Invited,
     vocabulary.PasswordSet,
+    vocabulary.ChannelSettled,
     vocabulary.Left,
     vocabulary.Refused,
     vocabulary.Refusal,

@@ -90,6 +90,18 @@ async def test_two_followers_count_as_one_telling(writing, feed, told):
     assert seqs(told) == [1]
 
 
+async def test_whenever_a_clinics_following_changes_the_count_of_changes_does(stock, feed):
+    said = set()
+    for _ in range(2):
+        for change in (feed.follow, feed.follow, feed.unfollow, feed.unfollow):
+            if (changing := change(stock.clinic_id)) is not None:
+                await changing
+            said.add((feed.followed_since(stock.clinic_id), feed.follow_changes()))
+    sinces, counts = zip(*said, strict=True)
+    assert len(said) == len(set(counts)) == 4, "followed, not followed, and both once more"
+    assert len(set(sinces)) == 3
+
+
 async def test_a_clinic_that_does_not_exist_cannot_be_followed_and_leaves_no_trace(stock, feed):
     with pytest.raises(KeyError):
         await feed.follow(stock.clinic_id + 1)

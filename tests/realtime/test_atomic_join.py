@@ -108,7 +108,7 @@ class Node:
         now = stock.sources.now
         sessions = Sessions(database, None, settings, now, new_id, secrets.token_bytes)
         row = SessionRow(new_id(), stock.member_id, now(), shift(now(), 3600))
-        stock.database.write_now(lambda c: accounts.add_session(c, sessions._hash(TOKEN), row))
+        stock.database.write_now(lambda c: accounts.add_session(c, sessions.hash_of(TOKEN), row))
         access = Access(database)
         self.feed = Feed(database, self._tell)
         self.engine = Engine(Settings(), log=get_logger("test"), clock=time.monotonic)
@@ -118,6 +118,7 @@ class Node:
             access=access,
             queries=Queries(database, access, self.feed),
             clinics=None,
+            channels=None,
             inbox=Inbox(stock.writer, access),
             feed=self.feed,
             origins=own_origins("http://127.0.0.1"),

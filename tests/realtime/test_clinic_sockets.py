@@ -80,6 +80,27 @@ async def test_an_update_is_acknowledged_told_to_all_and_in_the_delta(server, an
     assert "clinic" not in await screen.call("clinic:join", {"clinicId": clinic_id, "after": delta["cursor"]})
 
 
+async def test_a_channel_is_settled_over_a_socket_and_no_key_comes_back(server, ana, stack):
+    clinic_id = server.clinic_ids()[0]
+    caio = await newcomer(server, ana)
+    screen = await stack.enter_async_context(phone(server, login(server, caio)))
+    made = await order(
+        ana, "channel:add", clinicId=clinic_id, kind="whatsapp", name="Outro", secret="chave-secreta"
+    )
+    about = {"clinicId": clinic_id, "channelId": made["channel"]["id"]}
+    await order(ana, "channel:update", **about, accessToken="chave-secreta", phoneNumberId="7")
+    await order(ana, "channel:rotate-secret", **about)
+    off = await order(ana, "channel:update", **about, active=False)
+    assert off["channel"] == made["channel"] | {"active": False, "hasAccessToken": True, "phoneNumberId": "7"}
+    for event in ("channel:add", "channel:update", "channel:rotate-secret"):
+        refused = await screen.call(event, {**about, "clientKey": "k", "kind": "generic", "name": "x"})
+        assert (refused["ok"], refused["error"]["code"]) == (False, "forbidden"), event
+    for client in (ana, screen):
+        ticks = [await client.until(lambda event, payload: event == "clinic:tick") for _ in range(4)]
+        assert all(set(payload) == {"seq"} for payload in ticks)
+    assert "chave-secreta" not in str([made, off])
+
+
 async def test_refusals_have_the_codes_of_http(server, ana, stack):
     clinic_id = server.clinic_ids()[0]
     caio = await newcomer(server, ana)

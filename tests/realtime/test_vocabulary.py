@@ -12,6 +12,7 @@ def test_every_event_of_the_table_has_its_handler():
         queries=None,
         inbox=None,
         clinics=None,
+        channels=None,
         feed=None,
         origins=None,
         now=None,

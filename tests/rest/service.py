@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from recado.app.access import Access
+from recado.app.channels import Channels
 from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.passwords import Passwords
@@ -116,6 +117,13 @@ class Service:
             sessions=self.sessions,
             secret=settings.secret,
         )
+        self.channels = Channels(
+            database=self.database,
+            writer=self.writer,
+            access=access,
+            base_url=settings.base_url,
+            random_bytes=secrets.token_bytes,
+        )
         self.settings = settings
         self.checks: Mapping[str, bool] = {"database": True}
         self.held_up = asyncio.Event()
@@ -190,6 +198,7 @@ async def serving(
         queries=service.queries,
         inbox=service.inbox,
         clinics=service.clinics,
+        channels=service.channels,
         readiness=service.readiness,
         settings=config,
         extra_routes=extra_routes,

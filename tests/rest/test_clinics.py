@@ -323,4 +323,5 @@ async def test_what_was_read_before_a_clinic_was_followed_is_asked_again(service
     service.database.write_now(lambda c: c.exec_driver_sql("UPDATE memberships SET active = false"))
     since = sessions_module.time.monotonic()
     monkeypatch.setattr(service.sessions, "_followed_since", lambda _clinic_id: since)
+    monkeypatch.setattr(service.sessions, "_follow_changes", lambda: 1)
     assert problem(await ana.get(CLINIC)) == (401, "unauthenticated")

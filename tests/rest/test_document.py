@@ -49,6 +49,11 @@ OPERATIONS = {
     "updateMember": "PATCH /api/v1/clinics/{clinicId}/members/{memberId}",
     "resetPassword": "POST /api/v1/clinics/{clinicId}/members/{memberId}/password",
     "changePassword": "POST /api/v1/me/password",
+    "listChannels": "GET /api/v1/clinics/{clinicId}/channels",
+    "getChannelSecrets": "GET /api/v1/clinics/{clinicId}/channels/{channelId}/secrets",
+    "addChannel": "POST /api/v1/clinics/{clinicId}/channels",
+    "updateChannel": "PATCH /api/v1/clinics/{clinicId}/channels/{channelId}",
+    "rotateSecret": "POST /api/v1/clinics/{clinicId}/channels/{channelId}/secret",
     "getHealth": "GET /healthz",
     "getReadiness": "GET /readyz",
 }
@@ -171,6 +176,7 @@ async def test_an_order_that_says_no_more_has_its_key_as_a_header(document):
         ("deleteMessage", "messageId"),
         ("deleteConversation", "conversationId"),
         ("resetPassword", "clinicId memberId"),
+        ("rotateSecret", "clinicId channelId"),
     ):
         operation = operations(document)[name][1]
         *path, header = operation["parameters"]
@@ -240,6 +246,9 @@ async def test_conflicts_are_named_where_they_can_happen(document):
         "updateMember": {"clinic_changed", "last_admin"},
         "resetPassword": {"member_shared"},
         "changePassword": {"conflict"},
+        "addChannel": {"conflict"},
+        "updateChannel": {"conflict"},
+        "rotateSecret": set(),
     }
 
 

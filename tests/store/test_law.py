@@ -6,7 +6,15 @@ import random
 import pytest
 
 from recado.domain.clinic import BusinessHours, CannedReply, Label, OpenHours
-from recado.domain.clinic_commands import ChangePassword, ResetPassword, UpdateClinic, UpdateMember
+from recado.domain.clinic_commands import (
+    AddChannel,
+    ChangePassword,
+    ResetPassword,
+    RotateSecret,
+    UpdateChannel,
+    UpdateClinic,
+    UpdateMember,
+)
 from recado.domain.commands import (
     DeleteConversation,
     DeleteMessage,
@@ -140,6 +148,7 @@ def any_settling(stock, rng):
             },
         ]
     )
+    fresh = {"fresh_secret": f"whsec_{rng.randrange(3)}", "fresh_verify_token": f"token-{rng.randrange(3)}"}
     return rng.choice(
         [
             *[lambda: stock.settle(UpdateClinic, member_id=by, expected_version=version, **settings)] * 2,
@@ -157,6 +166,22 @@ def any_settling(stock, rng):
                 **password | {"whom": stock.member_id},
                 verified_hash="no-hash",
                 kept_session_id="s",
+            ),
+            lambda: stock.settle(
+                AddChannel,
+                member_id=by,
+                channel_id=stock.sources.new_id(),
+                kind="generic",
+                name="Site",
+                **fresh,
+            ),
+            lambda: stock.settle(RotateSecret, member_id=by, channel_id=stock.channel.id, **fresh),
+            lambda: stock.settle(
+                UpdateChannel,
+                member_id=by,
+                channel_id=stock.channel.id,
+                active=rng.choice([True, False]),
+                phone_number_id=rng.choice([None, "1", "2"]),
             ),
         ]
     )()

@@ -302,11 +302,16 @@ async def test_what_an_older_version_had_written_is_found_after_the_migration(wr
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("DROP TABLE search_index")
         connection.exec_driver_sql("DROP TABLE search_documents")
+        connection.exec_driver_sql("DROP INDEX ix_messages_delta")
+        connection.exec_driver_sql("CREATE INDEX ix_messages_delta ON messages (conversation_id, version)")
         for later in (
             "DROP TABLE clinic_settings",
             "DROP INDEX ix_memberships_clinic",
             "ALTER TABLE memberships DROP COLUMN active",
             "ALTER TABLE members DROP COLUMN password_temporary",
+            "ALTER TABLE channels DROP COLUMN active",
+            "ALTER TABLE channels DROP COLUMN last_inbound_at",
+            "ALTER TABLE channels DROP COLUMN last_outbound_at",
         ):
             connection.exec_driver_sql(later)
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")

@@ -1,17 +1,29 @@
-"""Clinics, members and passwords by the operator, for the command line: the same commands as members give.
+"""Clinics, channels, members and passwords by the operator, for the command line: the same commands as members give.
 
 So a server that runs beside hears of them by the log, like any other node.
 """
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from recado.app.channels import fresh_keys
 from recado.app.passwords import Passwords, check_new_password
-from recado.domain.clinic_commands import InviteMember, OfClinic, ResetPassword, UpdateMember
+from recado.domain.accounts import Channel
+from recado.domain.clinic_commands import (
+    AddChannel,
+    InviteMember,
+    OfClinic,
+    ResetPassword,
+    UpdateChannel,
+    UpdateMember,
+)
 from recado.domain.clinic_limits import clinic_name
 from recado.domain.text import clean, email_from, name_from
-from recado.domain.values import ClinicId, Instant, MemberId, Role
+from recado.domain.values import ChannelId, ChannelKind, ClinicId, Instant, MemberId, Role
 from recado.errors import (
     AlreadyMemberError,
     ConflictError,
@@ -105,6 +117,62 @@ def reset_password(
         temporary=False,
     )
     _carry_out(database, command, sources)
+
+
+class NewChannel(Struct, frozen=True, kw_only=True):
+    clinic_id: ClinicId
+    kind: ChannelKind
+    name: str
+    phone_number_id: str | None = None
+    outbound_url: str | None = None
+
+
+def add_channel(
+    database: Database, new: NewChannel, sources: Sources, random_bytes: Callable[[int], bytes]
+) -> Channel:
+    """Raises `not_found` (clinic), `invalid`, `conflict`."""
+    command = AddChannel(
+        clinic_id=new.clinic_id,
+        channel_id=ChannelId(sources.new_id()),
+        kind=new.kind,
+        name=clean(new.name),
+        phone_number_id=new.phone_number_id,
+        outbound_url=new.outbound_url,
+        **fresh_keys(random_bytes),
+    )
+    with _told_as_a_line(not_found="clinic: there is none with this id"):
+        _carry_out(database, command, sources)
+    known = database.read_now(lambda connection: accounts.channels_of(connection, new.clinic_id))
+    return next(each for each in known if each.id == command.channel_id)
+
+
+def update_channel(
+    database: Database,
+    clinic_id: ClinicId,
+    channel_id: ChannelId,
+    sources: Sources,
+    *,
+    outbound_url: str | UnsetType = UNSET,
+    active: bool | UnsetType = UNSET,
+) -> None:
+    """Any address for replies; switched off, or on again. Raises `not_found`, `invalid`."""
+    command = UpdateChannel(
+        clinic_id=clinic_id, channel_id=channel_id, outbound_url=outbound_url, active=active
+    )
+    with _told_as_a_line(not_found="channel: the clinic has none with this id"):
+        _carry_out(database, command, sources)
+
+
+@contextmanager
+def _told_as_a_line(*, not_found: str) -> Iterator[None]:
+    """What a channel's rules refuse, by option instead of by path."""
+    try:
+        yield
+    except NotFoundError:
+        raise NotFoundError(not_found) from None
+    except (InvalidError, ConflictError) as error:
+        told = "; ".join(f"{each.path}: {each.code}" for each in error.errors)
+        raise type(error)(told, errors=error.errors) from None
 
 
 def _member(database: Database, email: str) -> MemberId:

@@ -97,7 +97,7 @@ class PasswordResult(Value, frozen=True, kw_only=True):
     temporary_password: str | None = None
 
 
-class _By(TypedDict):
+class By(TypedDict):
     clinic_id: ClinicId
     member_id: MemberId
     client_key: ClientKey
@@ -221,11 +221,10 @@ class Clinics:
         )
         return PasswordResult()
 
-    def _by(self, identity: Identity, order: ClinicOrder, action: Action) -> _By:
-        self._access.clinic(identity, order.clinic_id, action)
-        return _By(clinic_id=order.clinic_id, member_id=identity.member_id, client_key=order.client_key)
+    def _by(self, identity: Identity, order: ClinicOrder, action: Action) -> By:
+        return given_by(self._access, identity, order, action)
 
-    def _temporary(self, by: _By) -> str:
+    def _temporary(self, by: By) -> str:
         """80 bits in four groups of letters and digits that nobody mistakes for each other."""
         of = f"temporary password {by['member_id']} {by['client_key']}"
         digest = hmac.digest(self._secret.encode(), of.encode(), "sha256")
@@ -235,6 +234,12 @@ class Clinics:
     async def _if_it_opens(self, member_id: MemberId, password: str) -> str | None:
         known = await self._database.read(partial(password_hash_of, member_id=member_id))
         return password if await self._passwords.verify(known, password) else None
+
+
+def given_by(access: Access, identity: Identity, order: ClinicOrder, action: Action) -> By:
+    """What every command about the clinic says. Raises `not_found`, `forbidden`."""
+    access.clinic(identity, order.clinic_id, action)
+    return By(clinic_id=order.clinic_id, member_id=identity.member_id, client_key=order.client_key)
 
 
 def _clean_label(label: Label) -> Label:

@@ -58,10 +58,20 @@ class Login(Struct, frozen=True, kw_only=True):
         return f"<Login {self.identity.session_id}>"
 
 
+class _Remembered(Struct, eq=False):
+    """A session as it was read at `read_at`, to be believed until `until` as long as `follow_changes` stands."""
+
+    identity: Identity
+    read_at: float
+    until: float = 0.0
+    follow_changes: int = -1
+
+
 class Sessions:
     """`now` is wall-clock time, `random_bytes(n)` a source fit for secrets.
 
-    `followed_since(clinic_id)` says since when (monotonic) this node hears every record of the clinic, None if not.
+    `followed_since(clinic_id)` says since when (monotonic) this node hears every record of the clinic, None if not;
+    as long as `follow_changes()` is the same, it says the same.
     """
 
     def __init__(
@@ -73,6 +83,8 @@ class Sessions:
         new_id: Callable[[], str],
         random_bytes: Callable[[int], bytes],
         followed_since: Callable[[ClinicId], float | None] = lambda _clinic_id: 0.0,
+        *,
+        follow_changes: Callable[[], int] = lambda: 0,
     ) -> None:
         self._database = database
         self._passwords = passwords
@@ -81,10 +93,11 @@ class Sessions:
         self._new_id = new_id
         self._random_bytes = random_bytes
         self._followed_since = followed_since
+        self._follow_changes = follow_changes
         limit, window = settings.login_attempts, settings.login_window_s
         self._by_member = Attempts(limit, window, time.monotonic)
         self._by_address = Attempts(limit * ADDRESS_FACTOR, window, time.monotonic)
-        self._remembered: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
+        self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._ended = 0
         self._on_end: list[Callable[[str], None]] = []
 
@@ -121,7 +134,7 @@ class Sessions:
             if accounts.credentials_of(connection, email, locked=True) != found:  # changed while we verified
                 raise InvalidCredentialsError
             accounts.forget_sessions(connection, shift(now, -self._settings.idle_s), now)
-            accounts.add_session(connection, self._hash(token), row)
+            accounts.add_session(connection, self.hash_of(token), row)
             identity = accounts.identity_of(connection, row.member_id, row.id, self._expiry(row))
             if not identity.roles:  # whose access was taken away everywhere
                 raise InvalidCredentialsError
@@ -131,22 +144,29 @@ class Sessions:
 
     async def verify(self, token: str | None) -> Identity:
         """The token's session, if it has not ended. Raises UnauthenticatedError."""
-        if not token or len(token) > 128:
-            raise UnauthenticatedError
-        token_hash = self._hash(token)
-        identity, read_at = self._remembered.get(token_hash, (None, 0.0))
-        if identity is None or not self._is_fresh(identity, read_at):
+        return await self.verify_hash(self.hash_of(token))
+
+    async def verify_hash(self, token_hash: str) -> Identity:
+        """The same for who keeps the token's hash: what a connection asks at every event."""
+        kept = self._remembered.get(token_hash)
+        if kept is None or not self._is_fresh(kept):
             ended, read_at = self._ended, time.monotonic()
-            identity = await self._read(token_hash)
+            kept = _Remembered(await self._read(token_hash), read_at)
             if ended != self._ended:  # a session ended while we read: ask again, lest it be remembered
-                return await self.verify(token)
-            self._remembered[token_hash] = (identity, read_at)
+                return await self.verify_hash(token_hash)
+            self._remembered[token_hash] = kept
             self._remembered.move_to_end(token_hash)
             if len(self._remembered) > MAX_REMEMBERED:
                 self._remembered.popitem(last=False)
-        if identity.expires_at <= self._now():
+        if kept.identity.expires_at <= self._now():
             raise UnauthenticatedError
-        return identity
+        return kept.identity
+
+    def hash_of(self, token: str | None) -> str:
+        """Under what a token is kept. Raises UnauthenticatedError for what cannot be one."""
+        if not token or len(token) > 128:
+            raise UnauthenticatedError
+        return hmac.digest(self._settings.secret.encode(), token.encode(), "sha256").hex()
 
     async def confirm(self, identity: Identity, password: str) -> str | None:
         """The hash that the member's password was found to fit; None for a wrong one. Raises RateLimitedError."""
@@ -167,7 +187,9 @@ class Sessions:
             return
         self._ended += 1
         self._remembered = OrderedDict(
-            (key, kept) for key, kept in self._remembered.items() if kept[0].member_id != change.member_id
+            (key, kept)
+            for key, kept in self._remembered.items()
+            if kept.identity.member_id != change.member_id
         )
 
     async def logout(self, token: str | None) -> None:
@@ -179,7 +201,9 @@ class Sessions:
         await self._database.write(partial(accounts.end_session, session_id=identity.session_id))
         self._ended += 1
         self._remembered = OrderedDict(
-            (key, kept) for key, kept in self._remembered.items() if kept[0].session_id != identity.session_id
+            (key, kept)
+            for key, kept in self._remembered.items()
+            if kept.identity.session_id != identity.session_id
         )
         log.info("logged_out", session_id=identity.session_id, member_id=identity.member_id)
         for listener in self._on_end:
@@ -205,16 +229,19 @@ class Sessions:
             await self._database.write(partial(accounts.touch_session, session_id=row.id, now=now))
         return identity
 
-    def _is_fresh(self, identity: Identity, read_at: float) -> bool:
+    def _is_fresh(self, kept: _Remembered) -> bool:
+        """Looks at the member's clinics only when some clinic's following has changed: a member may have many."""
+        changes = self._follow_changes()
+        if kept.follow_changes != changes:
+            kept.until, kept.follow_changes = self._believed_until(kept), changes
+        return time.monotonic() <= kept.until
+
+    def _believed_until(self, kept: _Remembered) -> float:
         """What was told before a clinic was followed, we did not hear."""
-        since = [self._followed_since(clinic_id) for clinic_id in identity.roles]
-        if any(at is not None and at > read_at for at in since):
-            return False
-        limit_s = REMEMBER_S if None not in since else min(REMEMBER_S, REMEMBER_UNFOLLOWED_S)
-        return time.monotonic() <= read_at + limit_s
+        since = [self._followed_since(clinic_id) for clinic_id in kept.identity.roles]
+        if any(at is not None and at > kept.read_at for at in since):
+            return kept.read_at - 1.0
+        return kept.read_at + (REMEMBER_S if None not in since else min(REMEMBER_S, REMEMBER_UNFOLLOWED_S))
 
     def _expiry(self, row: SessionRow) -> Instant:
         return min(shift(row.seen_at, self._settings.idle_s), row.ends_at)
-
-    def _hash(self, token: str) -> str:
-        return hmac.digest(self._settings.secret.encode(), token.encode(), "sha256").hex()

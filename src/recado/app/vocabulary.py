@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from msgspec import Struct
 
+from recado.app.channels import AddChannelOrder, Channels, RotateSecretOrder, UpdateChannelOrder
 from recado.app.clinics import (
     ChangePasswordOrder,
     Clinics,
@@ -31,6 +32,7 @@ from recado.app.inbox import (
     Uuid,
 )
 from recado.domain.accounts import Identity
+from recado.domain.channel_views import ChannelDetails
 from recado.domain.clinic import Clinic
 from recado.domain.packets import ClinicPacket, ConversationPacket, MessagePacket, ReadPacket, TickPacket
 from recado.domain.values import ClinicId, Conversation, ConversationId, MemberId, Message, ReadMark, Value
@@ -181,6 +183,14 @@ class PasswordSet(CommandAnswer, frozen=True, kw_only=True):
         return cls(ok=True, temporary_password=outcome.temporary_password)
 
 
+class ChannelSettled(CommandAnswer, frozen=True, kw_only=True):
+    channel: ChannelDetails
+
+    @classmethod
+    def of(cls, outcome: ChannelDetails) -> Self:
+        return cls(ok=True, channel=outcome)
+
+
 class Connections(Value, frozen=True, kw_only=True):
     """`clinic:connections`: how many screens of the clinic are live on this node."""
 
@@ -232,7 +242,18 @@ CLINIC_COMMANDS: Mapping[str, Command] = {
     "password:change": Command(ChangePasswordOrder, PasswordSet, Clinics.change_password),
 }
 
-CLIENT_EVENTS: Mapping[str, ClientEvent] = {**JOINS, **INBOX_COMMANDS, **CLINIC_COMMANDS}
+CHANNEL_COMMANDS: Mapping[str, Command] = {
+    "channel:add": Command(AddChannelOrder, ChannelSettled, Channels.add),
+    "channel:update": Command(UpdateChannelOrder, ChannelSettled, Channels.update),
+    "channel:rotate-secret": Command(RotateSecretOrder, ChannelSettled, Channels.rotate_secret),
+}
+
+CLIENT_EVENTS: Mapping[str, ClientEvent] = {
+    **JOINS,
+    **INBOX_COMMANDS,
+    **CLINIC_COMMANDS,
+    **CHANNEL_COMMANDS,
+}
 
 SERVER_EVENTS: Mapping[str, type[Value]] = {
     "message:new": MessagePacket,

@@ -127,7 +127,7 @@ def channel_routes(
 
 
 async def _find(channels: Channels, channel_id: UUID, kind: ChannelKind) -> Channel:
-    """Raises NotFoundError for an id that nobody has and for a channel of another kind alike."""
+    """Raises NotFoundError for an id that nobody has, one that is switched off, and one of another kind alike."""
     channel = await channels.get(str(channel_id))
     if channel.kind != kind:
         raise NotFoundError

@@ -23,6 +23,7 @@ WHATSAPP_MAX_CHARS = 4096
 INCOMPLETE = Failure(
     code="channel_incomplete", message="The channel's settings lack what sending needs, or it cannot be used."
 )
+SWITCHED_OFF = Failure(code="channel_off", message="The channel is switched off.")
 TOO_LONG = Failure(code="too_long", message="WhatsApp takes at most 4,096 characters.")
 MOVED = Failure(code="address_moved", message="The channel's address answers that it has moved for good.")
 REFUSED = Failure(code="refused", message="The channel refused the message.")
@@ -66,6 +67,8 @@ Answer = Sent | Again | Failure
 
 def compose(departure: Departure, *, whatsapp_url: str, now: Instant) -> Post | Failure:
     """The request that carries `departure`; the same key and body on every attempt. A Failure if there is none."""
+    if not departure.channel.active:
+        return SWITCHED_OFF
     if departure.channel.kind == "whatsapp":
         return _compose_whatsapp(departure, whatsapp_url)
     return _compose_generic(departure, now)

@@ -12,6 +12,7 @@ Action = Literal[
     "conversation.delete",
     "clinic.update",
     "members.manage",
+    "channels.manage",
     "realtime.read",
 ]
 
@@ -23,6 +24,7 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     "conversation.delete": frozenset({"admin"}),
     "clinic.update": frozenset({"admin"}),
     "members.manage": frozenset({"admin"}),
+    "channels.manage": frozenset({"admin"}),
     "realtime.read": frozenset({"admin"}),
 }
 

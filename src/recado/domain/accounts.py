@@ -12,6 +12,7 @@ class Channel(Struct, frozen=True, kw_only=True):
 
     `generic`: `secret` is a Standard Webhooks secret (`whsec_…`) for both directions, `outbound_url` takes replies.
     `whatsapp`: `secret` is the app secret, `outbound_url` replaces the Cloud API's base URL when given.
+    One that is not `active` takes nothing in and sends nothing out.
     """
 
     id: ChannelId
@@ -23,6 +24,7 @@ class Channel(Struct, frozen=True, kw_only=True):
     phone_number_id: str | None = None
     access_token: str | None = None
     outbound_url: str | None = None
+    active: bool = True
 
     @property
     def ref(self) -> ChannelRef:

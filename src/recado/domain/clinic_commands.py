@@ -6,7 +6,7 @@ Given again under its key, a command answers with what there is now and changes 
 from msgspec import UNSET, Struct, UnsetType
 
 from recado.domain.clinic import BusinessHours, CannedReply, Label
-from recado.domain.values import ClientKey, ClinicId, MemberId, Role, Seq
+from recado.domain.values import ChannelId, ChannelKind, ClientKey, ClinicId, MemberId, Role, Seq
 
 
 class ClinicCommand(Struct, frozen=True, kw_only=True):
@@ -74,4 +74,43 @@ class ChangePassword(PasswordCommand, frozen=True, kw_only=True):
     kept_session_id: str
 
 
-OfClinic = UpdateClinic | InviteMember | UpdateMember | ResetPassword | ChangePassword
+class ChannelCommand(ClinicCommand, frozen=True, kw_only=True):
+    channel_id: ChannelId
+
+
+class AddChannel(ChannelCommand, frozen=True, kw_only=True):
+    """A way to patients, under a new id.
+
+    The fresh ones are ours: a generic channel without a `secret` gets one of them, a WhatsApp channel the other.
+    """
+
+    kind: ChannelKind
+    name: str
+    secret: str | None = None
+    phone_number_id: str | None = None
+    access_token: str | None = None
+    outbound_url: str | None = None
+    fresh_secret: str
+    fresh_verify_token: str
+
+
+class UpdateChannel(ChannelCommand, frozen=True, kw_only=True):
+    """What is UNSET stays; None takes away."""
+
+    name: str | UnsetType = UNSET
+    active: bool | UnsetType = UNSET
+    secret: str | UnsetType = UNSET
+    phone_number_id: str | UnsetType | None = UNSET
+    access_token: str | UnsetType | None = UNSET
+    outbound_url: str | UnsetType | None = UNSET
+
+
+class RotateSecret(ChannelCommand, frozen=True, kw_only=True):
+    """What we made is made anew: a generic channel's secret, a WhatsApp channel's verify token."""
+
+    fresh_secret: str
+    fresh_verify_token: str
+
+
+OfChannel = AddChannel | UpdateChannel | RotateSecret
+OfClinic = UpdateClinic | InviteMember | UpdateMember | ResetPassword | ChangePassword | OfChannel

@@ -1,12 +1,13 @@
 """What happened to what a clinic keeps, in the past tense. Pure. One event is one log record, as in events.py.
 
-No event holds a password, its hash or an e-mail address.
+No event holds a password, its hash or an e-mail address. A channel's keys are in events, and never in a record.
 """
 
 from typing import Any, Literal, NamedTuple, assert_never
 
 from msgspec import UNSET, Struct, UnsetType
 
+from recado.domain.accounts import Channel
 from recado.domain.clinic import BusinessHours, CannedReply, Label
 from recado.domain.events import Record
 from recado.domain.values import MemberId, Role
@@ -53,7 +54,22 @@ class PasswordChanged(Struct, frozen=True, kw_only=True):
     kept_session_id: str
 
 
-ClinicEvent = ClinicUpdated | MemberInvited | MemberUpdated | PasswordReset | PasswordChanged
+class ChannelAdded(Struct, frozen=True, kw_only=True):
+    channel: Channel
+
+
+class ChannelUpdated(Struct, frozen=True, kw_only=True):
+    before: Channel
+    after: Channel
+
+    @property
+    def changed(self) -> list[str]:
+        fields = self.before.__struct_fields__
+        return sorted(name for name in fields if getattr(self.before, name) != getattr(self.after, name))
+
+
+ChannelEvent = ChannelAdded | ChannelUpdated
+ClinicEvent = ClinicUpdated | MemberInvited | MemberUpdated | PasswordReset | PasswordChanged | ChannelEvent
 
 
 def clinic_facts_of(event: ClinicEvent) -> dict[str, Any]:
@@ -74,6 +90,12 @@ def clinic_facts_of(event: ClinicEvent) -> dict[str, Any]:
             return {"memberId": event.member_id}
         case PasswordChanged():
             return {"memberId": event.member_id, "keptSessionId": event.kept_session_id}
+        case ChannelAdded():
+            return {"channelId": event.channel.id}
+        case ChannelUpdated():
+            states = [event.before.active, event.after.active]
+            active = {"active": states} if states[0] != states[1] else {}
+            return {"channelId": event.after.id, "changed": event.changed, **active}
         case _:
             assert_never(event)
 

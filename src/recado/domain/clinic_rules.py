@@ -10,17 +10,24 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from recado.domain.access import Action, allows
+from recado.domain.accounts import Channel
+from recado.domain.channel_rules import decide_channel
 from recado.domain.clinic import Clinic, ClinicMember
 from recado.domain.clinic_commands import (
+    AddChannel,
     ChangePassword,
     ClinicCommand,
     InviteMember,
     OfClinic,
     ResetPassword,
+    RotateSecret,
+    UpdateChannel,
     UpdateClinic,
     UpdateMember,
 )
 from recado.domain.clinic_events import (
+    ChannelAdded,
+    ChannelUpdated,
     ClinicEvent,
     ClinicUpdated,
     MemberInvited,
@@ -61,10 +68,14 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 class Office(Struct, frozen=True, kw_only=True):
-    """What one clinic command may look at: the clinic, and whom it names, if there is such a person."""
+    """What one clinic command may look at: the clinic, and whom it names, if there is such a person.
+
+    `channels`: all of the clinic's, for a command about one.
+    """
 
     clinic: Clinic
     person: Person | None = None
+    channels: tuple[Channel, ...] = ()
 
 
 def decide_clinic(office: Office, command: OfClinic, new_id: Callable[[], str]) -> tuple[ClinicEvent, ...]:
@@ -94,6 +105,9 @@ def decide_clinic(office: Office, command: OfClinic, new_id: Callable[[], str]) 
             ):
                 raise ConflictError(errors=[FieldError("currentPassword", "wrong")])
             return (PasswordChanged(member_id=person.id, kept_session_id=command.kept_session_id),)
+        case AddChannel() | UpdateChannel() | RotateSecret():
+            _require(office.clinic, command, "channels.manage")
+            return decide_channel(office.channels, command)
         case _:
             assert_never(command)
 
@@ -111,7 +125,7 @@ def evolve_clinic(clinic: Clinic, event: ClinicEvent, seq: Seq) -> Clinic:
             before = _member(clinic, event.member_id)
             after = replace(before, role=event.role_after, active=event.active_after)
             return _with_member(clinic, after, seq)
-        case PasswordReset() | PasswordChanged():
+        case PasswordReset() | PasswordChanged() | ChannelAdded() | ChannelUpdated():
             return clinic
         case _:
             assert_never(event)

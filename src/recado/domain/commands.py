@@ -8,9 +8,17 @@ from typing import Literal, NamedTuple
 
 from msgspec import UNSET, Struct, UnsetType
 
-from recado.domain.clinic_commands import ClinicCommand, OfClinic, PasswordCommand, UpdateMember
+from recado.domain.clinic_commands import (
+    ClinicCommand,
+    OfClinic,
+    PasswordCommand,
+    RotateSecret,
+    UpdateChannel,
+    UpdateMember,
+)
 from recado.domain.values import (
     Attachment,
+    ChannelId,
     ChannelRef,
     ClientKey,
     ClinicId,
@@ -191,5 +199,11 @@ def _purpose(command: OfMember) -> str:
 
 
 def _clinic_purpose(command: OfClinic) -> str:
-    about = command.whom if isinstance(command, UpdateMember | PasswordCommand) else command.clinic_id
+    match command:
+        case UpdateMember() | PasswordCommand():
+            about: ClinicId | MemberId | ChannelId = command.whom
+        case UpdateChannel() | RotateSecret():
+            about = command.channel_id
+        case _:
+            about = command.clinic_id
     return f"{type(command).__name__}:{about}"

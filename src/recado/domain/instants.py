@@ -1,6 +1,7 @@
 """Arithmetic on `Instant` texts. Pure: nobody here knows what time it is."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from recado.domain.values import Instant
 
@@ -18,7 +19,14 @@ def moment(at: Instant) -> datetime:
 
 
 def from_epoch_ms(epoch_ms: int) -> Instant:
-    return instant(_EPOCH + timedelta(milliseconds=epoch_ms))
+    second, millisecond = divmod(epoch_ms, 1000)
+    return Instant(f"{_to_the_second(second)}.{millisecond:03}Z")
+
+
+@lru_cache(maxsize=16)
+def _to_the_second(second: int) -> str:
+    """What is asked is the time now, again and again within a second."""
+    return (_EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()
 
 
 def shift(at: Instant, seconds: float) -> Instant:

@@ -123,6 +123,8 @@ CLINIC_EVENTS = {
     "MemberUpdated": "clinic:updated",
     "PasswordReset": "clinic:tick",
     "PasswordChanged": "clinic:tick",
+    "ChannelAdded": "clinic:tick",
+    "ChannelUpdated": "clinic:tick",
 }
 """Every record → what its clinic's room hears."""
 

@@ -57,6 +57,7 @@ class Feed:
         self._clinics: dict[ClinicId, _Followed] = {}
         self._pulls: set[asyncio.Task[None]] = set()
         self._released = False
+        self._follow_changes = 0
         self._ask = asyncio.Event()
 
     async def follow(self, clinic_id: ClinicId) -> None:
@@ -76,11 +77,16 @@ class Feed:
         clinic.followers -= 1
         if not clinic.followers:
             del self._clinics[clinic_id]
+            self._follow_changes += 1
 
     def followed_since(self, clinic_id: ClinicId) -> float | None:
         """Since when (monotonic) every record of the clinic is told; None if nobody follows it."""
         clinic = self._clinics.get(clinic_id)
         return clinic.since if clinic is not None and clinic.seq is not None else None
+
+    def follow_changes(self) -> int:
+        """As long as this is the same, `followed_since` says the same of every clinic."""
+        return self._follow_changes
 
     def advance(self, told: Sequence[Told]) -> None:
         """Take in what this process has just committed: told at once where it continues what is known."""
@@ -154,12 +160,12 @@ class Feed:
     async def _start(self, clinic_id: ClinicId, clinic: _Followed) -> None:
         """Begin at the log's present end. What is committed meanwhile is pulled, not lost: seq is set first."""
         found = await self._database.read(lambda connection: inbox.heads(connection, [clinic_id]))
-        _stand_at(clinic, head := found[clinic_id])
+        self._stand_at(clinic, head := found[clinic_id])
         self._pull_soon(clinic_id, clinic, Seq(head.cursor.seq + 1))
 
     def _begin_again(self, clinic_id: ClinicId, clinic: _Followed, head: Head) -> None:
         log.error("history_changed", clinic_id=clinic_id, seq_known=clinic.seq, seq=head.cursor.seq)
-        _stand_at(clinic, head)
+        self._stand_at(clinic, head)
         self._reset(clinic_id)
         _wake(clinic)
 
@@ -197,10 +203,10 @@ class Feed:
         self._tell(told)
         _wake(clinic)
 
-
-def _stand_at(clinic: _Followed, head: Head) -> None:
-    (clinic.epoch, clinic.seq), clinic.head = head.cursor, head.id
-    clinic.since = time.monotonic()
+    def _stand_at(self, clinic: _Followed, head: Head) -> None:
+        (clinic.epoch, clinic.seq), clinic.head = head.cursor, head.id
+        clinic.since = time.monotonic()
+        self._follow_changes += 1
 
 
 def _wake(clinic: _Followed) -> None:

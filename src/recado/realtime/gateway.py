@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from recado import __version__, observe
 from recado.app.access import Access
+from recado.app.channels import Channels
 from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.origins import SESSION_COOKIE, OwnOrigins, provenance
@@ -20,6 +21,7 @@ from recado.app.payloads import payload_of
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions
 from recado.app.vocabulary import (
+    CHANNEL_COMMANDS,
     CLIENT_EVENTS,
     CLINIC_COMMANDS,
     INBOX_COMMANDS,
@@ -60,7 +62,7 @@ log = observe.get_logger("gateway")
 class Seat(Struct):
     """What a connected session is: a verified member in one clinic. Kept in `session.data`."""
 
-    token: str
+    token_hash: str
     identity: Identity
     clinic_id: ClinicId
 
@@ -78,6 +80,7 @@ class Gateway:
         queries: Queries,
         inbox: Inbox,
         clinics: Clinics,
+        channels: Channels,
         feed: Feed,
         origins: OwnOrigins,
         now: Callable[[], Instant],
@@ -100,17 +103,18 @@ class Gateway:
             "conversation:leave": self._leave_conversation,
             **_handlers(INBOX_COMMANDS, inbox),
             **_handlers(CLINIC_COMMANDS, clinics),
+            **_handlers(CHANNEL_COMMANDS, channels),
         }
         sessions.on_end(self._end_login)
 
     async def connect(self, session: Session, auth: Any) -> None:
         """Seat the session in its clinic's room. Raises the refusal: unauthenticated, not_found, invalid."""
         hello = payload_of(auth, Hello)
-        token = hello.token or self._cookie(session)
-        identity = await self._sessions.verify(token)
+        token_hash = self._sessions.hash_of(hello.token or self._cookie(session))
+        identity = await self._sessions.verify_hash(token_hash)
         clinic_id = _clinic_of(identity, hello.clinic_id)
         self._access.clinic(identity, clinic_id, "inbox.read")
-        identity = await self._follow(token, clinic_id)
+        identity = await self._follow(token_hash, clinic_id)
         if session.closed:
             self._feed.unfollow(clinic_id)
             return
@@ -118,7 +122,7 @@ class Gateway:
             self._feed.unfollow(clinic_id)
             raise TooManyConnectionsError
         self._of_member[identity.member_id] += 1
-        session.data = Seat(token or "", identity, clinic_id)
+        session.data = Seat(token_hash, identity, clinic_id)
         self._of_login.setdefault(identity.session_id, set()).add(session)
         self._rooms.join(session, clinic_room(clinic_id))
         self._count_soon(clinic_id)
@@ -130,11 +134,11 @@ class Gateway:
             clinic_id=clinic_id,
         )
 
-    async def _follow(self, token: str | None, clinic_id: ClinicId) -> Identity:
+    async def _follow(self, token_hash: str, clinic_id: ClinicId) -> Identity:
         """Follow the clinic, then ask once more who may: from here on a lost access is heard, before it was not."""
         await self._feed.follow(clinic_id)
         try:
-            identity = await self._sessions.verify(token)
+            identity = await self._sessions.verify_hash(token_hash)
             self._access.clinic(identity, clinic_id, "inbox.read")
         except BaseException:
             self._feed.unfollow(clinic_id)
@@ -165,7 +169,7 @@ class Gateway:
         try:
             if not isinstance(seat, Seat) or handler is None:
                 raise InvalidError(errors=[FieldError("event", "unknown")])
-            seat.identity = await self._sessions.verify(seat.token)
+            seat.identity = await self._sessions.verify_hash(seat.token_hash)
             order = payload_of(args[0] if args else {}, CLIENT_EVENTS[name].payload)
             return await handler(session, seat, order)
         except UnauthenticatedError as error:
@@ -214,7 +218,7 @@ class Gateway:
         ]
         for session in late:
             try:
-                session.data.identity = await self._sessions.verify(session.data.token)
+                session.data.identity = await self._sessions.verify_hash(session.data.token_hash)
             except UnauthenticatedError:
                 session.close("session ended")
 
@@ -238,7 +242,7 @@ class Gateway:
 
     async def _switch(self, session: Session, seat: Seat, clinic_id: ClinicId) -> None:
         """Leave every room of the clinic before and take a seat in `clinic_id`."""
-        seat.identity = await self._follow(seat.token, clinic_id)
+        seat.identity = await self._follow(seat.token_hash, clinic_id)
         if session.closed:
             self._feed.unfollow(clinic_id)
             raise UnauthenticatedError

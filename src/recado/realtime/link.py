@@ -16,6 +16,22 @@ from recado.realtime.hub import Hub
 from recado.realtime.transport import Transport, WebSocket
 
 
+class _Overflow:
+    """Takes a link's place among those to be flushed."""
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: "Link") -> None:
+        self._link = link
+
+    def flush(self) -> None:
+        try:
+            self._link.close("slow consumer")
+        except Exception:  # as in Link.flush
+            self._link.hub.log.exception("flush_failed", connection=self._link.id)
+            self._link.abort()
+
+
 class Link:
     """`id` is for logs only; `sid` opens the session's polling door, and is told to the client alone.
 
@@ -129,15 +145,14 @@ class Link:
         """Held frames passed their bound. Closing waits for the flush: this may happen inside a room's loop."""
         if not self._overflowed:
             self._overflowed = True
-            self.hub.flusher.mark(self)
+            self.hub.flusher.mark(_Overflow(self))
 
     def flush(self) -> None:
         """Everything that waits leaves in one write, unless the client has long stopped reading."""
         out, transport = self.out, self._transport
         try:
-            if transport.writable and not self._overflowed and not self.closed:
-                if out:
-                    transport.send(out)
+            if out and transport.writable and not self.closed:
+                transport.send(out)
             elif not self.closed:
                 self._flush_slowly()
             out.clear()
@@ -203,7 +218,7 @@ class Link:
 
     def _flush_slowly(self) -> None:
         """The bound is checked before a send, so that one large answer on an idle wire is no offence."""
-        if self._overflowed or self._transport.buffered_bytes() > self.hub.settings.max_outbound_bytes:
+        if self._transport.buffered_bytes() > self.hub.settings.max_outbound_bytes:
             self.out.clear()
             self.close("slow consumer")
         elif self.out:

@@ -38,6 +38,23 @@ COPIED_BYTES = 8_192
 _SUPPORTED_VERSIONS = frozenset({"13", "8", "7"})
 
 
+class _LoneFrame:
+    """The frame that was last sent alone, taken apart: a room's frame is so once, and not for each recipient."""
+
+    __slots__ = ("frame", "opcode", "payload")
+
+    def __init__(self) -> None:
+        self.take_apart(b"\x81\0")
+
+    def take_apart(self, frame: bytes) -> None:
+        self.frame = frame
+        self.opcode = frame[0] & 0x0F
+        self.payload = payload_of(frame)
+
+
+_lone = _LoneFrame()
+
+
 class PicowsTransport(WSListener):
     """picows' listener on one side, a link's transport on the other."""
 
@@ -101,9 +118,13 @@ class PicowsTransport(WSListener):
         socket = self._socket
         if socket is None:
             return
-        if len(frames) == 1 and len(frame := frames[0]) <= COPIED_BYTES:
-            socket.send(frame[0] & 0x0F, payload_of(frame))  # type: ignore[arg-type]
-        elif not socket.is_close_frame_sent:
+        if len(frames) == 1:
+            if (frame := frames[0]) is not _lone.frame:
+                _lone.take_apart(frame)
+            if len(frame) <= COPIED_BYTES:
+                socket.send(_lone.opcode, _lone.payload)  # type: ignore[arg-type]
+                return
+        if not socket.is_close_frame_sent:
             socket.underlying_transport.write(b"".join(frames))
 
     def buffered_bytes(self) -> int:

@@ -9,6 +9,7 @@ from litestar.di import Provide
 from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
+from recado.app.channels import Channels
 from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.origins import OwnOrigins, own_origins
@@ -16,6 +17,7 @@ from recado.app.queries import Queries
 from recado.app.sessions import Sessions
 from recado.config import Config
 from recado.rest import auth, commands, conversations, search
+from recado.rest import channels as channel_routes
 from recado.rest import clinics as clinic_routes
 from recado.rest.authentication import authentication
 from recado.rest.document import SECURITY, describe, document_router, openapi_config
@@ -27,12 +29,13 @@ from recado.rest.reading import MAX_BODY_BYTES, JsonRequest
 from recado.rest.webapp import WEBAPP, WebApp, webapp_file
 
 
-def create_application(
+def create_application(  # noqa: PLR0913 - every use case that a route may ask for
     *,
     sessions: Sessions,
     queries: Queries,
     inbox: Inbox,
     clinics: Clinics,
+    channels: Channels,
     readiness: Readiness,
     settings: Config,
     extra_routes: Sequence[ControllerRouterHandler] = (),
@@ -43,7 +46,14 @@ def create_application(
     application = Litestar(
         [
             _open_routes(sessions, own),
-            _member_routes(sessions, queries, inbox, clinics, own),
+            _member_routes(
+                sessions,
+                own,
+                queries=queries,
+                inbox=inbox,
+                clinics=clinics,
+                channels=channels,
+            ),
             health_router(readiness),
             *extra_routes,
             metrics,
@@ -80,9 +90,7 @@ def _open_routes(sessions: Sessions, own: OwnOrigins) -> Router:
     )
 
 
-def _member_routes(
-    sessions: Sessions, queries: Queries, inbox: Inbox, clinics: Clinics, own: OwnOrigins
-) -> Router:
+def _member_routes(sessions: Sessions, own: OwnOrigins, **use_cases: Any) -> Router:
     return Router(
         "/api/v1",
         route_handlers=[
@@ -106,8 +114,13 @@ def _member_routes(
             clinic_routes.update_member,
             clinic_routes.reset_password,
             clinic_routes.change_password,
+            channel_routes.list_channels,
+            channel_routes.get_channel_secrets,
+            channel_routes.add_channel,
+            channel_routes.update_channel,
+            channel_routes.rotate_secret,
         ],
-        dependencies={"queries": _given(queries), "inbox": _given(inbox), "clinics": _given(clinics)},
+        dependencies={name: _given(part) for name, part in use_cases.items()},
         middleware=[authentication(sessions, own)],
         security=SECURITY,
         request_class=JsonRequest,

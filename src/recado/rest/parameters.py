@@ -32,12 +32,14 @@ NAMED = {
     "messageId": "The message.",
     "clinicId": "The clinic.",
     "memberId": "The member.",
+    "channelId": "The channel.",
 }
 """What the address of a command may name, in the document's words."""
 
 # What cannot be an id is refused like an id that nobody has: problems.py.
 ClinicPath = Annotated[int, PathParameter(name="clinicId", description=NAMED["clinicId"])]
 ConversationPath = Annotated[UUID, PathParameter(name="conversationId", description=NAMED["conversationId"])]
+ChannelPath = Annotated[UUID, PathParameter(name="channelId", description=NAMED["channelId"])]
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_PAGE, description="How many items at most.")]
 Before = Annotated[

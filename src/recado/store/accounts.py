@@ -15,6 +15,14 @@ class Credentials(NamedTuple):
     password_hash: str
 
 
+class UsedChannel(NamedTuple):
+    """A channel, and when something last went in and out by it."""
+
+    channel: Channel
+    last_inbound_at: Instant | None
+    last_outbound_at: Instant | None
+
+
 class SessionRow(NamedTuple):
     id: str
     member_id: MemberId
@@ -155,3 +163,11 @@ def channel_by_id(connection: Connection, channel_id: ChannelId) -> Channel | No
 def channels_of(connection: Connection, clinic_id: ClinicId) -> list[Channel]:
     query = select(channels).where(channels.c.clinic_id == clinic_id).order_by(channels.c.id)
     return [channel_from(row) for row in connection.execute(query).mappings()]
+
+
+def used_channels_of(connection: Connection, clinic_id: ClinicId) -> list[UsedChannel]:
+    query = select(channels).where(channels.c.clinic_id == clinic_id).order_by(channels.c.id)
+    return [
+        UsedChannel(channel_from(row), row["last_inbound_at"], row["last_outbound_at"])
+        for row in connection.execute(query).mappings()
+    ]

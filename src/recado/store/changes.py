@@ -1,5 +1,6 @@
 """What a batch will write: rows by table, collected event by event, saved with one statement per table."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct, field
@@ -23,7 +24,16 @@ from recado.domain.events import (
     MessageWritten,
 )
 from recado.domain.packets import ConversationTold, Told
-from recado.domain.values import ClinicId, Conversation, ConversationId, Instant, Message, MessageId, ReadMark
+from recado.domain.values import (
+    ChannelId,
+    ClinicId,
+    Conversation,
+    ConversationId,
+    Instant,
+    Message,
+    MessageId,
+    ReadMark,
+)
 from recado.store import search
 from recado.store.bulk import Row, insert_rows, one_trip, update_rows
 from recado.store.rows import (
@@ -36,6 +46,7 @@ from recado.store.rows import (
 )
 from recado.store.tables import (
     attachments,
+    channels,
     clinics,
     command_keys,
     contacts,
@@ -155,6 +166,7 @@ class Changes(Struct):
             insert_rows(connection, outbox, self.outbox)
             self._save_reads(connection)
             self._save_labels(connection)
+            self._save_channels(connection)
             if self.left:
                 connection.execute(delete(outbox).where(outbox.c.message_id.in_(self.left)))
             if self.emptied:
@@ -219,6 +231,11 @@ class Changes(Struct):
         ]
         insert_rows(connection, conversation_labels, rows)
 
+    def _save_channels(self, connection: Connection) -> None:
+        """When something last came in and went out: a row per channel, however many messages there were."""
+        for name, times in _signs_of_life(self.told).items():
+            update_rows(connection, channels, [{"id": id_, name: at} for id_, at in times.items()])
+
     def remember(
         self,
         found: WorkingSet,
@@ -233,6 +250,20 @@ class Changes(Struct):
         found.keys[key.scope, key.key] = RememberedKey(key.purpose, conversation_id, message_id)
         about = {"clinic_id": clinic_id, "conversation_id": conversation_id, "message_id": message_id}
         self.keys.append({**key._asdict(), **about})
+
+
+def _signs_of_life(told: Sequence[Told]) -> dict[str, dict[ChannelId, Instant]]:
+    """When each channel brought a patient's message, and when its provider took a reply."""
+    inbound: dict[ChannelId, Instant] = {}
+    outbound: dict[ChannelId, Instant] = {}
+    for each in told:
+        if not isinstance(each, ConversationTold):
+            continue
+        if each.record.type == "MessageReceived":
+            inbound[each.conversation.channel.id] = each.record.at
+        elif each.record.type == "MessageStatusChanged" and each.message and each.message.status == "sent":
+            outbound[each.conversation.channel.id] = each.record.at
+    return {"last_inbound_at": inbound, "last_outbound_at": outbound}
 
 
 def _contact_row(event: MessageReceived, clinic_id: ClinicId) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 Costs a batch without such commands nothing. The records go the way of all others (changes.py): one log per clinic.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from msgspec import Struct, field, to_builtins
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from sqlalchemy import Connection, delete, exists, select
 
+from recado.domain.accounts import Channel
 from recado.domain.clinic import Clinic
 from recado.domain.clinic_commands import (
+    ChannelCommand,
     InviteMember,
     OfClinic,
     PasswordCommand,
@@ -19,6 +21,8 @@ from recado.domain.clinic_commands import (
     UpdateMember,
 )
 from recado.domain.clinic_events import (
+    ChannelAdded,
+    ChannelUpdated,
     ClinicEvent,
     ClinicUpdated,
     MemberInvited,
@@ -31,12 +35,13 @@ from recado.domain.clinic_rules import Office, Person, decide_clinic, evolve_cli
 from recado.domain.commands import Command, key_of
 from recado.domain.events import Record
 from recado.domain.packets import ClinicTold
-from recado.domain.values import ClinicId, Instant, MemberId, Seq
+from recado.domain.values import ChannelId, ClinicId, Instant, MemberId, Seq
 from recado.errors import ClientKeyReusedError, NotFoundError
 from recado.store.bulk import insert_rows, update_rows
 from recado.store.changes import Changes, Rows
 from recado.store.clinic import clinics_by_id, people
-from recado.store.tables import clinic_settings, clinics, members, memberships, sessions
+from recado.store.rows import channel_from
+from recado.store.tables import channels, clinic_settings, clinics, members, memberships, sessions
 from recado.store.working_set import WorkingSet
 
 
@@ -55,12 +60,16 @@ class Offices(Struct, kw_only=True):
     clinics: dict[ClinicId, Clinic]
     people: dict[str, Person]
     """By id and by e-mail address."""
+    channels: dict[ChannelId, Channel] = field(default_factory=dict)
+    """All of the clinics that a command about a channel names."""
     names: dict[ClinicId, str] = field(default_factory=dict)
     changed: set[ClinicId] = field(default_factory=set)
     new_members: Rows = field(default_factory=list)
     new_memberships: Rows = field(default_factory=list)
     memberships: Rows = field(default_factory=list)
     passwords: Rows = field(default_factory=list)
+    new_channels: set[ChannelId] = field(default_factory=set)
+    changed_channels: set[ChannelId] = field(default_factory=set)
     kept_sessions: list[str] = field(default_factory=list)
     deactivated: list[MemberId] = field(default_factory=list)
 
@@ -82,7 +91,9 @@ class Offices(Struct, kw_only=True):
             return repeated
         person = self.people.get(_whom(command))
         invited = None
-        for event in decide_clinic(Office(clinic=clinic, person=person), command, new_id):
+        ours = tuple(each for each in self.channels.values() if each.clinic_id == clinic.id)
+        office = Office(clinic=clinic, person=person, channels=ours)
+        for event in decide_clinic(office, command, new_id):
             self._note(command, event, at)
             invited = event.member_id if isinstance(event, MemberInvited) else None
             for clinic_id in sorted(_places(command).intersection(found.clinics)):
@@ -101,6 +112,7 @@ class Offices(Struct, kw_only=True):
         insert_rows(connection, memberships, self.new_memberships)
         update_rows(connection, memberships, self.memberships)
         update_rows(connection, members, self.passwords)
+        self._save_channels(connection)
         update_rows(connection, clinics, [{"id": id_, "name": name} for id_, name in self.names.items()])
         self._save_settings(connection)
         self._end_sessions(connection)
@@ -138,6 +150,12 @@ class Offices(Struct, kw_only=True):
                     self.deactivated.append(event.member_id)
             case PasswordReset() | PasswordChanged() if isinstance(command, PasswordCommand):
                 self._set_password(command, event)
+            case ChannelAdded():
+                self.channels[event.channel.id] = event.channel
+                self.new_channels.add(event.channel.id)
+            case ChannelUpdated():
+                self.channels[event.after.id] = event.after
+                self.changed_channels.add(event.after.id)
 
     def _let_in(self, command: InviteMember, event: MemberInvited, at: Instant) -> None:
         if not event.known:
@@ -190,6 +208,13 @@ class Offices(Struct, kw_only=True):
         active = {(clinic.id, each.id) for each in clinic.members if each.active}
         found.members = found.members - staff | active
 
+    def _save_channels(self, connection: Connection) -> None:
+        for save, ids in (
+            (insert_rows, self.new_channels),
+            (update_rows, self.changed_channels - self.new_channels),
+        ):
+            save(connection, channels, [asdict(self.channels[id_]) for id_ in sorted(ids)])
+
     def _save_settings(self, connection: Connection) -> None:
         if not self.changed:
             return
@@ -211,7 +236,7 @@ class Offices(Struct, kw_only=True):
 
 
 def load_offices(connection: Connection, commands: Sequence[Command]) -> Offices:
-    """Four statements, however many clinic commands there are; without one, none."""
+    """Five statements, however many clinic commands there are; without one, none."""
     ours = [command for command in commands if isinstance(command, OfClinic)]
     if not ours:
         return Offices(clinics={}, people={})
@@ -221,7 +246,15 @@ def load_offices(connection: Connection, commands: Sequence[Command]) -> Offices
     return Offices(
         clinics=clinics_by_id(connection, places),
         people=people(connection, {MemberId(id_) for id_ in named if id_}, emails),
+        channels=_channels(connection, {each.clinic_id for each in ours if isinstance(each, ChannelCommand)}),
     )
+
+
+def _channels(connection: Connection, clinic_ids: Collection[ClinicId]) -> dict[ChannelId, Channel]:
+    if not clinic_ids:
+        return {}
+    query = select(channels).where(channels.c.clinic_id.in_(clinic_ids))
+    return {row["id"]: channel_from(row) for row in connection.execute(query).mappings()}
 
 
 def _whom(command: OfClinic) -> str:

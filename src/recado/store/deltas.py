@@ -5,6 +5,7 @@ longer than running them. Each function runs in one snapshot.
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -24,6 +25,8 @@ _CONVERSATIONS = (
     .order_by(conversations.c.version)
     .limit(bindparam("limit"))
 )
+_NEVER_CHANGED = messages.c.version == messages.c.seq
+_CHANGED = messages.c.version != messages.c.seq
 _CONVERSATION = _CONVERSATIONS.where(conversations.c.id == bindparam("only"))
 _READS = (
     select(read_marks)
@@ -105,13 +108,15 @@ def _delta(
 def _messages_after(
     connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_ids: Sequence[ConversationId]
 ) -> list[Message]:
+    """By version: those that came since, and those that changed since. Each kind has an index of its own."""
     if not conversation_ids:
         return []
-    return messages_where(
-        connection,
-        messages.c.conversation_id.in_(list(conversation_ids)),
-        messages.c.clinic_id == clinic_id,
-        messages.c.version > after.seq,
-        order_by=messages.c.version,
-        limit=DELTA_ROWS + 1,
+    ours = (messages.c.conversation_id.in_(list(conversation_ids)), messages.c.clinic_id == clinic_id)
+    limit = DELTA_ROWS + 1
+    came = messages_where(
+        connection, *ours, _NEVER_CHANGED, messages.c.seq > after.seq, order_by=messages.c.seq, limit=limit
     )
+    changed = messages_where(
+        connection, *ours, _CHANGED, messages.c.version > after.seq, order_by=messages.c.version, limit=limit
+    )
+    return sorted(came + changed, key=attrgetter("version"))[:limit]

@@ -36,12 +36,12 @@ def is_missing(database: Database) -> bool:
     return current != scripts.get_current_head()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, revision: str = "head") -> None:
     """On SQLite the transaction has the lock already; on PostgreSQL it ends with the transaction, however that ends."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-    command.upgrade(_settings(connection), "head")
+    command.upgrade(_settings(connection), revision)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -19,7 +19,7 @@ from recado.store.bulk import Row, insert_rows
 from recado.store.inbox import heads
 from recado.store.rows import conversation_from, messages_where, select_conversations
 from recado.store.stems import stem
-from recado.store.tables import contacts, conversations, messages, search_documents
+from recado.store.tables import contacts, conversations, messages, search_documents, search_index
 
 MAX_CHARS = 65_536
 """Of a longer message the beginning is indexed: PostgreSQL's tsvector ends at 1 MiB."""
@@ -87,13 +87,17 @@ class _Documents(Struct):
                 self.erased.append(told.conversation.id)
 
     def save(self, connection: Connection) -> None:
-        """One statement; of four kinds, if there were edits, new names and erasures, too. Erasures are last."""
+        """One statement, on SQLite two; edits, new names and erasures take one more each. Erasures are last."""
         documents = search_documents.c
         if self.outdated:
             connection.execute(delete(search_documents).where(documents.id.in_(self.outdated)))
         if self.renamed:
             connection.execute(delete(search_documents).where(documents.conversation_id.in_(self.renamed)))
-        insert_rows(connection, search_documents, list(self.rows.values()))
+        rows = list(self.rows.values())
+        insert_rows(connection, search_documents, rows)
+        if self.dialect == "sqlite":  # not by a trigger: FTS5 would write a segment for every row
+            words = [{"rowid": row["id"], "words": row["words"]} for row in rows]
+            insert_rows(connection, search_index, words)
         if self.erased:
             connection.execute(delete(search_documents).where(documents.id.in_(_bodies_of(self.erased))))
 
@@ -178,6 +182,8 @@ def reindex(connection: Connection) -> None:
     while rows := connection.execute(_texts_after(last)).all():
         last = rows[-1].id
         insert_rows(connection, search_documents, _documents_of(connection.dialect.name, rows))
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("INSERT INTO search_index (search_index) VALUES ('rebuild')")
 
 
 def find(

@@ -109,6 +109,9 @@ channels = Table(
     Column("phone_number_id", Text),
     Column("access_token", Text),
     Column("outbound_url", Text),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    Column("last_inbound_at", Text),  # a patient's message was taken in
+    Column("last_outbound_at", Text),  # the provider took a reply
 )
 
 contacts = Table(
@@ -159,7 +162,12 @@ Index(
 )
 Index("ix_conversations_delta", conversations.c.clinic_id, conversations.c.version)
 Index("ix_conversations_contact", conversations.c.contact_id)
-Index("ix_conversations_snoozed", conversations.c.snoozed_until)
+Index(
+    "ix_conversations_snoozed",
+    conversations.c.snoozed_until,
+    sqlite_where=conversations.c.snoozed_until.is_not(None),
+    postgresql_where=conversations.c.snoozed_until.is_not(None),
+)
 
 conversation_labels = Table(
     "conversation_labels",
@@ -204,7 +212,14 @@ messages = Table(
     Column("deleted", Boolean, nullable=False, server_default=false()),
 )
 Index("ix_messages_thread", messages.c.conversation_id, messages.c.seq)
-Index("ix_messages_delta", messages.c.conversation_id, messages.c.version)
+Index(
+    "ix_messages_delta",
+    messages.c.conversation_id,
+    messages.c.version,
+    # most messages never change, and then their version is their place
+    sqlite_where=messages.c.version != messages.c.seq,
+    postgresql_where=messages.c.version != messages.c.seq,
+)
 
 attachments = Table(
     "attachments",
@@ -244,6 +259,7 @@ command_keys = Table(
     Column("clinic_id", Integer, nullable=False),
     Column("conversation_id", Text),  # of a command about a conversation
     Column("message_id", Text),
+    sqlite_with_rowid=False,
 )
 
 events = Table(
@@ -295,4 +311,11 @@ Index(
     search_documents.c.conversation_id,
     sqlite_where=search_documents.c.conversation_id.is_not(None),
     postgresql_where=search_documents.c.conversation_id.is_not(None),
+)
+
+search_index = Table(
+    "search_index",
+    MetaData(),  # SQLite's alone, and a virtual table: migrations make it by hand
+    Column("rowid", BigInteger, primary_key=True),  # of the document
+    Column("words", Text, nullable=False),
 )

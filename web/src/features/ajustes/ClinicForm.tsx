@@ -1,8 +1,8 @@
 import { type FormEvent, type ReactNode, useState } from 'react';
-import type { ClinicProfile } from '@/shared/api/types';
+import type { ClinicChange, ClinicProfile } from '@/shared/api/types';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { Button } from '@/shared/ui/Button';
-import { type ClinicChange, patchClinic } from './api';
+import { patchClinic } from './api';
 import { useSaving } from './useSaving';
 
 export interface PanelProps {

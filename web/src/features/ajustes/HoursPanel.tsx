@@ -1,8 +1,7 @@
 import { Plus, X } from 'lucide-react';
-import type { ClinicProfile, OpenHours } from '@/shared/api/types';
+import type { ClinicChange, ClinicProfile, OpenHours } from '@/shared/api/types';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { Check, TextField } from '@/shared/ui/Field';
-import type { ClinicChange } from './api';
 import { ClinicForm, type PanelProps, useClinicForm } from './ClinicForm';
 import { IconButton } from './IconButton';
 import { type Keyed, keyed, unkeyed } from './keyed';

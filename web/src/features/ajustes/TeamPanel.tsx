@@ -1,14 +1,14 @@
 import { KeyRound, UserPlus } from 'lucide-react';
 import { type FormEvent, useCallback, useEffect, useState } from 'react';
 import { asApiError } from '@/shared/api/errors';
-import type { Role } from '@/shared/api/types';
+import type { MemberDetails, Role } from '@/shared/api/types';
 import { errorText } from '@/shared/i18n/catalogue';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { Avatar } from '@/shared/ui/Avatar';
 import { Button } from '@/shared/ui/Button';
 import { Confirm, Dialog, DialogButtons } from '@/shared/ui/Dialog';
 import { SelectField, TextField } from '@/shared/ui/Field';
-import { getMembers, type MemberDetails, patchMember, postMember, postMemberPassword } from './api';
+import { getMembers, patchMember, postMember, postMemberPassword } from './api';
 import type { PanelProps } from './ClinicForm';
 import { IconButton } from './IconButton';
 import { useSaving } from './useSaving';

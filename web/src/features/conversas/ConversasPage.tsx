@@ -9,7 +9,7 @@ import { Header, OfflineLine, Status } from './paneHeader';
 import { ShortcutsHelp } from './ShortcutsHelp';
 import { NoThread } from './Thread';
 import { unreadConversations } from './unread';
-import { useInboxState } from './useInbox';
+import { useInbox } from './useInbox';
 
 const THREAD = 'thread';
 
@@ -61,17 +61,31 @@ export function ConversasPage({ clinicName, conversationId, account }: Conversas
   );
 }
 
-/** The tab says how many conversations wait to be read. */
+const TITLE_AFTER_MS = 250;
+
+/** The tab says how many conversations wait to be read; a moment later, for counting ten thousand must delay no frame. */
 function useTitle() {
   const { t } = useI18n();
-  const unread = useInboxState(({ state, seen }) => unreadConversations(state, seen));
+  const inbox = useInbox();
   useEffect(() => {
-    const count = unread > 0 ? `(${unread}) ` : '';
-    document.title = `${count}${t.nav.conversations} · ${t.product}`;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const write = () => {
+      timer = undefined;
+      const { state, seen } = inbox.getSnapshot();
+      const unread = unreadConversations(state, seen);
+      const count = unread > 0 ? `(${unread}) ` : '';
+      document.title = `${count}${t.nav.conversations} · ${t.product}`;
+    };
+    write();
+    const forget = inbox.subscribe(() => {
+      timer ??= setTimeout(write, TITLE_AFTER_MS);
+    });
     return () => {
+      forget();
+      clearTimeout(timer);
       document.title = t.product;
     };
-  }, [unread, t]);
+  }, [inbox, t]);
 }
 
 /** Past the list, for who works by keyboard. */

@@ -1,6 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { FilterX, MessagesSquare, TriangleAlert } from 'lucide-react';
-import { type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { memo, type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import type { Conversation } from '@/shared/api/types';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { useDelayed } from '@/shared/lib/useDelayed';
@@ -39,13 +39,17 @@ export function ConversationList({ selectedId }: { selectedId: string | undefine
  * that is open: reading an unread one does not pull it away from under the reader.
  */
 function useShownRows(selectedId: string | undefined): readonly Conversation[] {
-  const state = useInboxState((inbox) => inbox.state);
+  const filtered = useInboxState(({ state }) => state.filtered);
+  const shown = useInboxState(({ state }) => (state.filtered ?? state.list).shown);
+  const kept = useInboxState(({ state }) =>
+    state.filtered && selectedId ? state.conversations.get(selectedId) : undefined,
+  );
   const changes = useChanges();
-  const { filtered, list, conversations } = state;
-  const kept = filtered && selectedId ? conversations.get(selectedId) : undefined;
   const [stays, setStays] = useState<string>();
-  const shown = (filtered ?? list).shown;
-  const isShown = selectedId !== undefined && shown.some(({ id }) => id === selectedId);
+  const isShown = useMemo(
+    () => selectedId !== undefined && shown.some(({ id }) => id === selectedId),
+    [shown, selectedId],
+  );
   if (isShown && stays !== selectedId) setStays(selectedId);
   return useMemo(() => {
     const withKept =
@@ -63,7 +67,13 @@ function useShownRows(selectedId: string | undefined): readonly Conversation[] {
   }, [shown, changes, filtered, kept, isShown, stays, selectedId]);
 }
 
-function Rows({ rows, selectedId }: { rows: readonly Conversation[]; selectedId: string | undefined }) {
+interface RowsProps {
+  rows: readonly Conversation[];
+  selectedId: string | undefined;
+}
+
+/** Rows of equal height in their natural order: one that comes to the top moves the others without touching them. */
+const Rows = memo(function Rows({ rows, selectedId }: RowsProps) {
   const { t } = useI18n();
   const inbox = useInbox();
   const clinic = useClinic();
@@ -76,7 +86,6 @@ function Rows({ rows, selectedId }: { rows: readonly Conversation[]; selectedId:
     count: rows.length,
     getScrollElement: () => box.current,
     estimateSize: () => ROW_HEIGHT_PX,
-    getItemKey: (index) => rows[index]?.id ?? index,
     initialOffset: inbox.listOffset,
     overscan: 6,
   });
@@ -108,18 +117,17 @@ function Rows({ rows, selectedId }: { rows: readonly Conversation[]; selectedId:
   useArrows(box, move);
 
   return (
-    <div ref={box} className="min-h-0 flex-1 overflow-y-auto overscroll-contain">
-      <ul className="relative" style={{ height: virtual.getTotalSize() }}>
-        {items.map(({ index, key, start }) => {
+    <div ref={box} className="min-h-0 flex-1 overflow-y-auto overscroll-contain overflow-anchor-none">
+      <ul style={{ height: virtual.getTotalSize(), paddingTop: items[0]?.start }}>
+        {items.map(({ index }) => {
           const conversation = rows[index];
           if (!conversation) return null;
           return (
             <li
-              key={key}
+              key={conversation.id}
               aria-setsize={hasOlder ? -1 : rows.length}
               aria-posinset={index + 1}
-              className="absolute inset-x-0 top-0 border-line border-b"
-              style={{ height: ROW_HEIGHT_PX, transform: `translateY(${start}px)` }}
+              className="h-18 border-line border-b"
             >
               <ConversationRow
                 conversation={conversation}
@@ -146,7 +154,7 @@ function Rows({ rows, selectedId }: { rows: readonly Conversation[]; selectedId:
       )}
     </div>
   );
-}
+});
 
 /** Within the list the arrows move as well; elsewhere they scroll. */
 function useArrows(box: RefObject<HTMLElement | null>, move: (by: number) => void) {

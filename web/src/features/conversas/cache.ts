@@ -17,8 +17,10 @@ import type {
 } from '@/shared/api/types';
 import { type Cursor, formatCursor, parseCursor } from './cursor';
 import { EVERYTHING, type Filter, filterKey, fits, isEverything } from './filters';
+import { PersistentMap } from './persistentMap';
 import {
   CLOSED,
+  isShown,
   mergeBy,
   mergeRows,
   type Order,
@@ -64,9 +66,9 @@ export interface InboxState {
   readonly filtered: FilteredList | null;
   readonly threads: ReadonlyMap<string, Thread>;
   /** The member's own read marks, by conversation. */
-  readonly reads: ReadonlyMap<string, ReadMark>;
-  /** Conversations whose mark, if there is one, has been told: without one in `reads` nothing of them has been read. */
-  readonly marked: ReadonlySet<string>;
+  readonly reads: PersistentMap<ReadMark>;
+  /** Conversations that no page has brought, so that nobody has told their mark; of any other, none in `reads` means none. */
+  readonly unmarked: ReadonlySet<string>;
 }
 
 /** What a delta was asked with. */
@@ -100,12 +102,12 @@ export function emptyInbox(memberId: string, life = 0): InboxState {
     cursor: null,
     head: 0,
     clinic: null,
-    conversations: new Map(),
+    conversations: new PersistentMap(),
     list: { ...CLOSED, shown: [] },
     filtered: null,
     threads: new Map(),
-    reads: new Map(),
-    marked: new Set(),
+    reads: new PersistentMap(),
+    unmarked: new Set(),
   };
 }
 
@@ -118,7 +120,13 @@ const BY_PLACE: Order<Message> = { placeOf: (row) => row.seq, direction: 'ascend
 /** More changed rows than this are sorted with all the others. */
 const FEW = 20;
 
-const UNREAD_THREAD: Thread = { ...CLOSED, rows: new Map(), shown: [], complete: 0, liveSince: null };
+const UNREAD_THREAD: Thread = {
+  ...CLOSED,
+  rows: new PersistentMap(),
+  shown: [],
+  complete: 0,
+  liveSince: null,
+};
 
 export function ingest(state: InboxState, arrival: Arrival): InboxState {
   return refiltered(state, taken(state, arrival));
@@ -267,19 +275,27 @@ const windowOf = ({ loaded, before, floor }: Window): Window => ({ loaded, befor
 
 /** What fits is judged anew whenever something has changed that it may depend on. */
 function refiltered(former: InboxState, state: InboxState): InboxState {
-  const { filtered, conversations, reads, marked } = state;
+  const { filtered, conversations, reads, unmarked } = state;
   if (!filtered) return state;
   const same = conversations === former.conversations && filtered === former.filtered;
-  if (same && (!filtered.filter.unread || (reads === former.reads && marked === former.marked))) return state;
+  if (same && (!filtered.filter.unread || (reads === former.reads && unmarked === former.unmarked)))
+    return state;
   const rows = shown(conversations, filtered, BY_NEWEST).filter((row) =>
     fits(filtered.filter, row, isUnread(state, row)),
   );
   return { ...state, filtered: { ...filtered, shown: rows } };
 }
 
+/** Its mark, or that there is none, has been told. */
+export const isMarked = ({ conversations, reads, unmarked }: InboxState, id: string): boolean =>
+  !unmarked.has(id) && (conversations.has(id) || reads.has(id));
+
+/** The list shows it, whatever is chosen to be seen of the list. */
+export const isListed = ({ list }: InboxState, row: Conversation): boolean => isShown(row, list, BY_NEWEST);
+
 /** As the server knows it; a mark that nobody has told yet is none. */
 function isUnread(state: InboxState, { id, inboundCount }: Conversation): boolean {
-  return state.marked.has(id) && inboundCount > (state.reads.get(id)?.inboundRead ?? 0);
+  return isMarked(state, id) && inboundCount > (state.reads.get(id)?.inboundRead ?? 0);
 }
 
 function messagePage(state: InboxState, arrival: Arrival & { kind: 'messagePage' }): InboxState {
@@ -374,8 +390,17 @@ function withReads(state: InboxState, incoming: readonly ReadMark[]): InboxState
 }
 
 function withMarked(state: InboxState, ids: readonly string[]): InboxState {
-  if (ids.every((id) => state.marked.has(id))) return state;
-  return { ...state, marked: new Set([...state.marked, ...ids]) };
+  if (!ids.some((id) => state.unmarked.has(id))) return state;
+  const unmarked = new Set(state.unmarked);
+  for (const id of ids) unmarked.delete(id);
+  return { ...state, unmarked };
+}
+
+/** Rows that are not held yet; a page then tells their marks (`withMarked`). */
+function withUnmarked(state: InboxState, incoming: readonly Conversation[]): ReadonlySet<string> {
+  const { conversations, reads, unmarked } = state;
+  const unknown = incoming.filter(({ id }) => !conversations.has(id) && !reads.has(id));
+  return unknown.length === 0 ? unmarked : new Set([...unmarked, ...unknown.map(({ id }) => id)]);
 }
 
 function withConversations(
@@ -387,10 +412,16 @@ function withConversations(
   if (conversations === state.conversations && window === state.list) return state;
   const few = incoming.length <= FEW && window === state.list;
   const rows = few
-    ? reshown(state.list.shown, conversations, incoming, window, BY_NEWEST)
+    ? reshown(
+        { shown: state.list.shown, rows: state.conversations },
+        conversations,
+        incoming,
+        window,
+        BY_NEWEST,
+      )
     : shown(conversations, window, BY_NEWEST);
   const list = { ...window, shown: rows };
-  return { ...state, conversations, list };
+  return { ...state, conversations, list, unmarked: withUnmarked(state, incoming) };
 }
 
 /** Messages go to their threads. One that no thread is held for opens an unread thread, so that nothing is lost to a page in flight. */

@@ -1,18 +1,6 @@
 /** The REST calls of this feature (the OpenAPI document describes them). */
-import { request } from '@/shared/api/http';
-import type {
-  ClinicProfile,
-  Conversation,
-  ConversationChange,
-  ConversationPage,
-  Delta,
-  Message,
-  NewMessage,
-  Page,
-  ReadMark,
-  ReadOrder,
-  SearchPage,
-} from '@/shared/api/types';
+import { answerOf, api, within } from '@/shared/api/client';
+import type { ConversationChange, Message, NewMessage, Page, ReadOrder } from '@/shared/api/types';
 import type { Asked } from './cache';
 import type { Filter } from './filters';
 
@@ -20,55 +8,98 @@ const PAGE_SIZE = 50;
 const LONG_POLL_S = 25;
 
 export const getConversations = (clinicId: number, before: string | null, filter: Filter = {}) =>
-  request<ConversationPage>(`/api/v1/clinics/${clinicId}/conversations`, {
-    query: {
-      limit: PAGE_SIZE,
-      before,
-      status: filter.status,
-      assigneeId: filter.assigneeId,
-      label: filter.label,
-      unread: filter.unread ? 'true' : undefined,
-    },
-  });
+  answerOf(
+    api.GET('/api/v1/clinics/{clinicId}/conversations', {
+      params: { path: { clinicId }, query: { limit: PAGE_SIZE, ...present({ before, ...filter }) } },
+    }),
+  );
 
-export const getClinic = (clinicId: number) => request<ClinicProfile>(`/api/v1/clinics/${clinicId}`);
+export const getClinic = (clinicId: number) =>
+  answerOf(api.GET('/api/v1/clinics/{clinicId}', { params: { path: { clinicId } } }));
 
 export const getConversation = (conversationId: string) =>
-  request<Conversation>(`/api/v1/conversations/${conversationId}`);
+  answerOf(api.GET('/api/v1/conversations/{conversationId}', { params: { path: { conversationId } } }));
 
-export const getMessages = (conversationId: string, before: string | null, limit = PAGE_SIZE) =>
-  request<Page<Message>>(`/api/v1/conversations/${conversationId}/messages`, { query: { limit, before } });
+export const getMessages = (
+  conversationId: string,
+  before: string | null,
+  limit = PAGE_SIZE,
+): Promise<Page<Message>> =>
+  answerOf(
+    api.GET('/api/v1/conversations/{conversationId}/messages', {
+      params: { path: { conversationId }, query: { limit, ...present({ before }) } },
+    }),
+  );
 
 export const getSearch = (clinicId: number, q: string, before: string | null, signal: AbortSignal) =>
-  request<SearchPage>(`/api/v1/clinics/${clinicId}/search`, { query: { q, limit: 30, before }, signal });
+  answerOf(
+    api.GET('/api/v1/clinics/{clinicId}/search', {
+      params: { path: { clinicId }, query: { q, limit: 30, ...present({ before }) } },
+      signal,
+    }),
+  );
 
-export const postMessage = (conversationId: string, message: NewMessage) =>
-  request<Message>(`/api/v1/conversations/${conversationId}/messages`, { method: 'POST', body: message });
+export const postMessage = (conversationId: string, body: NewMessage) =>
+  answerOf(
+    api.POST('/api/v1/conversations/{conversationId}/messages', {
+      params: { path: { conversationId } },
+      body,
+    }),
+  );
 
-export const patchMessage = (messageId: string, order: { clientKey: string; body: string }) =>
-  request<Message>(`/api/v1/messages/${messageId}`, { method: 'PATCH', body: order });
+export const patchMessage = (messageId: string, body: { clientKey: string; body: string }) =>
+  answerOf(api.PATCH('/api/v1/messages/{messageId}', { params: { path: { messageId } }, body }));
 
 export const deleteMessage = (messageId: string, clientKey: string) =>
-  request<Message>(`/api/v1/messages/${messageId}`, { method: 'DELETE', clientKey });
+  answerOf(
+    api.DELETE('/api/v1/messages/{messageId}', {
+      params: { path: { messageId }, header: { 'Idempotency-Key': clientKey } },
+    }),
+  );
 
-export const putRead = ({ conversationId, ...order }: ReadOrder) =>
-  request<ReadMark>(`/api/v1/conversations/${conversationId}/read`, { method: 'PUT', body: order });
+export const putRead = ({ conversationId, ...body }: ReadOrder) =>
+  answerOf(
+    api.PUT('/api/v1/conversations/{conversationId}/read', { params: { path: { conversationId } }, body }),
+  );
 
-export const patchConversation = (
-  conversationId: string,
-  change: ConversationChange & { clientKey: string },
-) => request<Conversation>(`/api/v1/conversations/${conversationId}`, { method: 'PATCH', body: change });
+export const patchConversation = (conversationId: string, body: ConversationChange & { clientKey: string }) =>
+  answerOf(
+    api.PATCH('/api/v1/conversations/{conversationId}', { params: { path: { conversationId } }, body }),
+  );
 
-export const patchContact = (conversationId: string, order: { clientKey: string; name: string }) =>
-  request<Conversation>(`/api/v1/conversations/${conversationId}/contact`, { method: 'PATCH', body: order });
+export const patchContact = (conversationId: string, body: { clientKey: string; name: string }) =>
+  answerOf(
+    api.PATCH('/api/v1/conversations/{conversationId}/contact', {
+      params: { path: { conversationId } },
+      body,
+    }),
+  );
 
 export const deleteConversation = (conversationId: string, clientKey: string) =>
-  request<Conversation>(`/api/v1/conversations/${conversationId}`, { method: 'DELETE', clientKey });
+  answerOf(
+    api.DELETE('/api/v1/conversations/{conversationId}', {
+      params: { path: { conversationId }, header: { 'Idempotency-Key': clientKey } },
+    }),
+  );
 
 /** Waits up to 25 s for something to change; without `after` it answers the cursor at once. */
-export const getChanges = (clinicId: number, asked: Asked, signal: AbortSignal) =>
-  request<Delta>(`/api/v1/clinics/${clinicId}/changes`, {
-    query: { after: asked.after, conversationIds: asked.conversationIds.join(','), wait: LONG_POLL_S },
-    signal,
-    timeoutMs: (LONG_POLL_S + 10) * 1000,
-  });
+export const getChanges = (clinicId: number, { after, conversationIds }: Asked, signal: AbortSignal) =>
+  answerOf(
+    api.GET('/api/v1/clinics/{clinicId}/changes', {
+      params: {
+        path: { clinicId },
+        query: { conversationIds: [...conversationIds], wait: LONG_POLL_S, ...present({ after }) },
+      },
+      signal,
+      fetch: within((LONG_POLL_S + 10) * 1000),
+    }),
+  );
+
+/** What has a value: an address has no null. */
+function present<Query extends Record<string, unknown>>(query: Query) {
+  return Object.fromEntries(
+    Object.entries(query).filter(([, value]) => value !== null && value !== undefined),
+  ) as {
+    [Name in keyof Query]?: NonNullable<Query[Name]>;
+  };
+}

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Conversation } from '@/shared/api/types';
 import { conversation } from './fixtures';
+import { PersistentMap } from './persistentMap';
 import { mergeRows, type Order, type Rows, reshown, shown, type Window } from './rows';
 
 const ORDER: Order<Conversation> = {
@@ -21,7 +22,7 @@ function numbers(seed: number) {
 it.each([1, 2, 3, 4, 5])('moving the few that changed shows what sorting all would (%i)', (seed) => {
   const next = numbers(seed);
   const window: Window = { loaded: true, before: 'more', floor: 50 };
-  let rows: Rows<Conversation> = new Map();
+  let rows: Rows<Conversation> = new PersistentMap();
   let visible: readonly Conversation[] = [];
   for (let version = 1; version < 400; version++) {
     const changed = Array.from({ length: 1 + next(3) }, () =>
@@ -30,8 +31,9 @@ it.each([1, 2, 3, 4, 5])('moving the few that changed shows what sorting all wou
         ...(next(9) === 0 && { deleted: true }),
       }),
     );
+    const former = { shown: visible, rows };
     rows = mergeRows(rows, changed);
-    visible = reshown(visible, rows, changed, window, ORDER);
+    visible = reshown(former, rows, changed, window, ORDER);
     expect(visible).toEqual(shown(rows, window, ORDER));
   }
 });
@@ -39,5 +41,7 @@ it.each([1, 2, 3, 4, 5])('moving the few that changed shows what sorting all wou
 it('a closed window shows nothing', () => {
   const row = conversation('a', 1);
   const closed = { loaded: false, before: null, floor: 0 };
-  expect(reshown([], new Map([['a', row]]), [row], closed, ORDER)).toEqual([]);
+  const rows = new PersistentMap([['a', row]]);
+  expect(shown(rows, closed, ORDER)).toEqual([]);
+  expect(reshown({ shown: [], rows: new PersistentMap<Conversation>() }, rows, [row], closed, ORDER)).toEqual([]);
 });

@@ -1,5 +1,6 @@
 /** Versioned rows, and the windows of them that pages open. Pure. */
 import type { Page } from '@/shared/api/types';
+import type { PersistentMap } from './persistentMap';
 
 export interface Versioned {
   version: number;
@@ -10,7 +11,7 @@ export interface Row extends Versioned {
   deleted?: boolean;
 }
 
-export type Rows<R extends Row> = ReadonlyMap<string, R>;
+export type Rows<R extends Row> = PersistentMap<R>;
 
 /** The higher version wins, whichever comes first. Nothing new gives back the same map, so nothing is drawn again. */
 export const mergeRows = <R extends Row>(held: Rows<R>, incoming: readonly R[]): Rows<R> =>
@@ -18,18 +19,16 @@ export const mergeRows = <R extends Row>(held: Rows<R>, incoming: readonly R[]):
 
 export function mergeBy<R extends Versioned>(
   keyOf: (row: R) => string,
-  held: ReadonlyMap<string, R>,
+  held: PersistentMap<R>,
   incoming: readonly R[],
-): ReadonlyMap<string, R> {
-  let merged: Map<string, R> | undefined;
+): PersistentMap<R> {
+  const newer = new Map<string, R>();
   for (const row of incoming) {
     const key = keyOf(row);
-    const known = (merged ?? held).get(key);
-    if (known && known.version >= row.version) continue;
-    merged ??= new Map(held);
-    merged.set(key, row);
+    const known = newer.get(key) ?? held.get(key);
+    if (!known || known.version < row.version) newer.set(key, row);
   }
-  return merged ?? held;
+  return newer.size === 0 ? held : held.with(newer);
 }
 
 /**
@@ -70,40 +69,42 @@ export interface Order<R extends Row> {
 
 /** What the screen shows of the window, in order. */
 export function shown<R extends Row>(rows: Rows<R>, window: Window, order: Order<R>): readonly R[] {
-  if (!window.loaded) return [];
   return [...rows.values()].filter((row) => isShown(row, window, order)).sort(comparing(order));
 }
 
-/** The same, where only a few rows have changed: they go to their places, and ten thousand others are not sorted anew. */
+/** The same, where only a few rows have changed since: they go to their places, and ten thousand others stay in theirs. */
 export function reshown<R extends Row>(
-  former: readonly R[],
+  former: { readonly shown: readonly R[]; readonly rows: Rows<R> },
   rows: Rows<R>,
   changed: readonly R[],
   window: Window,
   order: Order<R>,
 ): readonly R[] {
-  if (!window.loaded) return [];
-  const compare = comparing(order);
-  const ids = new Set(changed.map(({ id }) => id));
-  const next = former.filter(({ id }) => !ids.has(id));
-  for (const id of ids) {
-    const row = rows.get(id);
-    if (!row || !isShown(row, window, order)) continue;
-    let [from, to] = [0, next.length];
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      if (compare(next[middle] as R, row) < 0) from = middle + 1;
-      else to = middle;
-    }
-    next.splice(from, 0, row);
+  const next = [...former.shown];
+  for (const id of new Set(changed.map((row) => row.id))) {
+    const [before, now] = [former.rows.get(id), rows.get(id)];
+    if (before && isShown(before, window, order)) next.splice(placeIn(next, before, order), 1);
+    if (now && isShown(now, window, order)) next.splice(placeIn(next, now, order), 0, now);
   }
   return next;
 }
 
-const isShown = <R extends Row>(row: R, window: Window, { placeOf, tombstones }: Order<R>) =>
-  placeOf(row) >= window.floor && (tombstones === 'shown' || !row.deleted);
+/** Where the row stands, or would stand. */
+function placeIn<R extends Row>(rows: readonly R[], row: R, order: Order<R>): number {
+  const compare = comparing(order);
+  let [from, to] = [0, rows.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (compare(rows[middle] as R, row) < 0) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+export const isShown = <R extends Row>(row: R, window: Window, { placeOf, tombstones }: Order<R>) =>
+  window.loaded && placeOf(row) >= window.floor && (tombstones === 'shown' || !row.deleted);
 
 function comparing<R extends Row>({ placeOf, direction }: Order<R>) {
   const sign = direction === 'ascending' ? 1 : -1;
-  return (a: R, b: R) => sign * (placeOf(a) - placeOf(b)) || (a.id < b.id ? -1 : 1);
+  return (a: R, b: R) => sign * (placeOf(a) - placeOf(b)) || (a.id < b.id ? -1 : Number(a.id > b.id));
 }

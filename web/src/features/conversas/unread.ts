@@ -1,13 +1,13 @@
 /** What this member has not read, and what there is to mark. Pure; docs/events.md, "Reading". */
 import type { Conversation } from '@/shared/api/types';
-import { completeTo, type InboxState } from './cache';
+import { completeTo, type InboxState, isListed, isMarked } from './cache';
 
 /** By conversation: up to which of the patient's messages (their ordinal) they count as read here, while the mark is on its way. */
 export type Seen = ReadonlyMap<string, number>;
 
 export function unreadOf(state: InboxState, seen: Seen, conversation: Conversation): number {
   const { id, inboundCount } = conversation;
-  if (!state.marked.has(id)) return 0; // not known yet: a wrong number would be worse than none
+  if (!isMarked(state, id)) return 0; // not known yet: a wrong number would be worse than none
   const read = seen.get(id) ?? state.reads.get(id)?.inboundRead ?? 0;
   return Math.max(0, inboundCount - read);
 }
@@ -16,11 +16,12 @@ export function unreadOf(state: InboxState, seen: Seen, conversation: Conversati
 export const unreadConversations = (state: InboxState, seen: Seen): number =>
   state.list.shown.filter((conversation) => unreadOf(state, seen, conversation) > 0).length;
 
-/** Rows that came without a page, so that nobody has told their mark. */
+/** Rows of the list whose mark nobody has told, though there is something to read. */
 export const unmarked = (state: InboxState): readonly string[] =>
-  state.list.shown
-    .filter(({ id, inboundCount }) => inboundCount > 0 && !state.marked.has(id))
-    .map(({ id }) => id);
+  [...state.unmarked].filter((id) => {
+    const row = state.conversations.get(id);
+    return row !== undefined && row.inboundCount > 0 && isListed(state, row);
+  });
 
 /** All of the thread's newest messages are here: opened again after a while, it first asks for what came meanwhile. */
 function isWhole(state: InboxState, conversationId: string): boolean {
@@ -32,7 +33,7 @@ function isWhole(state: InboxState, conversationId: string): boolean {
 /** Where the divider "novas" belongs when a thread opens: after this seq. `null`: nothing is new. `undefined`: too early to say. */
 export function newSince(state: InboxState, conversationId: string): number | null | undefined {
   const thread = state.threads.get(conversationId);
-  if (!thread || !isWhole(state, conversationId) || !state.marked.has(conversationId)) return undefined;
+  if (!thread || !isWhole(state, conversationId) || !isMarked(state, conversationId)) return undefined;
   const upTo = state.reads.get(conversationId)?.upTo ?? 0;
   return thread.shown.some(({ seq, author }) => seq > upTo && author.id !== state.memberId) ? upTo : null;
 }

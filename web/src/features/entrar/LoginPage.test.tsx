@@ -10,9 +10,9 @@ const problem = (status: number, code: string, headers: Record<string, string> =
 
 /** Stands where the network would be. */
 function serverAnswers(...answers: (Response | Error)[]) {
-  const asked: [string, RequestInit][] = [];
-  vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
-    asked.push([path, init]);
+  const asked: Request[] = [];
+  vi.stubGlobal('fetch', async (request: Request) => {
+    asked.push(request);
     const answer = answers.shift();
     if (!answer || answer instanceof Error) throw answer ?? new TypeError('Failed to fetch');
     return answer;
@@ -38,8 +38,8 @@ it('signs in by the cookie: the answer’s token is kept nowhere', async () => {
   };
   const asked = serverAnswers(new Response(JSON.stringify(me)));
   const session = await signIn();
-  expect(asked[0]?.[0]).toBe('/api/v1/auth/login');
-  expect(JSON.parse(String(asked[0]?.[1].body))).toEqual({ email: 'ana@clinica.test', password: 'segredo' });
+  expect(asked[0]?.url).toBe(`${location.origin}/api/v1/auth/login`);
+  expect(await asked[0]?.json()).toEqual({ email: 'ana@clinica.test', password: 'segredo' });
   expect(session.getSnapshot()).toMatchObject({ phase: 'signedIn', me: { member: { id: 'ana' } } });
   expect(JSON.stringify(session.getSnapshot())).not.toContain(me.token);
   expect(JSON.stringify({ ...localStorage, ...sessionStorage })).not.toContain(me.token);

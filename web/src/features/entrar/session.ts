@@ -1,6 +1,7 @@
 /** Who is signed in, as the server's cookie says. The token in login's answer is not for us: the cookie is. */
+
+import { answerOf, api } from '@/shared/api/client';
 import { type ApiError, asApiError } from '@/shared/api/errors';
-import { request } from '@/shared/api/http';
 import type { Me } from '@/shared/api/types';
 import { Listeners } from '@/shared/lib/listeners';
 import { wipe } from '@/shared/lib/shelf';
@@ -32,7 +33,7 @@ export class Session {
   /** Asks the server who we are. */
   async begin() {
     try {
-      this.#set({ phase: 'signedIn', me: await request<Me>('/api/v1/me') });
+      this.#set({ phase: 'signedIn', me: await answerOf(api.GET('/api/v1/me')) });
     } catch (thrown) {
       const error = asApiError(thrown);
       if (error.code === 'unauthenticated') this.#set({ phase: 'signedOut', ended: false });
@@ -42,7 +43,7 @@ export class Session {
 
   /** Throws ApiError: `invalid_credentials`, `rate_limited`, … */
   async signIn(email: string, password: string) {
-    const answer = await request<Me>('/api/v1/auth/login', { method: 'POST', body: { email, password } });
+    const answer = await answerOf(api.POST('/api/v1/auth/login', { body: { email, password } }));
     const { member, clinics, passwordTemporary, expiresAt } = answer; // without the token
     const me = { member, clinics, expiresAt, ...(passwordTemporary && { passwordTemporary }) };
     this.#set({ phase: 'signedIn', me });
@@ -56,7 +57,7 @@ export class Session {
   async signOut() {
     const memberId = this.#memberId;
     try {
-      await request('/api/v1/auth/logout', { method: 'POST' });
+      await answerOf(api.POST('/api/v1/auth/logout'));
     } catch {
       // nothing the member could do about it
     }

@@ -1,10 +1,10 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { request } from './http';
+import { answerOf, api } from './client';
 
 const answer = (response: Response | Error) => {
   const paths: string[] = [];
-  vi.stubGlobal('fetch', async (path: string) => {
-    paths.push(path);
+  vi.stubGlobal('fetch', async ({ url }: Request) => {
+    paths.push(url);
     if (response instanceof Error) throw response;
     return response;
   });
@@ -41,25 +41,31 @@ it.each([
   ['half an answer', new Response('{"items": [', { status: 200 }), { code: 'network', retryable: true }],
 ])('tells %s', async (_, response, error) => {
   answer(response);
-  await expect(request('/api/v1/me')).rejects.toMatchObject(error);
+  await expect(answerOf(api.GET('/api/v1/me'))).rejects.toMatchObject(error);
 });
 
 it('204 is an answer without a body', async () => {
   answer(new Response(null, { status: 204 }));
-  await expect(request('/api/v1/auth/logout', { method: 'POST' })).resolves.toBeUndefined();
+  await expect(answerOf(api.POST('/api/v1/auth/logout'))).resolves.toBeUndefined();
 });
 
-it('asks with what has a value', async () => {
+it('asks with what has a value, and joins what are several', async () => {
   const paths = answer(new Response('{}'));
-  await request('/x', { query: { limit: 50, before: null, after: 'e:1', conversationIds: '' } });
-  expect(paths).toEqual(['/x?limit=50&after=e%3A1']);
+  await answerOf(
+    api.GET('/api/v1/clinics/{clinicId}/changes', {
+      params: { path: { clinicId: 1 }, query: { after: 'e:1', conversationIds: ['a', 'b'] } },
+    }),
+  );
+  expect(paths).toEqual(['http://localhost/api/v1/clinics/1/changes?after=e%3A1&conversationIds=a,b']);
 });
 
 it('the caller’s own abort stays an abort', async () => {
   const stop = new AbortController();
-  vi.stubGlobal('fetch', async (_: string, { signal }: RequestInit) => {
+  vi.stubGlobal('fetch', async (_: Request, { signal }: RequestInit) => {
     stop.abort();
     throw signal?.reason;
   });
-  await expect(request('/x', { signal: stop.signal })).rejects.toMatchObject({ name: 'AbortError' });
+  await expect(answerOf(api.GET('/api/v1/me', { signal: stop.signal }))).rejects.toMatchObject({
+    name: 'AbortError',
+  });
 });

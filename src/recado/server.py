@@ -149,7 +149,7 @@ class Server:
             random=random.SystemRandom(),
         )
         self.alarm = Alarm(self.database, self.writer, now)
-        self.engine = Engine(_engine_settings(config), log=observe.get_logger("realtime"))
+        self.engine = Engine(_engine_settings(config), log=observe.get_logger("realtime"), node=config.node)
         self.gateway = Gateway(
             rooms=self.engine.rooms(),
             sessions=self.sessions,
@@ -219,6 +219,7 @@ class Server:
             log=observe.get_logger("realtime"),
             websocket=self.config.websocket,
             head_timeout_s=self.config.head_timeout_s,
+            allowed_origins=own_origins("", self.config.allowed_origins).listed,
             trusted_proxies=self.config.proxy_networks,
         )
         loop = asyncio.get_running_loop()

@@ -147,7 +147,7 @@ class AsgiWebSockets:
             return
         head = self._head(scope)
         endpoint = self._endpoints.get(head.path.rstrip("/"))
-        refusal = Refusal(404, "Not found") if endpoint is None else endpoint.admit(head)
+        refusal = self._not_found() if endpoint is None else endpoint.admit(head)
         await receive()  # websocket.connect
         if endpoint is None or refusal is not None:
             await _refuse(send, refusal or Refusal(404, "Not found"))
@@ -160,6 +160,11 @@ class AsgiWebSockets:
             except Exception:  # noqa: BLE001 - one connection's trouble is nobody else's, and its text nobody's
                 self._log.exception("socket_callback_failed")
                 await send({"type": "websocket.close", "code": 1011, "reason": "internal error"})
+
+    def _not_found(self) -> Refusal:
+        refusal = Refusal(404, "Not found")
+        next(iter(self._endpoints.values())).refused(refusal)
+        return refusal
 
     def _head(self, scope: Message) -> Head:
         query = scope["query_string"].decode("latin-1")

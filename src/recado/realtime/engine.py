@@ -95,8 +95,11 @@ class Engine:
         """The order of checks is the official server's. Upgrades of polling sessions come with polling."""
         refusal = self._refusal(head)
         if refusal is not None:
-            self._hub.statistics.refusals[refusal.text] += 1
+            self.refused(refusal)
         return refusal
+
+    def refused(self, refusal: Refusal) -> None:
+        self._hub.statistics.refusals[refusal.text] += 1
 
     def _refusal(self, head: Head) -> Refusal | None:
         if head.parameter("transport") != "websocket":

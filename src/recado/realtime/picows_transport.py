@@ -244,6 +244,9 @@ class _Wire:
     def writelines(self, buffers: Iterable[bytes]) -> None:
         self._transport.writelines(buffers)
 
+    def is_reading(self) -> bool:
+        return self._transport.is_reading()
+
     def pause_reading(self) -> None:
         self._transport.pause_reading()
 

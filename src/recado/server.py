@@ -150,7 +150,7 @@ class Server:
             random=random.SystemRandom(),
         )
         self.alarm = Alarm(self.database, self.writer, now)
-        self.engine = Engine(_engine_settings(config), log=observe.get_logger("realtime"))
+        self.engine = Engine(_engine_settings(config), log=observe.get_logger("realtime"), node=config.node)
         self.gateway = Gateway(
             rooms=self.engine.rooms(),
             sessions=self.sessions,
@@ -188,9 +188,10 @@ class Server:
     def _committed(self, committed: Committed) -> None:
         for each in committed.told:
             self.sessions.heed(each.record)
-        self.feed.advance(committed.told)
-        for each in committed.told:
-            self.broker.hint(each.record.clinic_id, each.record.seq)
+        self.feed.take_in(committed)
+        heads = {each.record.clinic_id: each.record.seq for each in committed.told}
+        for clinic_id, seq in heads.items():
+            self.broker.hint(clinic_id, seq)
         if committed.queued:
             self.outbox.wake.set()
 
@@ -219,6 +220,7 @@ class Server:
             log=observe.get_logger("realtime"),
             websocket=self.config.websocket,
             head_timeout_s=self.config.head_timeout_s,
+            allowed_origins=own_origins("", self.config.allowed_origins).listed,
             trusted_proxies=self.config.proxy_networks,
         )
         loop = asyncio.get_running_loop()

@@ -5,16 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from e2e.processes import shared_server
-
 PICTURES = Path(__file__).resolve().parents[2] / "var/pictures"
 PATIENT = "Carlos Henrique Pires"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("shared")) as server:
-        yield server
 
 
 @pytest.fixture
@@ -53,6 +45,16 @@ def test_every_layout_has_its_picture(ana, open_window, picture):
     screen.page.goto(f"{screen.url}/ajustes/equipe")
     expect(screen.page.get_by_text(ana["email"])).to_be_visible()
     picture(screen, "phone-team")
+
+
+def test_the_channels_have_their_pictures(ana, open_window, picture):
+    for name, size in (("settings-channels", (1440, 860)), ("phone-channels", (390, 800))):
+        screen = open_window(ana, viewport={"width": size[0], "height": size[1]})
+        screen.page.goto(f"{screen.url}/ajustes/canais")
+        screen.page.get_by_role("button", name="Mostrar segredos").last.click()
+        expect(screen.page.get_by_role("textbox", name="Token de verificação")).to_be_visible()
+        screen.page.get_by_role("heading", name="Canais").scroll_into_view_if_needed()
+        picture(screen, name)
 
 
 def test_every_state_of_the_connection_has_its_picture(ana, open_window, network, picture):

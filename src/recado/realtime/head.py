@@ -18,16 +18,18 @@ _UPGRADES = (b"\r\nconnection: upgrade\r\n", b"\r\nconnection: keep-alive, upgra
 
 
 class Refusal(NamedTuple):
-    """Answered instead of 101, as plain text."""
+    """Answered instead of 101, as plain text, and instead of a polling session, as `{code, message}`."""
 
     status: int
     text: str
+    code: int = 4
+    """Engine.IO's number: what it has no number for is "forbidden"."""
 
 
 class Head:
-    """`client` is the address of who really asks, proxies taken into account. Header names are asked in lower case."""
+    """Header names are asked in lower case."""
 
-    __slots__ = ("_fields", "client", "method", "path", "query")
+    __slots__ = ("_client", "_fields", "_peer", "_trusted_proxies", "method", "path", "query")
 
     def __init__(
         self,
@@ -47,7 +49,17 @@ class Head:
         self.method = method
         self.path, _, self.query = target.partition("?")
         self._fields = fields
-        self.client = client_address(peer, self.header("x-forwarded-for"), trusted_proxies)
+        self._peer = peer
+        self._trusted_proxies = trusted_proxies
+        self._client = ""
+
+    @property
+    def client(self) -> str:
+        """The address of who really asks, proxies taken into account. Most of a poll's requests are not asked."""
+        if not self._client:
+            forwarded = self.header("x-forwarded-for")
+            self._client = client_address(self._peer, forwarded, self._trusted_proxies)
+        return self._client
 
     def header(self, name: str) -> str | None:
         """Several headers of one name are joined with a comma, as RFC 9110 section 5.3 has it."""
@@ -72,7 +84,7 @@ class Head:
         for pair in self.query.split("&"):
             key, _, value = pair.partition("=")
             if key == name and value:
-                return unquote_plus(value)
+                return unquote_plus(value) if "%" in value or "+" in value else value
         return None
 
     def __repr__(self) -> str:

@@ -1,7 +1,8 @@
 """uvicorn's HTTP protocol with what it leaves out of an upgrade, and a bound on heads.
 
-uvicorn 0.54 drops the bytes that follow an upgrade's head in the same read, and httptools collects a head without
-end. `data_received` is its method, written again: pyproject pins uvicorn below 0.55. Must not know WebSocket frames.
+uvicorn 0.54 drops the bytes that follow an upgrade's head in the same read, httptools collects a head without end, and
+an answer's head and body are written one by one. `data_received` is uvicorn's method, written again: pyproject pins it
+below 0.55. Must not know WebSocket frames.
 """
 
 import asyncio
@@ -16,6 +17,37 @@ from recado.realtime.head import find_upgrade
 from recado.realtime.picows_transport import WebSocketProtocol
 
 MAX_HEAD_BYTES = 16_384
+
+
+class JoinedWrites:
+    """What an exchange has of its transport: an answer's head waits for what is written in the same tick.
+
+    A write is a system call, and wakes the client.
+    """
+
+    __slots__ = ("_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head:
+            self.write(b"")
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -80,6 +112,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_is_open = False
         self._head_is_here()
         super().on_headers_complete()
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.transport, self.loop))
 
     def _await_head(self) -> None:
         """A head that comes byte by byte must not hold its connection for ever."""

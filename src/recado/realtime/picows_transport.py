@@ -67,6 +67,7 @@ class PicowsTransport(WSListener):
     __slots__ = ("_assembler", "_endpoint", "_head", "_receiver", "_socket", "writable")
 
     name = "picows"
+    is_fetched = False
 
     def __init__(self, endpoint: Endpoint, head: Head) -> None:
         self.writable = True
@@ -116,7 +117,11 @@ class PicowsTransport(WSListener):
     def resume_writing(self) -> None:
         self.writable = True
 
-    # What the link calls.
+    # What the link calls, and a probe before it.
+
+    def report_to(self, receiver: Receiver) -> None:
+        if self._receiver is not None:
+            self._receiver = receiver
 
     def send(self, frames: list[bytes]) -> None:
         """A lone frame goes to picows as its payload: its own write is a sixth cheaper than the loop's."""

@@ -43,5 +43,7 @@ it('a closed window shows nothing', () => {
   const closed = { loaded: false, before: null, floor: 0 };
   const rows = new PersistentMap([['a', row]]);
   expect(shown(rows, closed, ORDER)).toEqual([]);
-  expect(reshown({ shown: [], rows: new PersistentMap<Conversation>() }, rows, [row], closed, ORDER)).toEqual([]);
+  expect(reshown({ shown: [], rows: new PersistentMap<Conversation>() }, rows, [row], closed, ORDER)).toEqual(
+    [],
+  );
 });

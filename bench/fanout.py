@@ -69,6 +69,9 @@ class Server:
         fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
+    def open_files(self) -> int:
+        return sum(1 for _ in (self._folder / "fd").iterdir())
+
     def resident_bytes(self) -> int:
         return int((self._folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -117,6 +120,7 @@ class Load:
 
     def connect(self, server: Server, connections: int = IDLE, **options: Any) -> dict[str, Any]:
         """Idle connections; adds per connection `resident` bytes and `cpu_us` of the server, and `seconds` of all."""
+        files = server.open_files()
         before, spent = server.resident_bytes(), server.cpu_s()
         began = time.monotonic()
         with self.running(server, n=connections, i="", **options) as process:
@@ -124,6 +128,8 @@ class Load:
             took, spent = time.monotonic() - began, server.cpu_s() - spent
             time.sleep(1)
             resident = (server.resident_bytes() - before) / connections
+        while server.open_files() > files:  # twice 10,000 would be more files than a process may have
+            time.sleep(0.1)
         return {**told, "resident": resident, "seconds": took, "cpu_us": spent / connections * 1e6}
 
 

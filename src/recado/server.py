@@ -72,7 +72,8 @@ HISTORY = 200
 and what Redis has of it is still known to be true or not. 2 ms."""
 
 SOCKET_PATH = "/socket.io/"
-SWEEP_S = 1.0
+SWEEP_S = 0.5
+"""An expiry, or a logout on another node, ends its sockets within this time."""
 SPARE_FILES = 500
 BACKLOG = 4_096
 """Screens that come back at once wait here for their turn; one that finds it full tries again after a second."""
@@ -274,7 +275,10 @@ class Server:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            await self.gateway.sweep()
+            try:
+                await self.gateway.sweep()
+            except RecadoError as error:
+                log.warning("sweep_failed", code=error.code)
 
 
 def listen(config: Config) -> socket.socket:

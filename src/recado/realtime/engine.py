@@ -133,8 +133,11 @@ class Engine:
 
     def _counted(self, refusal: Refusal | None) -> Refusal | None:
         if refusal is not None:
-            self._hub.statistics.refusals[refusal.text] += 1
+            self.refused(refusal)
         return refusal
+
+    def refused(self, refusal: Refusal) -> None:
+        self._hub.statistics.refusals[refusal.text] += 1
 
     def _refusal(self, head: Head, transport: str) -> Refusal | None:
         """The order of checks is the official server's."""

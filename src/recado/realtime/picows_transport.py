@@ -249,6 +249,9 @@ class _Wire:
     def writelines(self, buffers: Iterable[bytes]) -> None:
         self._transport.writelines(buffers)
 
+    def is_reading(self) -> bool:
+        return self._transport.is_reading()
+
     def pause_reading(self) -> None:
         self._transport.pause_reading()
 
@@ -304,19 +307,19 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
             return
         raw, _, rest = data.partition(b"\r\n\r\n")
         if len(raw) > MAX_HEAD_BYTES:
-            self._refuse(Refusal(431, "Request header fields too large"))
+            self._refuse_unasked(Refusal(431, "Request header fields too large"))
             return
         try:
             head = parse_head(raw, peer=self._peer(), trusted_proxies=self.trusted_proxies)
         except ValueError:
-            self._refuse(Refusal(400, "Bad request"))
+            self._refuse_unasked(Refusal(400, "Bad request"))
             return
         self._answer(head, rest)
 
     def take_head(self, match: re.Match[bytes], rest: bytes) -> None:
         """The same for a head that was found by `find_upgrade`."""
         if match.end() > MAX_HEAD_BYTES:
-            self._refuse(Refusal(431, "Request header fields too large"))
+            self._refuse_unasked(Refusal(431, "Request header fields too large"))
             return
         self._answer(head_of(match, peer=self._peer(), trusted_proxies=self.trusted_proxies), rest)
 
@@ -335,13 +338,20 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         self._head_seen = True
         endpoint = self.endpoints.get(head.path.rstrip("/"))
         if endpoint is None:
-            self._refuse(Refusal(404, "Not found"))
-        elif refusal := _check_handshake(head) or endpoint.admit(head):
+            self._refuse_unasked(Refusal(404, "Not found"))
+        elif refusal := _check_handshake(head):
+            self._refuse_unasked(refusal)
+        elif refusal := endpoint.admit(head):
             self._refuse(refusal)
         else:
             self._listeners.append(PicowsTransport(endpoint, head))
             key = (head.header("sec-websocket-key") or "").encode()
             self._feed(_HEAD % key + rest)
+
+    def _refuse_unasked(self, refusal: Refusal) -> None:
+        """What no endpoint was asked about is counted by the first."""
+        next(iter(self.endpoints.values())).refused(refusal)
+        self._refuse(refusal)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._head_seen = True

@@ -6,6 +6,7 @@ before `super()`: pyproject pins uvicorn below 0.55. Must not know what is drain
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any, Literal, Protocol
@@ -25,6 +26,11 @@ from recado.realtime.transport import Endpoint
 SHUTDOWN_TIMEOUT_S = 10
 
 WebSocketKind = Literal["picows", "asgi"]
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Uvicorn logs a traceback when a peer sends what is not UTF-8. The peer is closed with 1007; that is enough."""
+    return not str(record.msg).startswith("Invalid UTF-8")
 
 
 class ServedEndpoint(Endpoint, PollingEndpoint, Protocol):
@@ -76,6 +82,7 @@ def make_server(
     if websocket == "picows":
         protocol = make_websocket_protocol(endpoints, log=log, trusted_proxies=trusted_proxies)
     else:
+        logging.getLogger("uvicorn.error").addFilter(_is_ours)
         app = AsgiWebSockets(endpoints, app, log=log, trusted_proxies=trusted_proxies)
     config = uvicorn.Config(
         app,

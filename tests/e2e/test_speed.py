@@ -99,9 +99,9 @@ MEASURES = """
         const at = performance.now();
         hear(event);
         if (!String(event.data).includes('conversation:list:updated')) return;
-        const done = new MessageChannel();
-        done.port1.onmessage = () => window.worked.push(performance.now() - at);
-        queueMicrotask(() => done.port2.postMessage(0));
+        let turns = 10;  // the client decodes in one, React draws in the next
+        const turn = () => turns-- ? queueMicrotask(turn) : window.worked.push(performance.now() - at);
+        turn();
         requestAnimationFrame(() => {
           const after = new MessageChannel();
           after.port1.onmessage = () => window.painted.push(performance.now() - at);

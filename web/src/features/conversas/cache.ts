@@ -129,7 +129,7 @@ const UNREAD_THREAD: Thread = {
 };
 
 export function ingest(state: InboxState, arrival: Arrival): InboxState {
-  return refiltered(state, taken(state, arrival));
+  return refiltered(state, taken(state, arrival), changedBy(arrival));
 }
 
 /** Shows the list through a filter; its pages are to be read. */
@@ -273,17 +273,50 @@ function conversationPage(
 
 const windowOf = ({ loaded, before, floor }: Window): Window => ({ loaded, before, floor });
 
-/** What fits is judged anew whenever something has changed that it may depend on. */
-function refiltered(former: InboxState, state: InboxState): InboxState {
+/** What fits is judged anew whenever something has changed that it may depend on: of the rows that may have, if they are few. */
+function refiltered(
+  former: InboxState,
+  state: InboxState,
+  changed: readonly string[] | undefined,
+): InboxState {
   const { filtered, conversations, reads, unmarked } = state;
   if (!filtered) return state;
-  const same = conversations === former.conversations && filtered === former.filtered;
+  const sameWindow = filtered === former.filtered;
+  const same = conversations === former.conversations && sameWindow;
   if (same && (!filtered.filter.unread || (reads === former.reads && unmarked === former.unmarked)))
     return state;
-  const rows = shown(conversations, filtered, BY_NEWEST).filter((row) =>
-    fits(filtered.filter, row, isUnread(state, row)),
-  );
+  const rows =
+    changed && sameWindow
+      ? reshown(
+          { ...filteredView(former, filtered), shown: filtered.shown },
+          filteredView(state, filtered),
+          changed,
+          BY_NEWEST,
+        )
+      : shown(conversations, filtered, BY_NEWEST).filter(filteredView(state, filtered).shows);
   return { ...state, filtered: { ...filtered, shown: rows } };
+}
+
+const filteredView = (state: InboxState, filtered: FilteredList) => ({
+  rows: state.conversations,
+  shows: (row: Conversation) =>
+    isShown(row, filtered, BY_NEWEST) && fits(filtered.filter, row, isUnread(state, row)),
+});
+
+/** The only conversations whose rows or marks an arrival may change; undefined: any. */
+function changedBy(arrival: Arrival): readonly string[] | undefined {
+  switch (arrival.kind) {
+    case 'clinicPacket':
+      return [arrival.packet.conversation.id];
+    case 'conversation':
+      return [arrival.conversation.id];
+    case 'readPacket':
+      return [arrival.packet.read.conversationId];
+    case 'read':
+      return [arrival.read.conversationId];
+    default:
+      return undefined;
+  }
 }
 
 /** Its mark, or that there is none, has been told. */
@@ -410,13 +443,13 @@ function withConversations(
 ): InboxState {
   const conversations = mergeRows(state.conversations, incoming);
   if (conversations === state.conversations && window === state.list) return state;
+  const shows = (row: Conversation) => isShown(row, window, BY_NEWEST);
   const few = incoming.length <= FEW && window === state.list;
   const rows = few
     ? reshown(
-        { shown: state.list.shown, rows: state.conversations },
-        conversations,
-        incoming,
-        window,
+        { rows: state.conversations, shown: state.list.shown, shows },
+        { rows: conversations, shows },
+        incoming.map(({ id }) => id),
         BY_NEWEST,
       )
     : shown(conversations, window, BY_NEWEST);

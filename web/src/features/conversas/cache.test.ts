@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Conversation, Message, ReadMark } from '@/shared/api/types';
+import type { Arrival } from './arrivals';
 import {
-  type Arrival,
   chooseFilter,
   clinicQuestion,
   completeTo,

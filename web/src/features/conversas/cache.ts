@@ -5,16 +5,9 @@
  * Rules (web/README.md explains them): a row's higher version wins; tombstones are remembered; only clinic-room
  * packets and clinic answers move the cursor, and only without a gap.
  */
-import type { ClinicPacket, ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
-import type {
-  ClinicProfile,
-  Conversation,
-  ConversationPage,
-  Delta,
-  Message,
-  Page,
-  ReadMark,
-} from '@/shared/api/types';
+import type { ConversationListPacket } from '@/realtime/events';
+import type { ClinicProfile, Conversation, Message, ReadMark } from '@/shared/api/types';
+import { type Arrival, type Asked, changedBy, type MaybeDelta } from './arrivals';
 import { type Cursor, formatCursor, parseCursor } from './cursor';
 import { EVERYTHING, type Filter, filterKey, fits, isEverything } from './filters';
 import { PersistentMap } from './persistentMap';
@@ -70,30 +63,6 @@ export interface InboxState {
   /** Conversations that no page has brought, so that nobody has told their mark; of any other, none in `reads` means none. */
   readonly unmarked: ReadonlySet<string>;
 }
-
-/** What a delta was asked with. */
-export interface Asked {
-  readonly after?: string;
-  readonly conversationIds: readonly string[];
-}
-
-type MaybeDelta = { cursor: string } & Partial<Delta>;
-
-/** Everything that can arrive. */
-export type Arrival =
-  | { kind: 'conversationPage'; page: ConversationPage; before: string | null; life: number; filter?: Filter }
-  | { kind: 'messagePage'; conversationId: string; page: Page<Message>; before: string | null; life: number }
-  | { kind: 'clinicPacket'; packet: ConversationListPacket }
-  | { kind: 'profilePacket'; packet: ClinicPacket }
-  | { kind: 'tick'; seq: number }
-  | { kind: 'profile'; clinic: ClinicProfile }
-  | { kind: 'readPacket'; packet: ReadPacket }
-  | { kind: 'conversationPacket'; packet: MessagePacket }
-  | { kind: 'clinicAnswer'; asked: Asked; answer: MaybeDelta }
-  | { kind: 'conversationAnswer'; conversationId: string; after?: string; answer: MaybeDelta }
-  | { kind: 'message'; message: Message }
-  | { kind: 'conversation'; conversation: Conversation }
-  | { kind: 'read'; read: ReadMark };
 
 export function emptyInbox(memberId: string, life = 0): InboxState {
   return {
@@ -206,33 +175,6 @@ export function noLongerLive(state: InboxState, conversationIds = [...state.thre
   return next;
 }
 
-/** The keys of commands whose effect an arrival shows; of a message also who wrote it. */
-export function keysIn(arrival: Arrival): readonly { clientKey: string; authorId?: string }[] {
-  switch (arrival.kind) {
-    case 'message':
-      return keysOf([arrival.message]);
-    case 'conversationPacket': {
-      const { clientKey, message } = arrival.packet;
-      return [
-        ...keysOf([message]),
-        ...(clientKey === undefined || clientKey === message.clientKey ? [] : [{ clientKey }]),
-      ];
-    }
-    case 'clinicPacket': {
-      const { clientKey, conversation } = arrival.packet;
-      // of a message it says the same as the conversation's room does, there with its author
-      return clientKey === undefined || conversation.lastSeq === arrival.packet.seq ? [] : [{ clientKey }];
-    }
-    case 'messagePage':
-      return keysOf(arrival.page.items);
-    case 'clinicAnswer':
-    case 'conversationAnswer':
-      return keysOf(arrival.answer.messages ?? []);
-    default:
-      return [];
-  }
-}
-
 /** Conversations to which a patient has written since, as a packet or a delta tells; a first read is no news. */
 export function newsIn(former: InboxState, arrival: Arrival): readonly Conversation[] {
   const told =
@@ -247,9 +189,6 @@ export function newsIn(former: InboxState, arrival: Arrival): readonly Conversat
     return former.conversations.get(id)?.lastMessage?.id !== lastMessage.id;
   });
 }
-
-const keysOf = (messages: readonly Message[]) =>
-  messages.flatMap(({ clientKey, author }) => (clientKey ? [{ clientKey, authorId: author.id }] : []));
 
 function conversationPage(
   state: InboxState,
@@ -302,22 +241,6 @@ const filteredView = (state: InboxState, filtered: FilteredList) => ({
   shows: (row: Conversation) =>
     isShown(row, filtered, BY_NEWEST) && fits(filtered.filter, row, isUnread(state, row)),
 });
-
-/** The only conversations whose rows or marks an arrival may change; undefined: any. */
-function changedBy(arrival: Arrival): readonly string[] | undefined {
-  switch (arrival.kind) {
-    case 'clinicPacket':
-      return [arrival.packet.conversation.id];
-    case 'conversation':
-      return [arrival.conversation.id];
-    case 'readPacket':
-      return [arrival.packet.read.conversationId];
-    case 'read':
-      return [arrival.read.conversationId];
-    default:
-      return undefined;
-  }
-}
 
 /** Its mark, or that there is none, has been told. */
 export const isMarked = ({ conversations, reads, unmarked }: InboxState, id: string): boolean =>

@@ -13,7 +13,7 @@ import type {
   ReadOrder,
   SearchPage,
 } from '@/shared/api/types';
-import type { Asked } from './cache';
+import type { Asked } from './arrivals';
 import type { Filter } from './filters';
 
 const PAGE_SIZE = 50;

@@ -12,11 +12,25 @@ from e2e.patients import deliver
 from e2e.processes import eventually
 
 FIRST_LOAD_BYTES = 200_000
+LOGINS = 7
 
 
 @pytest.fixture
 def ana(server):
     return server.members(server.clinic_ids()[0])[0]
+
+
+def quantiles(figures: list[float]) -> dict[int, float]:
+    """By percent. Of 100 figures the 99th percentile is the second largest."""
+    ordered = sorted(figures)
+    return {percent: ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] for percent in (50, 75, 99)}
+
+
+def tell(what: str, figures: list[float]) -> dict[int, float]:
+    found = quantiles(figures)
+    words = ", ".join(f"p{percent} {figure:.1f}" for percent, figure in found.items())
+    print(f"{what}: {words}, most {max(figures):.1f} ms of {len(figures)}")  # noqa: T201 - the figure is what it is for
+    return found
 
 
 def test_first_load_is_within_its_budget(ana, open_window):
@@ -38,7 +52,7 @@ def test_login_is_soon_live(round_trip_ms, limit_ms, server, ana, open_window):
     network = Network(server.port, delay_s=round_trip_ms / 2000)
     took = []
     try:
-        for _ in range(3):
+        for _ in range(LOGINS):
             screen = open_window(url=network.url)
             screen.page.goto(network.url)
             screen.page.get_by_label("E-mail").fill(ana["email"])
@@ -60,8 +74,8 @@ def test_login_is_soon_live(round_trip_ms, limit_ms, server, ana, open_window):
             took.append(screen.page.evaluate("() => window.live"))
     finally:
         network.close()
-    print(f"login to live with {round_trip_ms} ms of round trip: {[round(each) for each in took]} ms")  # noqa: T201 - the figure is what it is for
-    assert min(took) <= limit_ms
+    found = tell(f"login to live with {round_trip_ms} ms of round trip", took)
+    assert found[50] <= limit_ms
 
 
 CONVERSATIONS = 10_000
@@ -79,9 +93,9 @@ MEASURES = """
         const at = performance.now();
         hear(event);
         if (!String(event.data).includes('conversation:list:updated')) return;
-        const done = new MessageChannel();
-        done.port1.onmessage = () => window.worked.push(performance.now() - at);
-        queueMicrotask(() => done.port2.postMessage(0));
+        let turns = 10;  // the client decodes in one, React draws in the next
+        const turn = () => turns-- ? queueMicrotask(turn) : window.worked.push(performance.now() - at);
+        turn();
         requestAnimationFrame(() => {
           const after = new MessageChannel();
           after.port1.onmessage = () => window.painted.push(performance.now() - at);
@@ -114,19 +128,6 @@ def crowded(server):
         for answer in pool.map(lambda name: deliver(server, clinic_id, name, "Bom dia"), names):
             assert answer.status_code == 200
     return clinic_id
-
-
-def quantiles(figures: list[float]) -> dict[int, float]:
-    """By percent. Of 100 figures the 99th percentile is the second largest."""
-    ordered = sorted(figures)
-    return {percent: ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] for percent in (50, 75, 99)}
-
-
-def tell(what: str, figures: list[float]) -> dict[int, float]:
-    found = quantiles(figures)
-    words = ", ".join(f"p{percent} {figure:.1f}" for percent, figure in found.items())
-    print(f"{what}: {words}, most {max(figures):.1f} ms of {len(figures)}")  # noqa: T201 - the figure is what it is for
-    return found
 
 
 @pytest.mark.soak

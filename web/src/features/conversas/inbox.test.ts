@@ -14,7 +14,7 @@ import type {
   ReadMark,
   ReadOrder,
 } from '@/shared/api/types';
-import type { Asked } from './cache';
+import type { Asked } from './arrivals';
 import type { Filter } from './filters';
 import {
   ANA,

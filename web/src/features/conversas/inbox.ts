@@ -5,7 +5,8 @@
 import type { Conversation, ConversationChange, Member, Message, MessageKind } from '@/shared/api/types';
 import { Listeners } from '@/shared/lib/listeners';
 import { Shelf } from '@/shared/lib/shelf';
-import { type Arrival, chooseFilter, ingest, keysIn, newsIn } from './cache';
+import { type Arrival, keysIn } from './arrivals';
+import { chooseFilter, ingest, newsIn } from './cache';
 import { Commands } from './commands';
 import { Drafts, readDraft } from './drafts';
 import { EVERYTHING, type Filter } from './filters';

@@ -6,7 +6,7 @@ import { asApiError } from '@/shared/api/errors';
 import { Listeners } from '@/shared/lib/listeners';
 import { pause } from '@/shared/lib/pause';
 import { singleFlight } from '@/shared/lib/singleFlight';
-import type { Arrival } from './cache';
+import type { Arrival } from './arrivals';
 import { type Filter, filterKey } from './filters';
 import type * as rest from './rest';
 import { FILTERED, type InboxStore, LIST, type Reading } from './store';

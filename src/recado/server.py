@@ -74,6 +74,8 @@ and what Redis has of it is still known to be true or not. 2 ms."""
 SOCKET_PATH = "/socket.io/"
 SWEEP_S = 1.0
 SPARE_FILES = 500
+BACKLOG = 4_096
+"""Screens that come back at once wait here for their turn; one that finds it full tries again after a second."""
 TRIM_EVERY_S = 3600.0
 
 log = observe.get_logger("server")
@@ -147,7 +149,7 @@ class Server:
             random=random.SystemRandom(),
         )
         self.alarm = Alarm(self.database, self.writer, now)
-        self.engine = Engine(_engine_settings(config), log=observe.get_logger("realtime"))
+        self.engine = Engine(_engine_settings(config), log=observe.get_logger("realtime"), node=config.node)
         self.gateway = Gateway(
             rooms=self.engine.rooms(),
             sessions=self.sessions,
@@ -185,9 +187,10 @@ class Server:
     def _committed(self, committed: Committed) -> None:
         for each in committed.told:
             self.sessions.heed(each.record)
-        self.feed.advance(committed.told)
-        for each in committed.told:
-            self.broker.hint(each.record.clinic_id, each.record.seq)
+        self.feed.take_in(committed)
+        heads = {each.record.clinic_id: each.record.seq for each in committed.told}
+        for clinic_id, seq in heads.items():
+            self.broker.hint(clinic_id, seq)
         if committed.queued:
             self.outbox.wake.set()
 
@@ -216,6 +219,7 @@ class Server:
             log=observe.get_logger("realtime"),
             websocket=self.config.websocket,
             head_timeout_s=self.config.head_timeout_s,
+            allowed_origins=own_origins("", self.config.allowed_origins).listed,
             trusted_proxies=self.config.proxy_networks,
         )
         loop = asyncio.get_running_loop()
@@ -277,7 +281,7 @@ def listen(config: Config) -> socket.socket:
     """Bind before anything else is done. Raises ConfigError."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        return socket.create_server((config.host, config.port), family=family, backlog=2048)
+        return socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigError(f"RECADO_HOST, RECADO_PORT: cannot listen there ({reason})") from None

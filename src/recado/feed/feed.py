@@ -21,6 +21,7 @@ from recado.domain.values import ClinicId, Seq
 from recado.errors import RecadoError
 from recado.feed.followed import UNKNOWN, Followed
 from recado.store import inbox
+from recado.store.batch import Committed, Outcome
 from recado.store.database import Database
 from recado.store.inbox import Head
 
@@ -121,6 +122,16 @@ class Feed:
     def follow_changes(self) -> int:
         """As long as this is the same, `followed_since` says the same of every clinic."""
         return self._follow_changes
+
+    def take_in(self, committed: Committed) -> None:
+        """A batch of this process: what it wrote, and what its repeated commands show to have been written before.
+
+        When a connection breaks during a commit nobody is told; the command is carried out again and finds its key.
+        """
+        self.advance(committed.told)
+        for outcome in committed.outcomes:
+            if isinstance(outcome, Outcome) and outcome.repeated:
+                self.hear(outcome.clinic_id, outcome.seq)
 
     def advance(self, told: Sequence[Told]) -> None:
         """Take in what this process has just committed: told at once where it continues what is known."""

@@ -16,7 +16,7 @@ from recado.domain.events import Event, MarkedRead, OfMessage, Record, facts_of
 from recado.domain.evolve import Stamp, evolve
 from recado.domain.packets import ConversationTold, Told
 from recado.domain.thread import Thread
-from recado.domain.values import Conversation, Instant, MemberId, Message, MessageId, ReadMark, Seq
+from recado.domain.values import ClinicId, Conversation, Instant, MemberId, Message, MessageId, ReadMark, Seq
 from recado.errors import ClientKeyReusedError, NotFoundError, RefusedError
 from recado.store.changes import Changes
 from recado.store.clinic_batch import Offices, load_offices
@@ -45,6 +45,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
     member_id: MemberId | None = None
     seq: Seq
     repeated: bool = False
+
+    @property
+    def clinic_id(self) -> ClinicId:
+        return self.clinic.id if self.clinic else self.the_conversation.clinic_id
 
     @property
     def the_conversation(self) -> Conversation:

@@ -140,7 +140,8 @@ class WorkingSet(Struct):
             self.by_contact[place] = conversation.id
         self.conversations[conversation.id] = conversation
         self.last_inbound[conversation.id] = thread.last_inbound_seq
-        self.reads.update({(conversation.id, member_id): mark for member_id, mark in thread.reads.items()})
+        for member_id, mark in thread.reads.items():
+            self.reads[conversation.id, member_id] = mark
 
     def first_result(self, key: CommandKey) -> RememberedKey | None:
         return self.keys.get((key.scope, key.key))

@@ -6,7 +6,7 @@ and everybody has been told.
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from recado import observe
 from recado.domain.commands import Command
 from recado.domain.values import ClinicId
-from recado.errors import OverloadedError, RecadoError, RefusedError, UnavailableError
+from recado.errors import OverloadedError, RecadoError, UnavailableError
 from recado.store.batch import Committed, Outcome, Sources, carry_out
 from recado.store.database import Database
 from recado.store.recent import Recent
@@ -66,14 +66,7 @@ class Writer:
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, answer))
         self._wake.set()
-        name = type(command).__name__
-        try:
-            outcome = await answer
-        except RecadoError as error:
-            _count(name, error.code).inc()
-            raise
-        _count(name, "repeated" if outcome.repeated else "ok").inc()
-        return outcome
+        return await answer
 
     async def run(self) -> None:
         """Commit batch after batch until `close` was called and nothing waits."""
@@ -126,9 +119,9 @@ class Writer:
                 silent = error
             except Exception as error:  # as above
                 log.exception("command_failed", command=type(command).__name__)
-                _refuse(answer, error if isinstance(error, RecadoError) else RecadoError())
+                _settle([((command, answer), error if isinstance(error, RecadoError) else RecadoError())])
             if silent is not None:
-                _refuse(answer, silent)
+                _settle([((command, answer), silent)])
 
     async def _carry_out(self, batch: Sequence[Waiting]) -> None:
         """Commit, tell, answer."""
@@ -160,16 +153,24 @@ class Writer:
         except Exception:
             # It is committed: the callers are answered, and the follower catches up from the log.
             log.exception("on_commit_failed")
-        for (_, answer), outcome in zip(batch, committed.outcomes, strict=True):
-            if isinstance(outcome, RefusedError):
-                _refuse(answer, outcome)
-            elif not answer.done():
-                answer.set_result(outcome)
+        _settle(zip(batch, committed.outcomes, strict=True))
 
 
 _count = cache(observe.COMMANDS.labels)
 
 
-def _refuse(answer: asyncio.Future[Outcome], error: RecadoError) -> None:
-    if not answer.done():
-        answer.set_exception(error)
+def _settle(settled: Iterable[tuple[Waiting, Outcome | RecadoError]]) -> None:
+    """Answer who still waits. Counting them one by one would cost as much as answering."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for (command, answer), outcome in settled:
+        if isinstance(outcome, RecadoError):
+            code = outcome.code
+            if not answer.done():
+                answer.set_exception(outcome)
+        else:
+            code = "repeated" if outcome.repeated else "ok"
+            if not answer.done():
+                answer.set_result(outcome)
+        counts[type(command).__name__, code] += 1
+    for labels, count in counts.items():
+        _count(*labels).inc(count)

@@ -42,6 +42,7 @@ export interface FollowerOptions {
   connected: () => void;
   /** The stand-in was answered: what waits may go. */
   answered: () => void;
+  clinicNotFound: () => void;
 }
 
 const MAX_ASKED_THREADS = 50;
@@ -78,6 +79,7 @@ export class Follower {
       },
       failed: (code) => {
         options.noteRefusal(code);
+        if (code === 'not_found') options.clinicNotFound();
         store.set({ standIn: 'failing' });
       },
     });

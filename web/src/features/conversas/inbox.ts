@@ -23,6 +23,7 @@ export interface InboxOptions {
   member: Member;
   connection: InboxConnection;
   onUnauthenticated: () => void;
+  onClinicNotFound?: () => void;
   api?: typeof rest;
 }
 
@@ -65,7 +66,13 @@ export class Inbox {
     };
     const kick = () => this.#kick();
     this.#reader = new Reader(shared);
-    this.#follower = new Follower({ ...shared, reader: this.#reader, connected: kick, answered: kick });
+    this.#follower = new Follower({
+      ...shared,
+      reader: this.#reader,
+      connected: kick,
+      answered: kick,
+      clinicNotFound: () => options.onClinicNotFound?.(),
+    });
     const commands = new Commands(shared);
     this.drafts = new Drafts(new Shelf(member.id, 'draft', clinicId, readDraft));
     this.outbox = new Outbox({

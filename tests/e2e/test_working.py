@@ -187,7 +187,7 @@ def test_axe_finds_nothing_on_any_screen(scheme, patient, patient_writes, member
         expect(page.get_by_role("region").get_by_role("heading").first).to_be_visible()
         assert violations(page) == [], section
     page.get_by_role("button", name="Mostrar segredos").first.click()
-    expect(page.get_by_role("textbox", name="Endereço para o provedor").first).to_be_visible()
+    expect(page.get_by_role("textbox", name="Segredo", exact=True).first).to_be_visible()
     page.get_by_role("button", name="Novo canal").click()
     assert violations(page) == [], "canais, with a dialog"
     page.keyboard.press("Escape")
@@ -195,6 +195,12 @@ def test_axe_finds_nothing_on_any_screen(scheme, patient, patient_writes, member
     page.goto(f"{screen.url}/conversas")
     screen.wait_until_live()
     assert violations(page) == []
+    for section in SECTIONS:
+        page.goto(f"{screen.url}/ajustes/{section}")
+        expect(page.get_by_role("region").get_by_role("heading").first).to_be_visible()
+        assert violations(page) == [], f"{section} on a phone"
+        wide, seen = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= seen, f"{section} stands out at the side of a phone"
 
 
 def test_strict_content_policy_is_never_broken(members, open_window):

@@ -45,7 +45,7 @@ export class Session {
   renew = async () => {
     const memberId = this.#memberId;
     try {
-      const me = await request<Me>('/api/v1/me');
+      const me = await answerOf(api.GET('/api/v1/me'));
       if (memberId !== undefined && memberId === this.#memberId) this.#set({ phase: 'signedIn', me });
     } catch (thrown) {
       if (asApiError(thrown).code === 'unauthenticated') this.ended();

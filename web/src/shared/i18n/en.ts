@@ -428,6 +428,7 @@ export const en: Messages = {
     client_key_reused: 'This was already sent with another content.',
     conversation_moved: 'The patient wrote while you were answering.',
     conversation_changed: 'The conversation changed in the meantime. Look and try again.',
+    cursor_ahead: 'The server went back to an earlier state. Reload the page.',
     message_left: 'The message may be with the patient already.',
     clinic_changed: 'The settings changed in the meantime. Look and save again.',
     last_admin: 'The clinic needs at least one active admin.',

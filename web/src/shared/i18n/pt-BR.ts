@@ -433,6 +433,7 @@ export const ptBR = {
     client_key_reused: 'Este envio já foi feito com outro conteúdo.',
     conversation_moved: 'O paciente escreveu enquanto você respondia.',
     conversation_changed: 'A conversa mudou enquanto isso. Confira e tente de novo.',
+    cursor_ahead: 'O servidor voltou a um estado anterior. Recarregue a página.',
     message_left: 'A mensagem já pode ter chegado ao paciente.',
     clinic_changed: 'Os ajustes mudaram enquanto isso. Confira e salve de novo.',
     last_admin: 'A clínica precisa de ao menos um administrador ativo.',

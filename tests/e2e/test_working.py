@@ -10,6 +10,8 @@ from e2e.patients import deliver
 
 SECTIONS = ("avisos", "senha", "equipe", "etiquetas", "respostas", "clinica", "canais")
 AXE = Path(__file__).resolve().parents[2] / "web/node_modules/axe-core/axe.min.js"
+PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""What was scrolled to has been measured and put in its place."""
 
 
 @pytest.fixture
@@ -56,6 +58,7 @@ def test_reading_history_moves_nothing_while_messages_and_older_pages_come(
     expect(screen.bubble("Mensagem número 129")).to_be_visible()
     box = screen.thread
     box.evaluate("element => element.scrollTop = 900")
+    screen.page.evaluate(PAINTED)
     eye = screen.page.evaluate(
         """() => {
           const log = document.querySelector('[role=log]'), top = log.getBoundingClientRect().top;
@@ -75,9 +78,7 @@ def test_reading_history_moves_nothing_while_messages_and_older_pages_come(
         box.evaluate("element => element.scrollTop = 500")
         moved = screen.page.evaluate(place)
     expect(screen.page.get_by_text("Carregando mensagens anteriores")).to_have_count(0)
-    screen.page.evaluate(
-        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )
+    screen.page.evaluate(PAINTED)
     assert screen.page.evaluate(place) == pytest.approx(moved, abs=0.5)
     latest.click()
     expect(screen.bubble("Nova 2")).to_be_in_viewport()

@@ -55,6 +55,7 @@ def test_the_secret_may_stand_in_a_file(tmp_path):
         ("REDIS_URL", "http://redis"),
         ("PUBLIC_URL", "inbox.example"),
         ("ALLOWED_ORIGINS", "https://inbox.example/path"),
+        ("NODE", "a.b"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("SESSION_IDLE_S", "-1"),
         ("LOGIN_ATTEMPTS", "0"),

@@ -21,6 +21,7 @@ Port = Annotated[int, Meta(ge=1, le=65_535)]
 Seconds = Annotated[float, Meta(gt=0, le=10 * 365 * 86_400)]
 Count = Annotated[int, Meta(ge=0)]  # 0: no bound of its own
 Size = Annotated[int, Meta(ge=1_024, le=1 << 30)]
+Name = Annotated[str, Meta(pattern="^[A-Za-z0-9-]{0,16}$")]
 Address = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -35,6 +36,7 @@ class Config(Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: Port = 8000
     public_url: str = ""
+    node: Name = ""
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -131,6 +133,8 @@ def _expected(hint: Any) -> str:
         return "a whole number, 0 or more"
     if hint is Size:
         return "a number of bytes from 1024 to 1073741824"
+    if hint is Name:
+        return "at most 16 letters, digits and hyphens"
     if "int" in text:
         return "a positive whole number"
     return "a positive number" if "float" in text else "text"

@@ -222,6 +222,7 @@ CLOSES = {
         SocketClose(4001, "session ended", reconnect=False),
         SocketClose(4002, "ping timeout", reconnect=True),
         SocketClose(4003, "connect timeout", reconnect=True),
+        SocketClose(4004, "upgrade timeout", reconnect=True),
         SocketClose(4008, "slow consumer", reconnect=True),
         SocketClose(4009, "history changed", reconnect=True),
         SocketClose(4010, "access changed", reconnect=True),

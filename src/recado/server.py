@@ -72,8 +72,11 @@ HISTORY = 200
 and what Redis has of it is still known to be true or not. 2 ms."""
 
 SOCKET_PATH = "/socket.io/"
-SWEEP_S = 1.0
+SWEEP_S = 0.5
+"""An expiry, or a logout on another node, ends its sockets within this time."""
 SPARE_FILES = 500
+BACKLOG = 4_096
+"""Screens that come back at once wait here for their turn; one that finds it full tries again after a second."""
 TRIM_EVERY_S = 3600.0
 
 log = observe.get_logger("server")
@@ -147,7 +150,7 @@ class Server:
             random=random.SystemRandom(),
         )
         self.alarm = Alarm(self.database, self.writer, now)
-        self.engine = Engine(_engine_settings(config), log=observe.get_logger("realtime"))
+        self.engine = Engine(_engine_settings(config), log=observe.get_logger("realtime"), node=config.node)
         self.gateway = Gateway(
             rooms=self.engine.rooms(),
             sessions=self.sessions,
@@ -217,6 +220,7 @@ class Server:
             log=observe.get_logger("realtime"),
             websocket=self.config.websocket,
             head_timeout_s=self.config.head_timeout_s,
+            allowed_origins=own_origins("", self.config.allowed_origins).listed,
             trusted_proxies=self.config.proxy_networks,
         )
         loop = asyncio.get_running_loop()
@@ -271,14 +275,17 @@ class Server:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            await self.gateway.sweep()
+            try:
+                await self.gateway.sweep()
+            except RecadoError as error:
+                log.warning("sweep_failed", code=error.code)
 
 
 def listen(config: Config) -> socket.socket:
     """Bind before anything else is done. Raises ConfigError."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        return socket.create_server((config.host, config.port), family=family, backlog=2048)
+        return socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigError(f"RECADO_HOST, RECADO_PORT: cannot listen there ({reason})") from None

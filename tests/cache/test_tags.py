@@ -12,7 +12,7 @@ import pytest
 from cache.node import LIMIT, Node
 from recado.app.pages import _load_clinic, _load_conversation, _load_list, _load_thread, _thread_page
 from recado.domain import tags
-from recado.domain.clinic_commands import UpdateClinic
+from recado.domain.clinic_commands import UpdateChannel, UpdateClinic
 from recado.domain.commands import (
     DeleteConversation,
     DeleteMessage,
@@ -118,6 +118,7 @@ def changes(stock, rng, threads, messages, members):
         (3, stock.order(RenameContact, conversation_id=id_, name=f"Maria {rng.random()}")),
         (6, stock.order(MarkRead, conversation_id=id_, up_to=rng.randrange(100))),
         (2, stock.settle(UpdateClinic, name=f"Clínica {rng.random()}")),
+        (2, stock.settle(UpdateChannel, channel_id=stock.channel.id, name=f"Canal {rng.random()}")),
     ]
 
 

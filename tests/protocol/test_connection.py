@@ -8,6 +8,7 @@ from recado.protocol.connection import ACTIONS, Action, EngineConnection, Socket
 from recado.protocol.engineio import Timing
 from recado.protocol.outcomes import (
     AckReceived,
+    AttachmentsAwaited,
     Closed,
     ConnectRequested,
     EventReceived,
@@ -231,14 +232,14 @@ def test_the_servers_disconnect_is_told_to_the_client():
     assert joined().drop("/", 0.0) == [SendPacket(b"41")]
 
 
-@pytest.mark.parametrize("late", ['42["ev"]', "41", "430[]", '451-["ev"]'])
+@pytest.mark.parametrize("late", ['42["ev"]', "41", "430[]"])
 def test_late_packets_after_the_servers_disconnect_are_dropped_silently(late):
     assert dropped().receive_text(late, 0.0) == []
 
 
 def test_attachments_of_a_late_binary_event_are_dropped_with_it():
     late = dropped()
-    assert late.receive_text('451-["ev",{"_placeholder":true,"num":0}]', 0.0) == []
+    assert late.receive_text('451-["ev",{"_placeholder":true,"num":0}]', 0.0) == [AttachmentsAwaited()]
     assert late.receive_binary(b"x", 0.0) == []
     assert late.receive_text("40", 0.0) == [ConnectRequested("/", {})]
 
@@ -267,7 +268,7 @@ def test_every_stage_and_packet_that_the_table_does_not_allow_closes():
             receive = target.receive_text if isinstance(frame, str) else target.receive_binary
             outcomes += receive(frame, 0.0)
         allowed = ACTIONS[stage].get(kind, Action.VIOLATE) is not Action.VIOLATE
-        assert (outcomes != VIOLATED) is allowed, (stage, kind)
+        assert (outcomes[-1:] != VIOLATED) is allowed, (stage, kind)
 
 
 # Connect timeout
@@ -368,7 +369,7 @@ def test_acks_expected_from_a_namespace_end_with_it():
 def test_a_binary_event_is_assembled_from_its_attachments():
     member = joined()
     header = '452-3["ev",{"_placeholder":true,"num":0},{"x":{"_placeholder":true,"num":1}}]'
-    assert member.receive_text(header, 0.0) == []
+    assert member.receive_text(header, 0.0) == [AttachmentsAwaited()]
     assert member.receive_binary(b"one", 0.0) == []
     assert member.receive_binary(b"two", 0.0) == [EventReceived("/", "ev", [b"one", {"x": b"two"}], 3)]
 

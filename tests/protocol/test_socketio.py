@@ -125,8 +125,8 @@ def test_packets_leave_in_the_form_that_clients_read():
     assert socketio.encode_connect_error("/", "no", {"code": 1}) == b'4{"message":"no","data":{"code":1}}'
     assert socketio.encode_disconnect("/") == b"1"
     assert socketio.encode_disconnect("/custom") == b"1/custom,"
-    assert socketio.encode_event("/", "ev", (1, "é")) == '2["ev",1,"é"]'.encode()
-    assert socketio.encode_event("/custom", "ev", (), 7) == b'2/custom,7["ev"]'
-    assert socketio.encode_event("/", "ev", (msgspec.Raw(b"{}"),)) == b'2["ev",{}]'
-    assert socketio.encode_ack("/", 13, ()) == b"313[]"
-    assert socketio.encode_ack("/custom", 0, ({"ok": True},)) == b'3/custom,0[{"ok":true}]'
+    assert socketio.encode_event("/", "ev", (1, "é")) == ('2["ev",1,"é"]'.encode(), ())
+    assert socketio.encode_event("/custom", "ev", (), 7) == (b'2/custom,7["ev"]', ())
+    assert socketio.encode_event("/", "ev", (msgspec.Raw(b"{}"),)) == (b'2["ev",{}]', ())
+    assert socketio.encode_ack("/", 13, ()) == (b"313[]", ())
+    assert socketio.encode_ack("/custom", 0, ({"ok": True},)) == (b'3/custom,0[{"ok":true}]', ())

@@ -204,10 +204,12 @@ async def serving(
     port=0,
     websocket="picows",
     head_timeout_s=10.0,
+    allowed_origins=(),
+    node="",
     **settings,
 ):
     log = RecordingLog()
-    engine = Engine(Settings(**settings), log=log, accept=accept)
+    engine = Engine(Settings(**settings), log=log, accept=accept, node=node)
     listener = socket.create_server(("127.0.0.1", port), backlog=1_000)
     port = listener.getsockname()[1]
     server = make_server(
@@ -218,6 +220,7 @@ async def serving(
         websocket=websocket,
         trusted_proxies=trusted_proxies,
         head_timeout_s=head_timeout_s,
+        allowed_origins=allowed_origins,
     )
     engine.start()
     # Not `serve`: its signal handlers belong to a process of its own.

@@ -176,3 +176,94 @@ async def connected(port, *, receive_buffer=None, **auth):
     async with upgraded(port, receive_buffer=receive_buffer) as peer:
         await peer.join(**auth)
         yield peer
+
+
+class Poller:
+    """A client by HTTP long-polling: one connection for its GETs, one for its POSTs, as browsers do."""
+
+    def __init__(self, port, fetching, sending, path="/socket.io/"):
+        self.port = port
+        self.path = path
+        self.fetching = fetching
+        self.sending = sending
+        self.sid = None
+
+    def target(self, **parameters):
+        parameters = {"EIO": "4", "transport": "polling", "sid": self.sid} | parameters
+        return f"{self.path}?" + "&".join(f"{name}={value}" for name, value in parameters.items() if value)
+
+    async def open(self):
+        answer = await self.get()
+        assert answer.status == 200, answer
+        self.sid = json.loads(answer.body.removeprefix("0"))["sid"]
+
+    def send_get(self):
+        """Ask; `self.fetching.answer()` has the answer."""
+        send_request(self.fetching, "GET", self.target())
+
+    async def get(self):
+        return await request(self.fetching, "GET", self.target())
+
+    async def post(self, *packets, **headers):
+        return await request(self.sending, "POST", self.target(), "\x1e".join(packets), **headers)
+
+    async def packets(self):
+        answer = await self.get()
+        assert answer.status == 200, answer
+        return answer.body.split("\x1e")
+
+    async def send(self, *packets):
+        answer = await self.post(*packets)
+        assert (answer.status, answer.body) == (200, "ok")
+
+    async def until(self, wanted):
+        """Packets up to the first that begins with `wanted`; pings are answered."""
+        seen = []
+        while not any(packet.startswith(wanted) for packet in seen):
+            packets = await self.packets()
+            if "2" in packets:
+                await self.send("3")
+            seen += [packet for packet in packets if packet not in {"2", "6"}]
+        return seen
+
+    async def join(self, **auth):
+        await self.send(f"40{json.dumps(auth)}")
+        greeted = await self.until("42")
+        assert greeted[-1] == f'42["auth",{json.dumps(auth, separators=(",", ":"))}]'
+
+
+def send_request(peer, method, target, body="", **headers):
+    """Keyword `x_y` is header `x-y`."""
+    data = body if isinstance(body, bytes) else body.encode()
+    fields = {"host": "127.0.0.1", "content-length": str(len(data)), **headers}
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
+    peer.send("\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""]).encode() + data)
+
+
+async def request(peer, method, target, body="", **headers):
+    send_request(peer, method, target, body, **headers)
+    return await peer.answer()
+
+
+async def until(condition):
+    """It comes true by itself, some ticks from now."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - what it looks at has no event
+            await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def polling(port, path="/socket.io/"):
+    """A polling session whose open packet was read."""
+    async with dialled(port) as fetching, dialled(port) as sending:
+        poller = Poller(port, fetching, sending, path)
+        await poller.open()
+        yield poller
+
+
+@contextlib.asynccontextmanager
+async def joined(port, **auth):
+    """A polling session in the root namespace."""
+    async with polling(port) as poller:
+        await poller.join(**auth)
+        yield poller

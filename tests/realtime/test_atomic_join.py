@@ -55,6 +55,7 @@ class Wire:
     """A transport in memory: what the client would have received, in order."""
 
     writable = True
+    is_fetched = False
 
     def __init__(self):
         self.heard = []

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from recado.errors import CLOSES
+from recado.protocol import polling
 from recado.protocol.connection import ACTIONS
 from recado.realtime.hub import Settings
 
@@ -35,10 +36,13 @@ def test_every_refusal_of_a_handshake_stands_there():
     )
     refusals = set(re.findall(r'(?:Refusal|_refuse)\((\d{3}), b?"([^"]+)"', code))
     refusals.discard(("400", "Invalid HTTP request received."))  # no upgrade: plain HTTP
-    rows = set(re.findall(r"^\| (\d{3}) \| ([^|]+) \|", PAGE, re.MULTILINE))
-    assert rows == refusals
+    refusals |= {(str(error.status), error.message) for error in polling.ERRORS}
+    rows = re.findall(r"^\| (\d{3}) \| ([^|]+) \| ([0-5]?) ?\|", PAGE, re.MULTILINE)
+    assert {(status, text) for status, text, _ in rows} == refusals
+    numbers = {(code, text) for _, text, code in rows if code not in {"", "4"}}
+    assert numbers == {(str(error.code), error.message) for error in polling.ERRORS}
 
 
-def test_every_stage_stands_there():
-    for stage in ACTIONS:
-        assert re.search(rf"^\| {stage.name.lower()}\b", PAGE, re.MULTILINE), stage
+def test_every_stage_of_a_namespace_and_every_phase_of_polling_stands_there():
+    for place in (*ACTIONS, *polling.ACTIONS):
+        assert re.search(rf"^\| {place.name.lower()}\b", PAGE, re.MULTILINE), place

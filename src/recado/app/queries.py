@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from functools import partial
 
+from msgspec import Struct
+from sqlalchemy import Connection
+
 from recado.app.access import Access
 from recado.app.paging import limit_of
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor, parse_cursor
-from recado.domain.values import ClinicId, ConversationId
+from recado.domain.values import ClinicId, ConversationId, MemberId
 from recado.domain.views import Delta, SearchPage
 from recado.errors import FieldError, InvalidError
 from recado.feed.feed import Feed
@@ -18,6 +21,20 @@ from recado.store.search import Place, find
 MAX_WAIT_S = 25.0
 MAX_THREADS = 200
 """How many conversations' messages one delta may ask for."""
+
+
+class _Changes(Struct, frozen=True):
+    """`deltas.clinic_delta` as a value: a member's screens that come back together share one reading."""
+
+    clinic_id: ClinicId
+    member_id: MemberId
+    after: Cursor
+    conversation_ids: tuple[ConversationId, ...]
+
+    def __call__(self, connection: Connection) -> Delta:
+        return deltas.clinic_delta(
+            connection, self.clinic_id, self.member_id, self.after, self.conversation_ids
+        )
 
 
 class Queries:
@@ -61,13 +78,7 @@ class Queries:
             cursor = await self.cursor(identity, clinic_id)
             return Delta(cursor=str(cursor), conversations=[], messages=[], reads=[])
         start = parse_cursor(after)
-        read = partial(
-            deltas.clinic_delta,
-            clinic_id=clinic_id,
-            member_id=identity.member_id,
-            after=start,
-            conversation_ids=conversation_ids,
-        )
+        read = _Changes(clinic_id, identity.member_id, start, tuple(conversation_ids))
         delta = await self._database.read(read)
         if wait_s <= 0 or delta.reset or parse_cursor(delta.cursor).seq > start.seq:
             return delta

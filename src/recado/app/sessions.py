@@ -8,7 +8,7 @@ import base64
 import hmac
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from msgspec import Struct
@@ -210,15 +210,27 @@ class Sessions:
         except UnauthenticatedError:
             return
         await self._database.write(partial(accounts.end_session, session_id=identity.session_id))
+        log.info("logged_out", session_id=identity.session_id, member_id=identity.member_id)
+        self._end({identity.session_id})
+
+    async def notice(self, session_ids: Collection[str]) -> None:
+        """Which of them another node has ended? A logout stands in no clinic's log."""
+        if self._database.shared and session_ids:
+            left = await self._database.read(partial(accounts.sessions_left, session_ids=tuple(session_ids)))
+            self._end(set(session_ids) - left)
+
+    def _end(self, session_ids: Collection[str]) -> None:
+        if not session_ids:
+            return
         self._ended += 1
         self._remembered = OrderedDict(
             (key, kept)
             for key, kept in self._remembered.items()
-            if kept.identity.session_id != identity.session_id
+            if kept.identity.session_id not in session_ids
         )
-        log.info("logged_out", session_id=identity.session_id, member_id=identity.member_id)
-        for listener in self._on_end:
-            listener(identity.session_id)
+        for session_id in session_ids:
+            for listener in self._on_end:
+                listener(session_id)
 
     async def _read(self, token_hash: str) -> Identity:
         now = self._now()

@@ -81,7 +81,7 @@ def _touched(record: Record) -> Sequence[str] | None:
             return (marks_tag(record.member_id),)
         case "ClinicUpdated" | "MemberInvited" | "MemberUpdated":
             return (CLINIC,)
-        case "PasswordReset" | "PasswordChanged":
+        case "PasswordReset" | "PasswordChanged" | "ChannelAdded" | "ChannelUpdated":
             return NOTHING
         case _:
             return None

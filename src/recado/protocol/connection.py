@@ -1,11 +1,11 @@
-"""One client's connection as a state machine: an Engine.IO session over WebSocket, and the namespaces on it.
+"""One client's connection as a state machine: an Engine.IO session, and the namespaces on it.
 
 Sans-I/O: every method takes what happened and `now` (seconds, monotonic) and returns the outcomes, oldest first;
 after `Closed` there are none. `EngineConnection` knows packets and heartbeat, `SocketConnection` adds Socket.IO's
 namespaces as a table (stage × packet type). Ruled by the protocols' revisions 4 and 5 and docs/realtime.md.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import Enum, IntEnum, auto
 from typing import Any, assert_never
 
@@ -13,6 +13,7 @@ from recado.protocol import engineio, socketio
 from recado.protocol.engineio import Timing
 from recado.protocol.outcomes import (
     AckReceived,
+    AttachmentsAwaited,
     Closed,
     ConnectRequested,
     EventReceived,
@@ -43,8 +44,8 @@ class EngineConnection:
         self._next_ping = now + timing.ping_interval_s
         self.closed = False
 
-    def open(self, sid: str) -> Outcomes:
-        return [SendPacket(engineio.encode_open(sid, self._timing, upgrades=[]))]
+    def open(self, sid: str, upgrades: Sequence[str] = ()) -> Outcomes:
+        return [SendPacket(engineio.encode_open(sid, self._timing, upgrades=upgrades))]
 
     def touch(self, now: float) -> None:
         """Something came in that is no packet, such as a WebSocket PING."""
@@ -80,7 +81,7 @@ class EngineConnection:
         return []
 
     def due(self) -> float:
-        """When `tick` is next worth calling; traffic may move it, always later."""
+        """When `tick` is next worth calling; traffic moves it later, unless an outcome says otherwise."""
         return min(self._deadline, self._next_ping)
 
     def close(self, reason: str) -> Outcomes:
@@ -247,7 +248,7 @@ class SocketConnection(EngineConnection):
             self._assembly = _Assembly(
                 packet, self._timing.max_payload_bytes, now + self._timing.ping_timeout_s
             )
-            return []
+            return [AttachmentsAwaited()]
         return self._on_packet(packet, now)
 
     def _on_attachment(self, data: bytes, now: float) -> Outcomes:

@@ -1,10 +1,11 @@
-"""Engine.IO v4 packets in their WebSocket form: one packet per message, a type digit before text, binary bare.
+"""Engine.IO v4 packets: a type digit before text; binary is bare on a WebSocket, `b` and base64 where only text goes.
 
 Must not know Socket.IO. Ruled by the Engine.IO protocol, revision 4.
 """
 
 import base64
 import binascii
+from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -25,7 +26,9 @@ class PacketType(StrEnum):
     NOOP = "6"
 
 
+CLOSE = b"1"
 PING = b"2"
+NOOP = b"6"
 
 
 class Timing(Struct, frozen=True):
@@ -39,13 +42,13 @@ class Timing(Struct, frozen=True):
 
 class _Handshake(Struct, rename="camel"):
     sid: str
-    upgrades: list[str]
+    upgrades: Sequence[str]
     ping_interval: int
     ping_timeout: int
     max_payload: int
 
 
-def encode_open(sid: str, timing: Timing, *, upgrades: list[str]) -> bytes:
+def encode_open(sid: str, timing: Timing, *, upgrades: Sequence[str]) -> bytes:
     """The first packet of a session: exactly these five keys, milliseconds as integers."""
     return b"0" + json_text.encode(
         _Handshake(

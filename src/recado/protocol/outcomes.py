@@ -41,6 +41,10 @@ class AckReceived(Struct, frozen=True):
     args: list[Any]
 
 
+class AttachmentsAwaited(Struct, frozen=True):
+    """A binary packet has begun: `due` is sooner now."""
+
+
 class Left(Struct, frozen=True):
     """The client left a namespace; its connection lives on."""
 
@@ -53,4 +57,13 @@ class Closed(Struct, frozen=True):
     reason: str
 
 
-Outcome = SendPacket | MessageReceived | ConnectRequested | EventReceived | AckReceived | Left | Closed
+Outcome = (
+    SendPacket
+    | MessageReceived
+    | ConnectRequested
+    | EventReceived
+    | AckReceived
+    | AttachmentsAwaited
+    | Left
+    | Closed
+)

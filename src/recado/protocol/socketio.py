@@ -7,7 +7,7 @@ Ruled by the Socket.IO protocol, revision 5; docs/realtime.md lists what is refu
 import re
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -41,24 +41,33 @@ class Packet(Struct, frozen=True):
     attachments: int = 0
 
 
+class Encoded(NamedTuple):
+    """A packet's text, and the binary messages that must follow it before anything else."""
+
+    packet: bytes
+    attachments: Sequence[bytes] = ()
+
+
 _HEAD = re.compile(
     r"(?P<type>[0-6])(?:(?P<attachments>[0-9]{1,4})-)?(?:(?P<namespace>/[^,]*)(?:,|\Z))?(?P<ack_id>[0-9]{1,15})?"
 )
 _ABSENT = object()
 _BINARY = frozenset({PacketType.BINARY_EVENT, PacketType.BINARY_ACK})
+_BINARY_OF = {PacketType.EVENT: PacketType.BINARY_EVENT, PacketType.ACK: PacketType.BINARY_ACK}
+_BYTES = (bytes, bytearray, memoryview)
 
 
 def decode(text: str) -> Packet:
     """Raises ViolationError for whatever the grammar or the packet type does not allow."""
+    if text[:2] == "2[":  # what is published, without acknowledgement, needs no grammar
+        return Packet(PacketType.EVENT, ROOT, None, _fitting(_decode_json(text[1:]), _is_event))
     head = _HEAD.match(text)
     if head is None:
         raise ViolationError("a packet must begin with a type from 0 to 6")
     digit, attachments, namespace, ack_id = head.groups()
     kind, fits = _TYPES[digit]
     payload = text[head.end() :]
-    data = _decode_json(payload) if payload else _ABSENT
-    if not fits(data):
-        raise ViolationError("a packet's payload must be of its type's shape")
+    data = _fitting(_decode_json(payload) if payload else _ABSENT, fits)
     return Packet(
         kind,
         namespace.partition("?")[0] if namespace else ROOT,
@@ -66,6 +75,12 @@ def decode(text: str) -> Packet:
         None if data is _ABSENT else data,
         0 if attachments is None and kind not in _BINARY else _attachments(kind, attachments),
     )
+
+
+def _fitting(data: Any, fits: Callable[[Any], bool]) -> Any:
+    if not fits(data):
+        raise ViolationError("a packet's payload must be of its type's shape")
+    return data
 
 
 def _decode_json(payload: str) -> Any:
@@ -155,15 +170,68 @@ def event_head(namespace: str) -> bytes:
     return _encode(PacketType.EVENT, namespace, None, b"")
 
 
-def encode_event(namespace: str, name: str, args: Sequence[Any], ack_id: int | None = None) -> bytes:
-    """Arguments are whatever `json_text.encode` takes; `msgspec.Raw` is JSON that was encoded before."""
-    return _encode(PacketType.EVENT, namespace, ack_id, json_text.encode((name, *args)))
+def encode_event(namespace: str, name: str, args: Sequence[Any], ack_id: int | None = None) -> Encoded:
+    """Arguments are whatever `json_text.encode` takes; `msgspec.Raw` is JSON that was encoded before.
+
+    Bytes in them, however deep in lists and dicts, are sent as attachments. Raises ValueError for more than 10.
+    """
+    return _encode_with_attachments(PacketType.EVENT, namespace, ack_id, (name, *args))
 
 
-def encode_ack(namespace: str, ack_id: int, args: Sequence[Any]) -> bytes:
-    return _encode(PacketType.ACK, namespace, ack_id, json_text.encode(tuple(args)))
+def encode_ack(namespace: str, ack_id: int, args: Sequence[Any]) -> Encoded:
+    """As `encode_event`."""
+    return _encode_with_attachments(PacketType.ACK, namespace, ack_id, tuple(args))
 
 
-def _encode(kind: PacketType, namespace: str, ack_id: int | None, payload: bytes) -> bytes:
-    head = str(kind.value) if namespace == ROOT else f"{kind.value}{namespace},"
-    return (head if ack_id is None else f"{head}{ack_id}").encode() + payload
+def has_attachments(args: tuple[Any, ...]) -> bool:
+    """Whether there are bytes in it. What msgspec's Structs hold is not looked at: there bytes are base64.
+
+    Raises ValueError for what nests too deeply.
+    """
+    try:
+        return _holds_bytes(args)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _holds_bytes(value: Any) -> bool:
+    if isinstance(value, str):
+        return False
+    if isinstance(value, list | tuple):
+        return any(map(_holds_bytes, value))
+    if isinstance(value, dict):
+        return any(map(_holds_bytes, value.values()))
+    return isinstance(value, _BYTES)
+
+
+def _encode_with_attachments(
+    kind: PacketType, namespace: str, ack_id: int | None, args: tuple[Any, ...]
+) -> Encoded:
+    if not has_attachments(args):
+        return Encoded(_encode(kind, namespace, ack_id, json_text.encode(args)))
+    attachments: list[bytes] = []
+    payload = json_text.encode(_take_out(args, attachments))
+    if len(attachments) > MAX_ATTACHMENTS:
+        raise ValueError("a packet may have 10 attachments")
+    binary = _BINARY_OF[kind]
+    return Encoded(_encode(binary, namespace, ack_id, payload, len(attachments)), attachments)
+
+
+def _take_out(value: Any, attachments: list[bytes]) -> Any:
+    """`value` with a placeholder where bytes stood, which are appended to `attachments`."""
+    if isinstance(value, _BYTES):
+        attachments.append(bytes(value))
+        return {"_placeholder": True, "num": len(attachments) - 1}
+    if isinstance(value, list | tuple):
+        return [_take_out(item, attachments) for item in value]
+    if isinstance(value, dict):
+        return {key: _take_out(item, attachments) for key, item in value.items()}
+    return value
+
+
+def _encode(
+    kind: PacketType, namespace: str, ack_id: int | None, payload: bytes, attachments: int = 0
+) -> bytes:
+    count = f"{attachments}-" if attachments else ""
+    place = "" if namespace == ROOT else f"{namespace},"
+    return f"{kind.value}{count}{place}{'' if ack_id is None else ack_id}".encode() + payload

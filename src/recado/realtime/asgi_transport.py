@@ -31,6 +31,7 @@ class AsgiTransport:
     """A link's transport; `run` is the connection's life inside the ASGI application."""
 
     name = "asgi"
+    is_fetched = False
 
     def __init__(self) -> None:
         self._backlog: deque[bytes | SocketClose] = deque()
@@ -40,6 +41,7 @@ class AsgiTransport:
         self._may_read.set()
         self._closing = False
         self._reader: asyncio.Task[None] | None = None
+        self._receiver: Receiver | None = None
 
     @property
     def writable(self) -> bool:
@@ -74,9 +76,13 @@ class AsgiTransport:
     def resume_reading(self) -> None:
         self._may_read.set()
 
+    def report_to(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
     async def run(self, receiver: Receiver, receive: Receive, send: Send) -> None:
         """Until either side is gone; then the receiver has heard its last."""
-        self._reader = asyncio.create_task(self._read(receiver, receive))
+        self._receiver = receiver
+        self._reader = asyncio.create_task(self._read(receive))
         writer = asyncio.create_task(self._write(send))
         try:
             await asyncio.wait({self._reader, writer}, return_when=asyncio.FIRST_COMPLETED)
@@ -85,14 +91,15 @@ class AsgiTransport:
             for task in tasks:
                 task.cancel()
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-            receiver.transport_lost()
+            last, self._receiver = self._receiver, None
+            last.transport_lost()
         if isinstance(
             outcomes[0], Exception
         ):  # the writer's: the server had closed before us, each says it its way
             raise outcomes[0]
 
-    async def _read(self, receiver: Receiver, receive: Receive) -> None:
-        while True:
+    async def _read(self, receive: Receive) -> None:
+        while (receiver := self._receiver) is not None:
             await self._may_read.wait()
             message = await receive()
             if message["type"] == "websocket.disconnect":
@@ -125,6 +132,16 @@ class AsgiTransport:
             await self._news.wait()
 
 
+def head_of(scope: Message, trusted_proxies: Collection[Network]) -> Head:
+    """Of a request or of an upgrade, which is a GET."""
+    query = scope["query_string"].decode("latin-1")
+    path = scope["raw_path"].decode("latin-1").partition("?")[0]
+    fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    peer = scope["client"][0] if scope.get("client") else ""
+    target = f"{path}?{query}" if query else path
+    return Head(scope.get("method", "GET"), target, fields, peer=peer, trusted_proxies=trusted_proxies)
+
+
 class AsgiWebSockets:
     """An ASGI application: each endpoint's WebSockets at its path, everything else is `application`'s."""
 
@@ -145,9 +162,9 @@ class AsgiWebSockets:
         if scope["type"] != "websocket":
             await self._application(scope, receive, send)
             return
-        head = self._head(scope)
+        head = head_of(scope, self._trusted_proxies)
         endpoint = self._endpoints.get(head.path.rstrip("/"))
-        refusal = Refusal(404, "Not found") if endpoint is None else endpoint.admit(head)
+        refusal = self._not_found() if endpoint is None else endpoint.admit(head)
         await receive()  # websocket.connect
         if endpoint is None or refusal is not None:
             await _refuse(send, refusal or Refusal(404, "Not found"))
@@ -161,13 +178,10 @@ class AsgiWebSockets:
                 self._log.exception("socket_callback_failed")
                 await send({"type": "websocket.close", "code": 1011, "reason": "internal error"})
 
-    def _head(self, scope: Message) -> Head:
-        query = scope["query_string"].decode("latin-1")
-        path = scope["raw_path"].decode("latin-1").partition("?")[0]
-        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        peer = scope["client"][0] if scope.get("client") else ""
-        target = f"{path}?{query}" if query else path
-        return Head("GET", target, fields, peer=peer, trusted_proxies=self._trusted_proxies)
+    def _not_found(self) -> Refusal:
+        refusal = Refusal(404, "Not found")
+        next(iter(self._endpoints.values())).refused(refusal)
+        return refusal
 
 
 async def _refuse(send: Send, refusal: Refusal) -> None:

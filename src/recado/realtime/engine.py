@@ -21,17 +21,20 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from recado.app.vocabulary import Draining
-from recado.protocol import engineio, socketio
+from recado.protocol import engineio, polling, socketio
 from recado.realtime.head import Head, Refusal
 from recado.realtime.hub import Handlers, Hub, Log, Namespace, Settings
 from recado.realtime.link import Link
+from recado.realtime.polling_transport import PollingTransport
+from recado.realtime.probe import Probe
 from recado.realtime.report import Report
 from recado.realtime.rooms import Rooms
 from recado.realtime.session import Session
 from recado.realtime.socket_link import SocketLink
-from recado.realtime.transport import Transport
+from recado.realtime.text_only import TextOnly
+from recado.realtime.transport import Receiver, Transport, WebSocket
 
-ID_BYTES = 15
+ID_BYTES, ID_CHARACTERS = 15, 20  # in base64, without padding
 IDS_AT_ONCE = 256
 TICKS_AT_ONCE = 256  # then other callbacks get their turn: a slot of 10,000 pings must not stall the loop
 
@@ -39,17 +42,18 @@ LinkFactory = Callable[[Hub, Transport, Head], Link]
 
 
 def _random_ids() -> Iterator[str]:
-    """120 random bits each, 20 characters; the kernel is asked once for many."""
+    """120 random bits each; the kernel is asked once for many."""
     while True:
-        pool = os.urandom(ID_BYTES * IDS_AT_ONCE)
-        for start in range(0, len(pool), ID_BYTES):
-            yield base64.urlsafe_b64encode(pool[start : start + ID_BYTES]).decode()
+        pool = base64.urlsafe_b64encode(os.urandom(ID_BYTES * IDS_AT_ONCE)).decode()
+        for start in range(0, len(pool), ID_CHARACTERS):
+            yield pool[start : start + ID_CHARACTERS]
 
 
 class Engine:
     """Serves one Socket.IO path. `accept` may refuse a head that is otherwise in order (Origin, limits).
 
-    `make_link` is where bare Engine.IO or another protocol takes Socket.IO's place.
+    `make_link` is where bare Engine.IO or another protocol takes Socket.IO's place. `node` stands in front of the ids
+    of polling sessions, for a proxy before several processes.
     """
 
     def __init__(
@@ -61,11 +65,13 @@ class Engine:
         clock: Callable[[], float] = time.monotonic,
         new_id: Callable[[], str] | None = None,
         make_link: LinkFactory = SocketLink,
+        node: str = "",
     ) -> None:
         self._hub = Hub(settings, log=log, clock=clock, new_id=new_id or partial(next, _random_ids()))
         self._accept = accept
         self._make_link = make_link
-        self._due: deque[Link] = deque()
+        self._node = f"{node}." if node else ""
+        self._due: deque[Link | Probe] = deque()
         self.report = Report(self._hub)
         self._timer: asyncio.TimerHandle | None = None
 
@@ -92,25 +98,75 @@ class Engine:
         self._namespace(namespace).handlers = handlers
 
     def admit(self, head: Head) -> Refusal | None:
-        """The order of checks is the official server's. Upgrades of polling sessions come with polling."""
-        refusal = self._refusal(head)
+        return self._counted(self._refusal(head, "websocket"))
+
+    def open(self, transport: WebSocket, head: Head) -> Receiver:
+        """A new session's link, or a probe for the session that the head names."""
+        if head.parameter("b64") == "1":
+            transport = TextOnly(transport)
+        sid = head.parameter("sid")
+        if sid is not None:
+            return Probe(self._hub, transport, self._hub.polls.get(sid))
+        link = self._make_link(self._hub, transport, head)
+        link.open(self._hub.new_id())
+        return link
+
+    def poll(self, head: Head) -> PollingTransport | Refusal:
+        """The session that an HTTP request is for: a new one if it names none."""
+        refusal = self._counted(self._refusal(head, "polling"))
         if refusal is not None:
-            self._hub.statistics.refusals[refusal.text] += 1
+            return refusal
+        sid = head.parameter("sid")
+        if sid is None:
+            return self._open_polling(head)
+        transport = self._hub.polls[sid]
+        transport.link.touch()
+        return transport
+
+    def _open_polling(self, head: Head) -> PollingTransport:
+        sid = self._node + self._hub.new_id()
+        transport = PollingTransport()
+        transport.link = self._make_link(self._hub, transport, head)
+        self._hub.polls[sid] = transport
+        transport.link.open(sid, upgrades=["websocket"])
+        return transport
+
+    def _counted(self, refusal: Refusal | None) -> Refusal | None:
+        if refusal is not None:
+            self.refused(refusal)
         return refusal
 
-    def _refusal(self, head: Head) -> Refusal | None:
-        if head.parameter("transport") != "websocket":
-            return Refusal(400, "Transport unknown")
+    def refused(self, refusal: Refusal) -> None:
+        self._hub.statistics.refusals[refusal.text] += 1
+
+    def _refusal(self, head: Head, transport: str) -> Refusal | None:
+        """The order of checks is the official server's."""
+        asked = head.parameter("transport")
+        if asked not in {"polling", "websocket"} or (asked == "polling" and transport == "websocket"):
+            return _refused(polling.UNKNOWN_TRANSPORT)
+        sid = head.parameter("sid")
+        if sid is not None:
+            return self._refusal_of_session(head, sid, mismatch=asked != transport)
+        if head.method != "GET":
+            return _refused(polling.BAD_METHOD)
+        if asked != transport:
+            return _refused(polling.BAD_REQUEST)
         if self._accept is not None and (refusal := self._accept(head)):
             return refusal
-        if head.parameter("sid") is not None:
-            return Refusal(400, "Session ID unknown")
         if head.parameter("EIO") != engineio.REVISION:
-            return Refusal(400, "Unsupported protocol version")
+            return _refused(polling.UNSUPPORTED_REVISION)
         return Refusal(503, "Draining") if self._hub.draining else self._hub.doors.refusal(head.client)
 
-    def open(self, transport: Transport, head: Head) -> Link:
-        return self._make_link(self._hub, transport, head)
+    def _refusal_of_session(self, head: Head, sid: str, *, mismatch: bool) -> Refusal | None:
+        """Time is looked at first: the wheel may be a slot late, and nobody may talk to who is over."""
+        session = self._hub.polls.get(sid)
+        if session is not None and not session.link.closed and session.link.due() <= self._hub.clock():
+            session.link.tick(self._hub.clock())
+        if session is None or session.phase is polling.Phase.GONE:
+            return _refused(polling.UNKNOWN_SESSION)
+        if mismatch or head.parameter("EIO") != engineio.REVISION:
+            return _refused(polling.BAD_REQUEST)
+        return None
 
     def start(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._hub.settings.slot_s, self._turn)
@@ -144,6 +200,8 @@ class Engine:
             self._timer.cancel()
         for link in list(self._hub.links):
             link.abort()
+        for probe in list(self._hub.probes):
+            probe.abort()
         tasks = list(self._hub.tasks)
         for task in tasks:
             task.cancel()
@@ -187,3 +245,7 @@ class Engine:
                 link.abort()
         if self._due:
             asyncio.get_running_loop().call_soon(self._tick_some)
+
+
+def _refused(error: polling.Error) -> Refusal:
+    return Refusal(error.status, error.message, error.code)

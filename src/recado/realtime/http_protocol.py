@@ -1,16 +1,53 @@
 """uvicorn's HTTP protocol with what it leaves out of an upgrade, and a bound on heads.
 
-uvicorn 0.54 drops the bytes that follow an upgrade's head in the same read, and httptools collects a head without
-end. `data_received` is its method, written again: pyproject pins uvicorn below 0.55. Must not know WebSocket frames.
+uvicorn 0.54 drops the bytes that follow an upgrade's head in the same read, httptools collects a head without end, and
+an answer's head and body are written one by one. `data_received` is uvicorn's method, written again: pyproject pins it
+below 0.55. Must not know WebSocket frames.
 """
 
 import asyncio
 from typing import Any, ClassVar, cast
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+
+from recado.realtime.head import find_upgrade
+from recado.realtime.picows_transport import WebSocketProtocol
 
 MAX_HEAD_BYTES = 16_384
+
+
+class JoinedWrites:
+    """What an exchange has of its transport: an answer's head waits for what is written in the same tick.
+
+    A write is a system call, and wakes the client.
+    """
+
+    __slots__ = ("_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head:
+            self.write(b"")
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -28,7 +65,10 @@ class HttpProtocol(HttpToolsProtocol):
         )
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        """uvicorn's, but for the addresses: a WebSocket needs none of them, and each is a Python socket made."""
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -36,8 +76,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
         begun = self._heads_begun
+        if not begun and self._hand_over_whole(data):
+            return
+        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -55,6 +97,10 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse(431, b"Request header fields too large")
 
     def on_message_begin(self) -> None:
+        if self.scheme is None:
+            self.server = get_local_addr(self.transport)
+            self.client = get_remote_addr(self.transport)
+            self.scheme = "https" if is_ssl(self.transport) else "http"
         super().on_message_begin()
         if self._heads_begun:
             self._await_head()
@@ -66,6 +112,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_is_open = False
         self._head_is_here()
         super().on_headers_complete()
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.transport, self.loop))
 
     def _await_head(self) -> None:
         """A head that comes byte by byte must not hold its connection for ever."""
@@ -81,6 +129,23 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self._refuse(408, b"The request head took too long.")
 
+    def _hand_over_whole(self, data: bytes) -> bool:
+        """What nearly all sockets begin with, an upgrade in one read, needs neither parser nor rebuilding."""
+        make = self.ws_protocol_class
+        if not isinstance(make, type) or not issubclass(make, WebSocketProtocol):
+            return False
+        head = find_upgrade(data)
+        if head is None:
+            return False
+        self._head_is_here()
+        self.connections.discard(self)
+        protocol = make(self.config, self.server_state, self.app_state)
+        protocol.connection_made(self.transport)
+        protocol.take_head(head, data[head.end() :])
+        self.transport.set_protocol(protocol)
+        self.parser = None  # type: ignore[assignment] # as in _hand_over
+        return True
+
     def _hand_over(self, rest: bytes) -> None:
         """`rest` was read behind the head and belongs to the session."""
         if self.cycle is not None and not self.cycle.response_complete:
@@ -89,7 +154,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.handle_websocket_upgrade()
         # The parser holds this protocol's methods: without it the pair is freed at once, not by the collector.
         self.parser = None  # type: ignore[assignment]
-        if rest:
+        if rest and not self.transport.is_closing():
             cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
 
     def _refuse(self, status: int, text: bytes) -> None:

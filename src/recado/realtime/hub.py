@@ -21,6 +21,8 @@ from recado.realtime.wheel import TimingWheel
 
 if TYPE_CHECKING:
     from recado.realtime.link import Link
+    from recado.realtime.polling_transport import PollingTransport
+    from recado.realtime.probe import Probe
 
 
 class Log(Protocol):
@@ -64,6 +66,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     ping_timeout_s: float = 20.0
     connect_timeout_s: float = 45.0
     close_timeout_s: float = 5.0
+    farewell_timeout_s: float = 30.0
+    upgrade_timeout_s: float = 10.0
     max_payload_bytes: int = 1_000_000
     max_outbound_bytes: int = 1 << 20
     max_in_flight: int = 32
@@ -75,6 +79,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     def timing(self) -> Timing:
         return Timing(
             self.ping_interval_s, self.ping_timeout_s, self.connect_timeout_s, self.max_payload_bytes
+        )
+
+    @property
+    def longest_s(self) -> float:
+        """The furthest deadline that anything sets itself."""
+        return max(
+            self.ping_interval_s + self.ping_timeout_s,
+            self.connect_timeout_s,
+            self.farewell_timeout_s,
+            self.upgrade_timeout_s,
         )
 
     @property
@@ -108,6 +122,8 @@ class Hub:
         "log",
         "namespaces",
         "new_id",
+        "polls",
+        "probes",
         "settings",
         "statistics",
         "tasks",
@@ -130,12 +146,13 @@ class Hub:
         self.new_id = new_id
         self.statistics = Statistics()
         self.flusher = Flusher(_call_soon, clock, self.statistics)
-        self.wheel: TimingWheel[Link] = TimingWheel(
-            slot_s=settings.slot_s,
-            horizon_s=max(settings.ping_interval_s + settings.ping_timeout_s, settings.connect_timeout_s),
-            now=clock(),
+        self.wheel: TimingWheel[Link | Probe] = TimingWheel(
+            slot_s=settings.slot_s, horizon_s=settings.longest_s, now=clock()
         )
         self.links: set[Link] = set()
+        self.polls: dict[str, PollingTransport] = {}
+        """By session id: sessions that began with polling."""
+        self.probes: set[Probe] = set()
         self.doors = Doors(settings.max_connections, settings.max_connections_per_address)
         self.emptied = asyncio.Event()
         self.namespaces: dict[str, Namespace] = {}
@@ -152,5 +169,7 @@ class Hub:
         self.wheel.cancel(link)
         self.doors.leave(link.head.client)
         self.links.discard(link)
+        if link.sid is not None:
+            del self.polls[link.sid]
         if not self.links:
             self.emptied.set()

@@ -1,4 +1,4 @@
-"""One client's wire in the shell: its transport, its state machine, the frames that wait to leave.
+"""One client's wire in the shell: its transport, which may change, its state machine, the frames that wait to leave.
 
 A link owns no task, queue or timer: frames wait in a list for the flusher, time comes from the wheel. What packets
 mean is its subclass's story (socket_link.py). Must not know namespaces or handlers. Ruled by docs/realtime.md.
@@ -13,7 +13,7 @@ from recado.protocol.outcomes import Closed, Outcome, SendPacket
 from recado.protocol.websocket import text_frame
 from recado.realtime.head import Head
 from recado.realtime.hub import Hub
-from recado.realtime.transport import Transport
+from recado.realtime.transport import Transport, WebSocket
 
 
 class _Overflow:
@@ -33,13 +33,28 @@ class _Overflow:
 
 
 class Link:
-    """`id` is for logs only. `out` holds frames for the flusher: not empty means noted there."""
+    """`id` is for logs only; `sid` opens the session's polling door, and is told to the client alone.
 
-    __slots__ = ("_connection", "_overflowed", "_transport", "closed", "head", "hub", "id", "out", "slot")
+    `out` holds frames for the flusher: not empty means noted there.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_overflowed",
+        "_transport",
+        "closed",
+        "head",
+        "hub",
+        "id",
+        "out",
+        "sid",
+        "slot",
+    )
 
     def __init__(self, hub: Hub, transport: Transport, head: Head, connection: EngineConnection) -> None:
         self.id = hub.new_id()
         self.hub = hub
+        self.sid: str | None = None
         self.head = head
         self.out: list[bytes] = []
         self.slot = -1
@@ -51,9 +66,20 @@ class Link:
         hub.doors.enter(head.client)
         hub.statistics.opened += 1
         hub.log.debug("socket_opened", connection=self.id)
-        # The session id opens the session's polling door: unlike `id` it is told to the client alone.
-        self.perform(connection.open(hub.new_id()))
+
+    def open(self, sid: str, upgrades: Sequence[str] = ()) -> None:
+        """Say hello; `upgrades` are the transports that may take over."""
+        if upgrades:
+            self.sid = sid
+        self.perform(self._connection.open(sid, upgrades))
         self.schedule()
+
+    def move(self, transport: WebSocket, frames: list[bytes]) -> None:
+        """Another transport takes over; `frames` waited in the old one."""
+        self._transport = transport
+        transport.report_to(self)
+        if frames:
+            transport.send(frames)
 
     @property
     def transport_name(self) -> str:
@@ -103,6 +129,11 @@ class Link:
         if not out:
             hub.flusher.mark(self)
         out.append(frame)
+
+    def push_all(self, frames: Sequence[bytes]) -> None:
+        """A packet and its attachments, with nothing in between."""
+        for frame in frames:
+            self.push(frame)
 
     def push_held(self, frames: Sequence[bytes]) -> None:
         """What was counted when it was held."""
@@ -200,6 +231,8 @@ class Link:
         self.out.clear()
         self._connection.close(reason)
         self.hub.statistics.closes[reason] += 1
-        self.hub.wheel.schedule(self, self.hub.clock() + self.hub.settings.close_timeout_s)
+        settings = self.hub.settings
+        patience_s = settings.farewell_timeout_s if self._transport.is_fetched else settings.close_timeout_s
+        self.hub.wheel.schedule(self, self.hub.clock() + patience_s)
         self.hub.log.debug("socket_closed", connection=self.id, reason=reason)
         self.ended(reason)

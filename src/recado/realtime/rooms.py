@@ -9,7 +9,7 @@ from typing import Any
 from recado.protocol import engineio, json_text, socketio
 from recado.protocol.websocket import text_frame
 from recado.realtime.flusher import Flusher
-from recado.realtime.session import Session
+from recado.realtime.session import Session, message_frames
 from recado.realtime.statistics import Statistics
 
 
@@ -59,7 +59,7 @@ class Rooms:
         members = self._members.get(room)
         if not members:
             return
-        frame = self._frame(event, args)
+        frame, *attachments = self._frames(event, args)
         statistics = self._statistics
         statistics.packets_out += len(members)
         statistics.bytes_out += len(members) * len(frame)
@@ -71,6 +71,10 @@ class Rooms:
             if not sink:
                 dirty.append(session.link)
             sink.append(frame)
+        for attachment in attachments:
+            for session in members:
+                session.sink.append(attachment)
+            statistics.bytes_out += len(members) * len(attachment)
         flusher.schedule()
 
     def emit_volatile(self, room: str, event: str, *args: Any) -> None:
@@ -78,9 +82,12 @@ class Rooms:
         members = self._members.get(room)
         if not members:
             return
-        frame = self._frame(event, args)
+        frames = self._frames(event, args)
         for session in members:
-            session.push_volatile(frame)
+            session.push_volatile(frames)
 
-    def _frame(self, event: str, args: tuple[Any, ...]) -> bytes:
-        return text_frame(self._head + json_text.encode((event, *args)))
+    def _frames(self, event: str, args: tuple[Any, ...]) -> list[bytes]:
+        """A text frame, and a binary one for each attachment."""
+        if socketio.has_attachments(args):
+            return message_frames(socketio.encode_event(self.namespace, event, args))
+        return [text_frame(self._head + json_text.encode((event, *args)))]

@@ -6,23 +6,35 @@ before `super()`: pyproject pins uvicorn below 0.55. Must not know what is drain
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from recado.app.addresses import Network
+from recado.app.origins import Origin
 from recado.realtime.asgi_transport import AsgiWebSockets
 from recado.realtime.http_protocol import HttpProtocol
 from recado.realtime.hub import Log
 from recado.realtime.picows_transport import make_websocket_protocol
+from recado.realtime.polling import Polling, PollingEndpoint
 from recado.realtime.transport import Endpoint
 
 SHUTDOWN_TIMEOUT_S = 10
 
 WebSocketKind = Literal["picows", "asgi"]
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Uvicorn logs a traceback when a peer sends what is not UTF-8. The peer is closed with 1007; that is enough."""
+    return not str(record.msg).startswith("Invalid UTF-8")
+
+
+class ServedEndpoint(Endpoint, PollingEndpoint, Protocol):
+    """By WebSocket and by polling."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -49,14 +61,15 @@ class DrainingServer(uvicorn.Server):
 def make_server(
     app: Any,
     *,
-    endpoints: Mapping[str, Endpoint],
+    endpoints: Mapping[str, ServedEndpoint],
     drain: Callable[[], Awaitable[None]],
     log: Log,
     websocket: WebSocketKind = "picows",
     trusted_proxies: Collection[Network] = (),
+    allowed_origins: Collection[Origin] = (),
     head_timeout_s: float = 10.0,
 ) -> DrainingServer:
-    """`app` is the ASGI application for everything that is no WebSocket of `endpoints`; its lifespan is run.
+    """`app` is the ASGI application for everything that is not at a path of `endpoints`; its lifespan is run.
 
     Give `serve` its sockets: nothing else is listened on.
 
@@ -64,10 +77,12 @@ def make_server(
     `X-Forwarded-For`, for `app.addresses` must see the real peer.
     """
     (max_payload_bytes,) = {endpoint.max_payload_bytes for endpoint in endpoints.values()}
+    app = Polling(endpoints, app, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies)
     protocol: type[asyncio.Protocol] = WebSocketsSansIOProtocol
     if websocket == "picows":
         protocol = make_websocket_protocol(endpoints, log=log, trusted_proxies=trusted_proxies)
     else:
+        logging.getLogger("uvicorn.error").addFilter(_is_ours)
         app = AsgiWebSockets(endpoints, app, log=log, trusted_proxies=trusted_proxies)
     config = uvicorn.Config(
         app,

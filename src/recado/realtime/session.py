@@ -8,12 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recado.protocol import engineio, socketio
-from recado.protocol.websocket import text_frame
+from recado.protocol.websocket import binary_frame, text_frame
 
 if TYPE_CHECKING:
     from recado.realtime.head import Head
     from recado.realtime.rooms import Rooms
     from recado.realtime.socket_link import SocketLink
+
+
+def message_frames(encoded: socketio.Encoded) -> list[bytes]:
+    packet, attachments = encoded
+    return [text_frame(engineio.encode_message(packet)), *map(binary_frame, attachments)]
 
 
 class HeldFrames(list[bytes]):
@@ -79,9 +84,9 @@ class Session:
         """Send a signal, unless the client cannot take it right now."""
         self.push_volatile(self.encode_event(event, args))
 
-    def push_volatile(self, frame: bytes) -> None:
+    def push_volatile(self, frames: list[bytes]) -> None:
         if self._holds == 0 and not self.closed and self.link.writable:
-            self.link.push(frame)
+            self.link.push_all(frames)
         else:
             self.link.hub.statistics.signals_dropped += 1
 
@@ -134,22 +139,23 @@ class Session:
         self.rooms.leave_all(self)
         self.sink = []
 
-    def push(self, frame: bytes) -> None:
-        """A frame for this client alone; held only as long as the CONNECT reply has not left."""
+    def push(self, frames: list[bytes]) -> None:
+        """A packet for this client alone; held only as long as the CONNECT reply has not left."""
         if self.connected:
-            self.link.push(frame)
+            self.link.push_all(frames)
         else:
             statistics = self.link.hub.statistics
-            statistics.packets_out += 1
-            statistics.bytes_out += len(frame)
-            self.sink.append(frame)
+            for frame in frames:
+                statistics.packets_out += 1
+                statistics.bytes_out += len(frame)
+                self.sink.append(frame)
 
-    def encode_event(self, event: str, args: tuple[Any, ...], ack_id: int | None = None) -> bytes:
-        packet = socketio.encode_event(self.namespace, event, args, ack_id)
-        return text_frame(engineio.encode_message(packet))
+    def encode_event(self, event: str, args: tuple[Any, ...], ack_id: int | None = None) -> list[bytes]:
+        """A text frame, and a binary one for each attachment."""
+        return message_frames(socketio.encode_event(self.namespace, event, args, ack_id))
 
-    def encode_ack(self, ack_id: int, args: tuple[Any, ...]) -> bytes:
-        return text_frame(engineio.encode_message(socketio.encode_ack(self.namespace, ack_id, args)))
+    def encode_ack(self, ack_id: int, args: tuple[Any, ...]) -> list[bytes]:
+        return message_frames(socketio.encode_ack(self.namespace, ack_id, args))
 
     def __repr__(self) -> str:
         return f"<Session {self.id}>"

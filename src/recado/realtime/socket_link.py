@@ -13,7 +13,14 @@ from typing import Any, Literal
 
 from recado.errors import RateLimitedError, RecadoError, describe
 from recado.protocol.connection import SocketConnection
-from recado.protocol.outcomes import AckReceived, ConnectRequested, EventReceived, Left, Outcome
+from recado.protocol.outcomes import (
+    AckReceived,
+    AttachmentsAwaited,
+    ConnectRequested,
+    EventReceived,
+    Left,
+    Outcome,
+)
 from recado.realtime.head import Head
 from recado.realtime.hub import Handlers, Hub
 from recado.realtime.limits import Allowance
@@ -59,6 +66,8 @@ class SocketLink(Link):
                 self.hub.spawn(self._connect(session, auth))
             case AckReceived(namespace, ack_id, args):
                 self._answer(namespace, ack_id, args)
+            case AttachmentsAwaited():
+                self.schedule()
             case Left(namespace):
                 self._end_session(namespace, "client left")
                 self.schedule()
@@ -160,7 +169,7 @@ class SocketLink(Link):
         session = self.sessions.get(event.namespace)
         if session is not None and event.ack_id is not None:
             error = RateLimitedError("Too many events in a second.", retry_after_s=1)
-            self.push(session.encode_ack(event.ack_id, (_refused(error),)))
+            self.push_all(session.encode_ack(event.ack_id, (_refused(error),)))
 
     def _start(self, event: EventReceived, received_at: float) -> None:
         """What the handler knows at once is answered at once; a coroutine becomes a task."""
@@ -209,11 +218,11 @@ class SocketLink(Link):
     ) -> None:
         args = () if reply is None else reply if isinstance(reply, tuple) else (reply,)
         try:
-            frame = session.encode_ack(ack_id, args)
+            frames = session.encode_ack(ack_id, args)
         except (TypeError, ValueError):
             self._log_failure(session, event)
-            frame = session.encode_ack(ack_id, (_refused(RecadoError()),))
-        self.push(frame)
+            frames = session.encode_ack(ack_id, (_refused(RecadoError()),))
+        self.push_all(frames)
         self.hub.statistics.acks.add(self.hub.clock() - received_at)
 
     def _log_failure(self, session: Session, event: EventReceived) -> None:

@@ -1,6 +1,7 @@
 """What a link needs of the wire under it, and what an endpoint is to a transport.
 
-Two implementations that pass one suite: picows (picows_transport.py) and plain ASGI WebSockets (asgi_transport.py).
+WebSockets in two implementations that pass one suite, picows (picows_transport.py) and plain ASGI WebSockets
+(asgi_transport.py), and HTTP long-polling (polling_transport.py), which a WebSocket may take over from.
 """
 
 from typing import Protocol
@@ -15,6 +16,11 @@ class Transport(Protocol):
     @property
     def name(self) -> str:
         """For the statistics."""
+        ...
+
+    @property
+    def is_fetched(self) -> bool:
+        """True if what is sent waits for the client to come; a goodbye then waits longer."""
         ...
 
     @property
@@ -41,6 +47,14 @@ class Transport(Protocol):
     def pause_reading(self) -> None: ...
 
     def resume_reading(self) -> None: ...
+
+
+class WebSocket(Transport, Protocol):
+    """A transport that may have served to probe."""
+
+    def report_to(self, receiver: "Receiver") -> None:
+        """From the next message on, even of the same read, somebody else listens."""
+        ...
 
 
 class Receiver(Protocol):
@@ -70,13 +84,17 @@ class Receiver(Protocol):
 
 
 class Endpoint(Protocol):
-    """What serves one path; an engine."""
+    """What serves one path's WebSockets; an engine."""
 
     def admit(self, head: Head) -> Refusal | None:
         """Asked before 101."""
         ...
 
-    def open(self, transport: Transport, head: Head) -> Receiver: ...
+    def refused(self, refusal: Refusal) -> None:
+        """For the statistics: a handshake was refused without asking `admit`."""
+        ...
+
+    def open(self, transport: WebSocket, head: Head) -> Receiver: ...
 
     @property
     def max_payload_bytes(self) -> int: ...

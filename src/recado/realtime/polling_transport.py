@@ -1,0 +1,231 @@
+"""A session's wire by HTTP long-polling: what is sent waits for the client's next GET, what comes stands in its POSTs.
+
+Between two requests it is this object and nothing else; a held GET is its request's own task and one that listens for
+the client's hanging up. Which request is answered with what is protocol/polling.py's. Must not know HTTP beyond its
+bodies. Ruled by docs/realtime.md ("Polling").
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from recado.errors import SocketClose
+from recado.protocol import engineio
+from recado.protocol.polling import (
+    BAD_REQUEST,
+    OK,
+    OVERLAPPING,
+    Phase,
+    PollingSession,
+    Reply,
+    error_reply,
+    split_payload,
+)
+from recado.protocol.violation import ViolationError
+
+if TYPE_CHECKING:
+    from recado.realtime.link import Link
+    from recado.realtime.probe import Probe
+    from recado.realtime.transport import WebSocket
+
+RELEASE_AFTER_S = 0.02
+"""A GET that comes while a WebSocket is probing: not at once, so that a client which only polls does not spin."""
+
+PACKETS_AT_ONCE = 64
+"""Then other callbacks get their turn: a body of a million empty packets must not stall the loop."""
+
+AT_ONCE = frozenset({1002, 1007, 1009, 4002, 4008})
+"""Closes without a goodbye: who broke a rule, is gone or does not fetch would hold what waits for it."""
+
+_LOST = Reply(400)  # nobody reads it
+
+
+class PollingTransport:
+    """`link` is set by who makes both."""
+
+    __slots__ = ("_ended", "_paused", "_probe", "_session", "_waiter", "link")
+
+    name = "polling"
+    is_fetched = True
+
+    link: Link
+
+    def __init__(self) -> None:
+        self._ended = False
+        self._session = PollingSession()
+        self._waiter: asyncio.Future[Reply] | None = None
+        self._paused: asyncio.Future[None] | None = None
+        self._probe: Probe | None = None
+
+    @property
+    def phase(self) -> Phase:
+        return self._session.phase
+
+    @property
+    def patience_s(self) -> float:
+        """How long a body may stand still."""
+        settings = self.link.hub.settings
+        return settings.ping_interval_s + settings.ping_timeout_s
+
+    # What HTTP brings.
+
+    async def get(self, hung_up: Callable[[], Awaitable[None]]) -> Reply:
+        """The GET's answer. `hung_up` returns when the client has gone, and so has its session."""
+        reply = self._session.get()
+        if reply is OVERLAPPING:
+            self.abort()
+        if reply is not None:
+            self._leave_if_over()
+            if self._session.phase is Phase.UPGRADED:
+                # A refusal must not overtake what the WebSocket is just being told.
+                await asyncio.sleep(RELEASE_AFTER_S)
+            return reply
+        waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiter = waiter
+        timer = None
+        if self._session.phase is Phase.PROBING:
+            timer = asyncio.get_running_loop().call_later(RELEASE_AFTER_S, self._release, waiter)
+        listener = asyncio.create_task(self._listen(hung_up))
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            self.lost()
+            raise
+        finally:
+            listener.cancel()
+            if timer is not None:
+                timer.cancel()
+
+    def begin_post(self) -> Reply | None:
+        """Its answer, or None: read it and call `receive`, or `end_post` if there is nothing to receive."""
+        reply = self._session.post()
+        if reply is OVERLAPPING:
+            self.abort()
+        return reply
+
+    async def receive(self, body: bytes) -> Reply:
+        """Every packet in its order, as fast as the session takes them."""
+        link = self.link
+        try:
+            for number, (packet, size) in enumerate(split_payload(body), start=1):
+                while self._paused is not None:
+                    await asyncio.shield(self._paused)
+                if number % PACKETS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                if link.closed:
+                    break
+                if packet == engineio.PacketType.CLOSE:
+                    self._peer_closed()
+                    return OK
+                link.receive_text(packet, size)
+        except ViolationError as violation:
+            link.fail(violation.reason)
+        return error_reply(*BAD_REQUEST) if self._session.phase is Phase.GONE else OK
+
+    def end_post(self) -> None:
+        self._session.posted()
+
+    def lost(self) -> None:
+        """The client broke a request off."""
+        if self._session.phase in {Phase.UPGRADED, Phase.GONE}:
+            return
+        self._session.lose()
+        self._answer(_LOST)
+        self._end()
+
+    # What the link calls.
+
+    @property
+    def writable(self) -> bool:
+        return self._session.held
+
+    def send(self, frames: list[bytes]) -> None:
+        self._answer(self._session.send(frames))
+
+    def buffered_bytes(self) -> int:
+        return self._session.size
+
+    def close(self, close: SocketClose) -> None:
+        self._answer(self._session.leave(at_once=close.code in AT_ONCE))
+        self.resume_reading()
+        self._close_probe()
+        self._leave_if_over()
+
+    def abort(self) -> None:
+        if self._session.phase is not Phase.GONE:
+            self._answer(self._session.leave(at_once=True))
+            self._session.lose()
+            self._end()
+
+    def pause_reading(self) -> None:
+        if self._paused is None:
+            self._paused = asyncio.get_running_loop().create_future()
+
+    def resume_reading(self) -> None:
+        paused, self._paused = self._paused, None
+        if paused is not None:
+            paused.set_result(None)
+
+    # What the probe calls.
+
+    def call(self, probe: Probe) -> bool:
+        """Whether it may go on."""
+        if self._session.call():
+            self._probe = probe
+            return True
+        return False
+
+    def probe(self) -> None:
+        self._answer(self._session.probe())
+
+    def desist(self) -> None:
+        self._probe = None
+        self._session.desist()
+
+    def upgrade(self, transport: WebSocket) -> None:
+        self._probe = None
+        frames, reply = self._session.upgrade()
+        self._answer(reply)
+        if self._paused is not None:
+            transport.pause_reading()
+            self.resume_reading()
+        self.link.move(transport, frames)
+
+    def _answer(self, reply: Reply | None) -> None:
+        waiter, self._waiter = self._waiter, (self._waiter if reply is None else None)
+        if reply is not None and waiter is not None and not waiter.done():
+            waiter.set_result(reply)
+
+    def _release(self, waiter: asyncio.Future[Reply]) -> None:
+        if waiter is self._waiter:
+            self._answer(self._session.release())
+
+    async def _listen(self, hung_up: Callable[[], Awaitable[None]]) -> None:
+        await hung_up()
+        self.lost()
+
+    def _peer_closed(self) -> None:
+        if self._session.phase is Phase.UPGRADED:
+            self.link.close("closed")
+            return
+        self.link.peer_closed()
+        self._answer(self._session.end())
+        self._close_probe()
+        self._leave_if_over()
+
+    def _leave_if_over(self) -> None:
+        if self._session.phase is Phase.GONE:
+            self._end()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._close_probe()
+            self.resume_reading()
+            self.link.transport_lost()
+
+    def _close_probe(self) -> None:
+        if self._probe is not None:
+            self._probe.close("closed")

@@ -40,21 +40,21 @@ class Checkpoints:
 
     def _run(self) -> None:
         connection = sqlite3.connect(self._database, isolation_level=None)
+        seen = 0
         try:
-            seen = 0
             while not self._stopping.wait(EVERY_S):
-                [version] = connection.execute("PRAGMA data_version").fetchone()
-                if version != seen:
-                    seen = version
-                    self._move(connection)
+                try:
+                    seen = self._move(connection, seen)
+                except sqlite3.Error as error:  # the writer's own bound (sqlite.py) stands behind this thread
+                    log.warning("checkpoint_failed", error=type(error).__name__)
         finally:
             connection.close()
 
-    def _move(self, connection: sqlite3.Connection) -> None:
-        try:
+    def _move(self, connection: sqlite3.Connection, seen: int) -> int:
+        """Returns the version that was found; nothing is done if it is `seen`: nobody has written since."""
+        [version] = connection.execute("PRAGMA data_version").fetchone()
+        if version != seen:
             _, frames, _ = connection.execute(PASSIVE).fetchone()
-        except sqlite3.OperationalError:  # the writer's own bound (sqlite.py) stands behind this thread
-            log.warning("checkpoint_failed")
-            return
-        if frames >= FINISH_FRAMES:
-            self._finish()
+            if frames >= FINISH_FRAMES:
+                self._finish()
+        return int(version)

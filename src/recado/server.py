@@ -6,7 +6,6 @@ Order of the end: refuse new work, let clients go, answer what waits, then sende
 
 import asyncio
 import contextlib
-import gc
 import os
 import random
 import resource
@@ -51,7 +50,7 @@ from recado.feed.postgres_broker import PostgresBroker
 from recado.realtime.engine import Engine
 from recado.realtime.gateway import Gateway
 from recado.realtime.hub import Settings
-from recado.realtime.serving import make_server
+from recado.realtime.serving import make_server, spare_the_collector
 from recado.rest.application import create_application
 from recado.rest.realtime import realtime_routes
 from recado.store.batch import Committed, Sources
@@ -63,9 +62,6 @@ from recado.store.writer import Writer
 
 SWITCH_INTERVAL_S = 0.0005
 """A store thread that computes holds the interpreter this long at most; the default of 5 ms shows in the loop's p99."""
-
-GC_THRESHOLD = (10_000, 20, 50)
-"""Connections and events make no reference cycles, so the collector may look for them more rarely."""
 
 HISTORY = 200
 """Records of a clinic's past that are read when it is first read of: so much may have happened while we were stopped,
@@ -236,8 +232,7 @@ class Server:
             if self.redis:
                 helpers.append(tasks.create_task(self.redis.run()))
             self.engine.start()
-            gc.freeze()
-            gc.set_threshold(*GC_THRESHOLD)
+            spare_the_collector()
             REGISTRY.register(self.engine.report)
             log.info("serving", version=__version__, url=self.config.base_url)
             await server.serve(sockets=[listening])

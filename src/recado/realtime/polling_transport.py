@@ -41,11 +41,19 @@ AT_ONCE = frozenset({1002, 1007, 1009, 4002, 4008})
 
 _LOST = Reply(400)  # nobody reads it
 
+HungUp = Callable[[], Awaitable[None]]
+AnswerNow = Callable[[Reply], bool]
+"""Answers within the call; False if only the caller of `get` can."""
+
+
+def _cannot(_reply: Reply) -> bool:
+    return False
+
 
 class PollingTransport:
     """`link` is set by who makes both."""
 
-    __slots__ = ("_ended", "_paused", "_probe", "_session", "_waiter", "link")
+    __slots__ = ("_answer_now", "_ended", "_paused", "_probe", "_session", "_waiter", "link")
 
     name = "polling"
     is_fetched = True
@@ -55,7 +63,8 @@ class PollingTransport:
     def __init__(self) -> None:
         self._ended = False
         self._session = PollingSession()
-        self._waiter: asyncio.Future[Reply] | None = None
+        self._waiter: asyncio.Future[Reply | None] | None = None
+        self._answer_now: AnswerNow = _cannot
         self._paused: asyncio.Future[None] | None = None
         self._probe: Probe | None = None
 
@@ -71,8 +80,8 @@ class PollingTransport:
 
     # What HTTP brings.
 
-    async def get(self, hung_up: Callable[[], Awaitable[None]]) -> Reply:
-        """The GET's answer. `hung_up` returns when the client has gone, and so has its session."""
+    async def get(self, hung_up: HungUp, answer_now: AnswerNow) -> Reply | None:
+        """The GET's answer, unless `answer_now` has taken it. `hung_up` returns when the client has gone."""
         reply = self._session.get()
         if reply is OVERLAPPING:
             self.abort()
@@ -82,12 +91,12 @@ class PollingTransport:
                 # A refusal must not overtake what the WebSocket is just being told.
                 await asyncio.sleep(RELEASE_AFTER_S)
             return reply
-        waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiter = waiter
+        waiter: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
+        self._waiter, self._answer_now = waiter, answer_now
         timer = None
         if self._session.phase is Phase.PROBING:
             timer = asyncio.get_running_loop().call_later(RELEASE_AFTER_S, self._release, waiter)
-        listener = asyncio.create_task(self._listen(hung_up))
+        listener = asyncio.create_task(self._listen(waiter, hung_up))
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -196,15 +205,17 @@ class PollingTransport:
     def _answer(self, reply: Reply | None) -> None:
         waiter, self._waiter = self._waiter, (self._waiter if reply is None else None)
         if reply is not None and waiter is not None and not waiter.done():
-            waiter.set_result(reply)
+            waiter.set_result(None if self._answer_now(reply) else reply)
 
-    def _release(self, waiter: asyncio.Future[Reply]) -> None:
+    def _release(self, waiter: asyncio.Future[Reply | None]) -> None:
         if waiter is self._waiter:
             self._answer(self._session.release())
 
-    async def _listen(self, hung_up: Callable[[], Awaitable[None]]) -> None:
+    async def _listen(self, waiter: asyncio.Future[Reply | None], hung_up: HungUp) -> None:
+        """An answer is an end too."""
         await hung_up()
-        self.lost()
+        if not waiter.done():
+            self.lost()
 
     def _peer_closed(self) -> None:
         if self._session.phase is Phase.UPGRADED:

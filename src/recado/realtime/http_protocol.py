@@ -7,18 +7,17 @@ does: pyproject pins it below 0.55. Must not know WebSocket frames.
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, ClassVar, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 MAX_HEAD_BYTES = 16_384
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 WHOLE_ANSWER = "recado.whole_answer"
-"""ASGI extension: a function `(status, headers, body)` that answers at once, and returns whether it could.
+"""ASGI extension: a function `(scope, status, headers, body)` that answers at once, and returns whether it could.
 
 A held poll's answer through uvicorn's `send` costs a task's turn, two system calls and 40 µs; this way 10.
 """
@@ -45,6 +44,8 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_here()
         super().connection_lost(exc)
+        if self.scope is not None:
+            self.scope.pop("extensions", None)  # it holds this protocol, which holds the scope
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -77,8 +78,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_is_open = False
         self._head_is_here()
         super().on_headers_complete()
-        if self.cycle is not None:
-            self.scope["extensions"] = {WHOLE_ANSWER: partial(self._answer_whole, self.cycle)}  # type: ignore[dict-item]
+        if self.cycle is not None and self.cycle.scope is self.scope:
+            self.scope["extensions"] = {WHOLE_ANSWER: self._answer_whole}  # type: ignore[dict-item]
 
     def _await_head(self) -> None:
         """A head that comes byte by byte must not hold its connection for ever."""
@@ -94,7 +95,10 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self._refuse(408, b"The request head took too long.")
 
-    def _answer_whole(self, cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
+    def _answer_whole(self, scope: object, status: int, headers: Headers, body: bytes) -> bool:
+        cycle = self.cycle
+        if cycle is None or cycle.scope is not scope:  # another request was pipelined behind it
+            return False
         if cycle.response_started or cycle.disconnected or not cycle.keep_alive:
             return False
         cycle.response_started = cycle.response_complete = True

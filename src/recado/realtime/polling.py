@@ -75,7 +75,7 @@ class Polling:
         def answer(reply: Reply) -> bool:
             if answer_now is None or reply.status != OK.status:
                 return False
-            return bool(answer_now(reply.status, _headers(reply, headers), reply.body))
+            return bool(answer_now(scope, reply.status, _headers(reply, headers), reply.body))
 
         try:
             if allowed and head.method == "OPTIONS":
@@ -126,7 +126,7 @@ async def _post(session: PollingTransport, head: Head, receive: Receive, max_byt
         return reply
     try:
         if (head.header("content-type") or "").startswith("application/octet-stream"):
-            session.link.fail("protocol error")
+            session.fail("protocol error")
             return NOT_TEXT
         if int(head.header("content-length") or 0) > max_bytes:
             return TOO_LARGE
@@ -157,7 +157,7 @@ async def _body(
             return None
         if not message.get("more_body", False):
             return bytes(body)
-        session.link.touch()
+        session.touch()
         patience.reschedule(asyncio.get_running_loop().time() + session.patience_s)
 
 

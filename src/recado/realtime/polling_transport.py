@@ -46,37 +46,26 @@ AnswerNow = Callable[[Reply], bool]
 """Answers within the call; False if only the caller of `get` can."""
 
 
-def _cannot(_reply: Reply) -> bool:
-    return False
-
-
 class PollingTransport:
-    """`link` is set by who makes both."""
+    """`link` is set by who makes both, and None when the session is over: nothing keeps the two alive."""
 
-    __slots__ = ("_answer_now", "_ended", "_paused", "_probe", "_session", "_waiter", "link")
+    __slots__ = ("_held", "_paused", "_probe", "_session", "link", "patience_s")
 
     name = "polling"
     is_fetched = True
 
-    link: Link
-
-    def __init__(self) -> None:
-        self._ended = False
+    def __init__(self, patience_s: float) -> None:
+        self.link: Link | None = None
+        self.patience_s = patience_s
+        """How long a body may stand still."""
         self._session = PollingSession()
-        self._waiter: asyncio.Future[Reply | None] | None = None
-        self._answer_now: AnswerNow = _cannot
+        self._held: tuple[asyncio.Future[Reply | None], AnswerNow] | None = None
         self._paused: asyncio.Future[None] | None = None
         self._probe: Probe | None = None
 
     @property
     def phase(self) -> Phase:
         return self._session.phase
-
-    @property
-    def patience_s(self) -> float:
-        """How long a body may stand still."""
-        settings = self.link.hub.settings
-        return settings.ping_interval_s + settings.ping_timeout_s
 
     # What HTTP brings.
 
@@ -92,10 +81,10 @@ class PollingTransport:
                 await asyncio.sleep(RELEASE_AFTER_S)
             return reply
         waiter: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
-        self._waiter, self._answer_now = waiter, answer_now
+        self._held = waiter, answer_now
         timer = None
         if self._session.phase is Phase.PROBING:
-            timer = asyncio.get_running_loop().call_later(RELEASE_AFTER_S, self._release, waiter)
+            timer = asyncio.get_running_loop().call_later(RELEASE_AFTER_S, self._release)
         listener = asyncio.create_task(self._listen(waiter, hung_up))
         try:
             return await waiter
@@ -117,6 +106,8 @@ class PollingTransport:
     async def receive(self, body: bytes) -> Reply:
         """Every packet in its order, as fast as the session takes them."""
         link = self.link
+        if link is None:
+            return error_reply(*BAD_REQUEST)
         try:
             for number, (packet, size) in enumerate(split_payload(body), start=1):
                 while self._paused is not None:
@@ -126,12 +117,20 @@ class PollingTransport:
                 if link.closed:
                     break
                 if packet == engineio.PacketType.CLOSE:
-                    self._peer_closed()
+                    self._peer_closed(link)
                     return OK
                 link.receive_text(packet, size)
         except ViolationError as violation:
             link.fail(violation.reason)
         return error_reply(*BAD_REQUEST) if self._session.phase is Phase.GONE else OK
+
+    def touch(self) -> None:
+        if self.link is not None:
+            self.link.touch()
+
+    def fail(self, reason: str) -> None:
+        if self.link is not None:
+            self.link.fail(reason)
 
     def end_post(self) -> None:
         self._session.posted()
@@ -200,16 +199,19 @@ class PollingTransport:
         if self._paused is not None:
             transport.pause_reading()
             self.resume_reading()
-        self.link.move(transport, frames)
+        if self.link is not None:
+            self.link.move(transport, frames)
 
     def _answer(self, reply: Reply | None) -> None:
-        waiter, self._waiter = self._waiter, (self._waiter if reply is None else None)
-        if reply is not None and waiter is not None and not waiter.done():
-            waiter.set_result(None if self._answer_now(reply) else reply)
+        """The GET that is held, if this is for one."""
+        if reply is None or self._held is None:
+            return
+        (waiter, answer_now), self._held = self._held, None
+        if not waiter.done():
+            waiter.set_result(None if answer_now(reply) else reply)
 
-    def _release(self, waiter: asyncio.Future[Reply | None]) -> None:
-        if waiter is self._waiter:
-            self._answer(self._session.release())
+    def _release(self) -> None:
+        self._answer(self._session.release())
 
     async def _listen(self, waiter: asyncio.Future[Reply | None], hung_up: HungUp) -> None:
         """An answer is an end too."""
@@ -217,11 +219,11 @@ class PollingTransport:
         if not waiter.done():
             self.lost()
 
-    def _peer_closed(self) -> None:
+    def _peer_closed(self, link: Link) -> None:
         if self._session.phase is Phase.UPGRADED:
-            self.link.close("closed")
+            link.close("closed")
             return
-        self.link.peer_closed()
+        link.peer_closed()
         self._answer(self._session.end())
         self._close_probe()
         self._leave_if_over()
@@ -231,11 +233,11 @@ class PollingTransport:
             self._end()
 
     def _end(self) -> None:
-        if not self._ended:
-            self._ended = True
+        link, self.link = self.link, None
+        if link is not None:
             self._close_probe()
             self.resume_reading()
-            self.link.transport_lost()
+            link.transport_lost()
 
     def _close_probe(self) -> None:
         if self._probe is not None:

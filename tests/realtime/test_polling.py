@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from realtime.peer import connected, dialled, joined, polling, request, until
+from realtime.peer import connected, dialled, joined, polling, request, send_request, until
 from recado.app.origins import parse_origin
 from recado.realtime.head import Refusal
 
@@ -384,6 +384,72 @@ async def test_draining_answers_held_polls(echo):
         await draining
         answer = await ask(echo.port, "/socket.io/?EIO=4&transport=polling")
         assert (answer.status, json.loads(answer.body)["message"]) == (503, "Draining")
+
+
+async def test_a_server_that_ends_lets_held_polls_go_first(echo):
+    async with joined(echo.port) as poller:
+        poller.send_get()
+        await until_held(echo)
+        echo.stop()
+        assert (await poller.fetching.answer()).body.startswith('42["server:draining"')
+        poller.send_get()
+        assert (await poller.fetching.answer()).body == "1"
+        await echo.stopped()
+
+
+async def test_what_is_sent_while_draining_is_not_begun(echo):
+    async with joined(echo.port) as poller:
+        await poller.send('42["wait",1]')
+        await echo.root.until(lambda: echo.root.started == [1])
+        draining = asyncio.ensure_future(echo.engine.drain(5))
+        await until(lambda: echo.engine._hub.draining)
+        sending = asyncio.ensure_future(poller.post('42["wait",2]'))
+        assert '42["server:draining",{"reconnectInMs":5000}]' in await poller.packets()
+        echo.root.gate.set()
+        assert (await poller.get()).body == "1"
+        await sending
+        await draining
+    assert echo.root.started == [1]
+
+
+async def test_a_question_that_is_not_answered_in_time_ends_and_its_late_answer_is_ignored(echo):
+    async with joined(echo.port) as poller:
+        await poller.send('421["ask",0.05]')
+        assert await poller.until("431") == ['420["question",1]', '431[{"answer":"timeout"}]']
+        await poller.send("430[42]", '42["message",1]')
+        assert await poller.until("42") == ['42["message-back",1]']
+
+
+async def test_a_client_in_no_namespace_is_told_to_go(serve):
+    echo = await serve(connect_timeout_s=0.2)
+    async with polling(echo.port) as poller:
+        assert await poller.packets() == ["1"]
+        assert await is_over(poller)
+
+
+async def test_late_packets_after_the_servers_disconnect_are_dropped(echo):
+    async with joined(echo.port) as poller:
+        await poller.send('42["disconnect-me"]', '42["bug","x"]', "40/custom,")
+        assert (await poller.until("40/custom"))[0] == "41"
+    assert echo.log.exceptions == []
+
+
+async def test_requests_without_keep_alive_are_answered_and_closed(echo):
+    async with dialled(echo.port) as peer:
+        target = "/socket.io/?EIO=4&transport=polling"
+        answer = await request(peer, "GET", target, connection="close")
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert await peer.ended()
+
+
+async def test_pipelined_requests_are_answered_in_their_order(echo):
+    async with joined(echo.port) as poller:
+        echo.root.sessions[0].emit("one")
+        first, second = poller.target(), "/socket.io/?EIO=4&transport=polling"
+        send_request(poller.fetching, "GET", first)
+        send_request(poller.fetching, "GET", second)
+        assert (await poller.fetching.answer()).body == '42["one"]'
+        assert (await poller.fetching.answer()).body.startswith('0{"sid"')
 
 
 async def test_stopping_answers_held_polls_and_leaves_no_task(echo):

@@ -5,12 +5,15 @@ import contextlib
 import gc
 
 import msgspec
+import pytest
 
-from realtime.peer import connected
+from realtime.peer import connected, dialled, head, joined
 from recado.realtime.head import Head
 from recado.realtime.http_protocol import HttpProtocol
 from recado.realtime.link import Link
 from recado.realtime.picows_transport import PicowsTransport, WebSocketProtocol
+from recado.realtime.polling_transport import PollingTransport
+from recado.realtime.probe import Probe
 from recado.realtime.session import Session
 
 
@@ -121,14 +124,40 @@ async def test_a_closed_session_cannot_join(echo):
     assert len(echo.rooms) == 0
 
 
-async def test_a_closed_session_leaves_no_trace(echo):
+async def by_websocket(echo):
+    async with connected(echo.port) as peer:
+        peer.emit("join", ack_id=1)
+        await peer.ack(1)
+
+
+async def by_polling(echo):
+    async with joined(echo.port) as poller:
+        await poller.send('421["join"]')
+        await poller.until("431")
+        await poller.send("1")
+        await poller.get()
+
+
+async def by_upgrade(echo):
+    async with joined(echo.port) as poller, dialled(echo.port) as peer:
+        peer.send(head(poller.target(transport="websocket")))
+        await peer.answer()
+        peer.send_text("2probe")
+        await peer.text()
+        peer.send_text("5")
+        peer.emit("join", ack_id=1)
+        await peer.ack(1)
+
+
+@pytest.mark.parametrize("way", [by_websocket, by_polling, by_upgrade])
+async def test_a_closed_session_leaves_no_trace(echo, way):
     async def visit():
-        async with connected(echo.port) as peer:
-            peer.emit("join", ack_id=1)
-            await peer.ack(1)
+        await way(echo)
 
     def alive():
-        kinds = (HttpProtocol, WebSocketProtocol, PicowsTransport, Link, Session, Head, asyncio.Task)
+        kinds = (WebSocketProtocol, PicowsTransport, PollingTransport, Probe, Link, Session, Head)
+        if way is by_websocket:
+            kinds += (HttpProtocol, asyncio.Task)  # uvicorn's own of plain requests are the collector's
         return sum(isinstance(each, kinds) for each in gc.get_objects())
 
     await visit()

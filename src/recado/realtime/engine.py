@@ -120,15 +120,16 @@ class Engine:
         if sid is None:
             return self._open_polling(head)
         transport = self._hub.polls[sid]
-        transport.link.touch()
+        transport.touch()
         return transport
 
     def _open_polling(self, head: Head) -> PollingTransport:
         sid = self._node + self._hub.new_id()
-        transport = PollingTransport()
-        transport.link = self._make_link(self._hub, transport, head)
+        settings = self._hub.settings
+        transport = PollingTransport(settings.ping_interval_s + settings.ping_timeout_s)
+        transport.link = link = self._make_link(self._hub, transport, head)
         self._hub.polls[sid] = transport
-        transport.link.open(sid, upgrades=["websocket"])
+        link.open(sid, upgrades=["websocket"])
         return transport
 
     def _counted(self, refusal: Refusal | None) -> Refusal | None:
@@ -160,8 +161,9 @@ class Engine:
     def _refusal_of_session(self, head: Head, sid: str, *, mismatch: bool) -> Refusal | None:
         """Time is looked at first: the wheel may be a slot late, and nobody may talk to who is over."""
         session = self._hub.polls.get(sid)
-        if session is not None and not session.link.closed and session.link.due() <= self._hub.clock():
-            session.link.tick(self._hub.clock())
+        link = None if session is None else session.link
+        if link is not None and not link.closed and link.due() <= self._hub.clock():
+            link.tick(self._hub.clock())
         if session is None or session.phase is polling.Phase.GONE:
             return _refused(polling.UNKNOWN_SESSION)
         if mismatch or head.parameter("EIO") != engineio.REVISION:

@@ -11,10 +11,11 @@ from typing import Protocol
 
 from recado.app.addresses import Network
 from recado.app.origins import Origin, parse_origin
-from recado.protocol.polling import Reply, error_reply
+from recado.protocol.polling import OK, Reply, error_reply
 from recado.realtime.asgi_transport import Application, Message, Receive, Send, head_of
 from recado.realtime.head import Head, Refusal
-from recado.realtime.polling_transport import PollingTransport
+from recado.realtime.http_protocol import WHOLE_ANSWER
+from recado.realtime.polling_transport import AnswerNow, PollingTransport
 
 METHODS = b"GET,HEAD,PUT,PATCH,POST,DELETE"
 """What the official server allows after a preflight."""
@@ -68,29 +69,51 @@ class Polling:
             await self._application(scope, receive, send)
             return
         head = head_of(scope, self._trusted_proxies)
-        origin = head.header("origin")
-        allowed = origin is not None and parse_origin(origin) in self._allowed_origins
+        headers, allowed = self._cors(head)
+        answer_now = scope.get("extensions", {}).get(WHOLE_ANSWER)
+
+        def answer(reply: Reply) -> bool:
+            if answer_now is None or reply.status != OK.status:
+                return False
+            return bool(answer_now(scope, reply.status, _headers(reply, headers), reply.body))
+
         try:
             if allowed and head.method == "OPTIONS":
-                reply = NO_CONTENT
+                reply: Reply | None = NO_CONTENT
             else:
-                reply = await _reply(endpoint, head, receive)
+                reply = await _reply(endpoint, head, receive, answer)
         except HungUpError:
             return
-        # On refusals too: a page that may not read why it was refused can only guess.
-        headers = [(b"vary", b"Origin")] if self._allowed_origins else []
-        if origin is not None and allowed:
-            headers += _permission(origin, head)
-        await _respond(send, reply, headers)
+        if reply is not None and not answer(reply):
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": reply.status,
+                    "headers": _headers(reply, headers),
+                }
+            )
+            await send({"type": "http.response.body", "body": reply.body})
+
+    def _cors(self, head: Head) -> tuple[Headers, bool]:
+        """The headers, and whether the page is allowed. On refusals too: who may not read why can only guess."""
+        if not self._allowed_origins:
+            return [], False
+        origin = head.header("origin")
+        headers = [(b"vary", b"Origin")]
+        if origin is None or parse_origin(origin) not in self._allowed_origins:
+            return headers, False
+        return headers + _permission(origin, head), True
 
 
-async def _reply(endpoint: PollingEndpoint, head: Head, receive: Receive) -> Reply:
+async def _reply(
+    endpoint: PollingEndpoint, head: Head, receive: Receive, answer_now: AnswerNow
+) -> Reply | None:
     session = endpoint.poll(head)
     if isinstance(session, Refusal):
         return error_reply(session.code, session.status, session.text)
     match head.method:
         case "GET":
-            return await session.get(partial(_hang_up, receive))
+            return await session.get(partial(_hang_up, receive), answer_now)
         case "POST":
             return await _post(session, head, receive, endpoint.max_payload_bytes)
         case _:
@@ -103,7 +126,7 @@ async def _post(session: PollingTransport, head: Head, receive: Receive, max_byt
         return reply
     try:
         if (head.header("content-type") or "").startswith("application/octet-stream"):
-            session.link.fail("protocol error")
+            session.fail("protocol error")
             return NOT_TEXT
         if int(head.header("content-length") or 0) > max_bytes:
             return TOO_LARGE
@@ -134,7 +157,7 @@ async def _body(
             return None
         if not message.get("more_body", False):
             return bytes(body)
-        session.link.touch()
+        session.touch()
         patience.reschedule(asyncio.get_running_loop().time() + session.patience_s)
 
 
@@ -157,13 +180,12 @@ def _permission(origin: str, head: Head) -> Headers:
     return headers
 
 
-async def _respond(send: Send, reply: Reply, headers: Headers) -> None:
-    headers = [*headers, *_FIXED.get(reply.status, ()), (b"cache-control", b"no-store")]
+def _headers(reply: Reply, more: Headers) -> Headers:
+    headers = [(b"cache-control", b"no-store"), *more, *_FIXED.get(reply.status, ())]
     if reply.status != NO_CONTENT.status:
         headers += [
             (b"content-type", reply.media_type.encode()),
             (b"content-length", b"%d" % len(reply.body)),
             (b"x-content-type-options", b"nosniff"),
         ]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    return headers

@@ -41,21 +41,25 @@ AT_ONCE = frozenset({1002, 1007, 1009, 4002, 4008})
 
 _LOST = Reply(400)  # nobody reads it
 
+HungUp = Callable[[], Awaitable[None]]
+AnswerNow = Callable[[Reply], bool]
+"""Answers within the call; False if only the caller of `get` can."""
+
 
 class PollingTransport:
-    """`link` is set by who makes both."""
+    """`link` is set by who makes both, and None when the session is over: nothing keeps the two alive."""
 
-    __slots__ = ("_ended", "_paused", "_probe", "_session", "_waiter", "link")
+    __slots__ = ("_held", "_paused", "_probe", "_session", "link", "patience_s")
 
     name = "polling"
     is_fetched = True
 
-    link: Link
-
-    def __init__(self) -> None:
-        self._ended = False
+    def __init__(self, patience_s: float) -> None:
+        self.link: Link | None = None
+        self.patience_s = patience_s
+        """How long a body may stand still."""
         self._session = PollingSession()
-        self._waiter: asyncio.Future[Reply] | None = None
+        self._held: tuple[asyncio.Future[Reply | None], AnswerNow] | None = None
         self._paused: asyncio.Future[None] | None = None
         self._probe: Probe | None = None
 
@@ -63,16 +67,10 @@ class PollingTransport:
     def phase(self) -> Phase:
         return self._session.phase
 
-    @property
-    def patience_s(self) -> float:
-        """How long a body may stand still."""
-        settings = self.link.hub.settings
-        return settings.ping_interval_s + settings.ping_timeout_s
-
     # What HTTP brings.
 
-    async def get(self, hung_up: Callable[[], Awaitable[None]]) -> Reply:
-        """The GET's answer. `hung_up` returns when the client has gone, and so has its session."""
+    async def get(self, hung_up: HungUp, answer_now: AnswerNow) -> Reply | None:
+        """The GET's answer, unless `answer_now` has taken it. `hung_up` returns when the client has gone."""
         reply = self._session.get()
         if reply is OVERLAPPING:
             self.abort()
@@ -82,12 +80,12 @@ class PollingTransport:
                 # A refusal must not overtake what the WebSocket is just being told.
                 await asyncio.sleep(RELEASE_AFTER_S)
             return reply
-        waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiter = waiter
+        waiter: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
+        self._held = waiter, answer_now
         timer = None
         if self._session.phase is Phase.PROBING:
-            timer = asyncio.get_running_loop().call_later(RELEASE_AFTER_S, self._release, waiter)
-        listener = asyncio.create_task(self._listen(hung_up))
+            timer = asyncio.get_running_loop().call_later(RELEASE_AFTER_S, self._release)
+        listener = asyncio.create_task(self._listen(waiter, hung_up))
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -108,6 +106,8 @@ class PollingTransport:
     async def receive(self, body: bytes) -> Reply:
         """Every packet in its order, as fast as the session takes them."""
         link = self.link
+        if link is None:
+            return error_reply(*BAD_REQUEST)
         try:
             for number, (packet, size) in enumerate(split_payload(body), start=1):
                 while self._paused is not None:
@@ -117,12 +117,20 @@ class PollingTransport:
                 if link.closed:
                     break
                 if packet == engineio.PacketType.CLOSE:
-                    self._peer_closed()
+                    self._peer_closed(link)
                     return OK
                 link.receive_text(packet, size)
         except ViolationError as violation:
             link.fail(violation.reason)
         return error_reply(*BAD_REQUEST) if self._session.phase is Phase.GONE else OK
+
+    def touch(self) -> None:
+        if self.link is not None:
+            self.link.touch()
+
+    def fail(self, reason: str) -> None:
+        if self.link is not None:
+            self.link.fail(reason)
 
     def end_post(self) -> None:
         self._session.posted()
@@ -191,26 +199,31 @@ class PollingTransport:
         if self._paused is not None:
             transport.pause_reading()
             self.resume_reading()
-        self.link.move(transport, frames)
+        if self.link is not None:
+            self.link.move(transport, frames)
 
     def _answer(self, reply: Reply | None) -> None:
-        waiter, self._waiter = self._waiter, (self._waiter if reply is None else None)
-        if reply is not None and waiter is not None and not waiter.done():
-            waiter.set_result(reply)
-
-    def _release(self, waiter: asyncio.Future[Reply]) -> None:
-        if waiter is self._waiter:
-            self._answer(self._session.release())
-
-    async def _listen(self, hung_up: Callable[[], Awaitable[None]]) -> None:
-        await hung_up()
-        self.lost()
-
-    def _peer_closed(self) -> None:
-        if self._session.phase is Phase.UPGRADED:
-            self.link.close("closed")
+        """The GET that is held, if this is for one."""
+        if reply is None or self._held is None:
             return
-        self.link.peer_closed()
+        (waiter, answer_now), self._held = self._held, None
+        if not waiter.done():
+            waiter.set_result(None if answer_now(reply) else reply)
+
+    def _release(self) -> None:
+        self._answer(self._session.release())
+
+    async def _listen(self, waiter: asyncio.Future[Reply | None], hung_up: HungUp) -> None:
+        """An answer is an end too."""
+        await hung_up()
+        if not waiter.done():
+            self.lost()
+
+    def _peer_closed(self, link: Link) -> None:
+        if self._session.phase is Phase.UPGRADED:
+            link.close("closed")
+            return
+        link.peer_closed()
         self._answer(self._session.end())
         self._close_probe()
         self._leave_if_over()
@@ -220,11 +233,11 @@ class PollingTransport:
             self._end()
 
     def _end(self) -> None:
-        if not self._ended:
-            self._ended = True
+        link, self.link = self.link, None
+        if link is not None:
             self._close_probe()
             self.resume_reading()
-            self.link.transport_lost()
+            link.transport_lost()
 
     def _close_probe(self) -> None:
         if self._probe is not None:

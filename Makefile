@@ -33,6 +33,7 @@ soak: browser ## Tests marked soak: rounds of chaos that take too long for `make
 bench: peers ## Recado beside the stack people write today; writes docs/benchmarks.md
 	@.venv/bin/python bench/durable.py
 	@.venv/bin/python bench/scale.py
+	@.venv/bin/python bench/cache.py
 	@exec .venv/bin/python bench/fanout.py
 
 lock: tools ## Compile the lockfiles again (UPGRADE=1 takes newer versions)
@@ -53,7 +54,7 @@ tools: python
 	@"$(PYTHON)" scripts/prepare.py app tools
 
 browser: python
-	@"$(PYTHON)" scripts/prepare.py app tools postgres browser
+	@"$(PYTHON)" scripts/prepare.py app tools postgres redis browser
 
 peers: python
-	@"$(PYTHON)" scripts/prepare.py app bench postgres
+	@"$(PYTHON)" scripts/prepare.py app bench postgres redis

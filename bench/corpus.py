@@ -134,6 +134,9 @@ class Talk:
 class Corpus:
     dialect: str
     total: int
+    clinics: int = CLINICS
+    largest_share: float = LARGEST_SHARE
+    talk_length: int = MESSAGES_PER_CONVERSATION
     chance: random.Random = field(default_factory=lambda: random.Random(20))  # noqa: S311 - no secret
 
     def __post_init__(self) -> None:
@@ -145,7 +148,7 @@ class Corpus:
             members,
             {"id": MEMBER_ID, "email": "a@b", "name": "Ana", "password_hash": "", "created_at": self._at(0)},
         )
-        for clinic_id in range(1, CLINICS + 1):
+        for clinic_id in range(1, self.clinics + 1):
             clinic = {"id": clinic_id, "name": f"Clínica {clinic_id}", "epoch": 1, "head": 0}
             yield clinics, clinic | {"seq": self.share(clinic_id), "created_at": self._at(0)}
             yield memberships, {"member_id": MEMBER_ID, "clinic_id": clinic_id, "role": "admin"}
@@ -157,13 +160,13 @@ class Corpus:
 
     def share(self, clinic_id: int) -> int:
         """How many messages a clinic has."""
-        small = int(self.total * (1 - LARGEST_SHARE)) // (CLINICS - 1)
-        return self.total - small * (CLINICS - 1) if clinic_id == 1 else small
+        small = int(self.total * (1 - self.largest_share)) // (self.clinics - 1)
+        return self.total - small * (self.clinics - 1) if clinic_id == 1 else small
 
     def rows(self) -> Iterator[tuple[Table, Row]]:
         """A conversation comes when it is over, after its messages."""
         yield from self.people()
-        for clinic_id in range(1, CLINICS + 1):
+        for clinic_id in range(1, self.clinics + 1):
             yield from self._clinic(clinic_id, self.share(clinic_id))
 
     def _clinic(self, clinic_id: int, count: int) -> Iterator[tuple[Table, Row]]:
@@ -174,7 +177,7 @@ class Corpus:
             for hits_at in ((count * number // hits) + offset + 1 for number in range(hits))
         }
         for seq in range(1, count + 1):
-            if len(alive) < min(ALIVE, max(1, count // MESSAGES_PER_CONVERSATION)):
+            if len(alive) < min(ALIVE, max(1, count // self.talk_length)):
                 alive.append(self._open(clinic_id, seq))
                 talk = alive[-1]
             else:
@@ -199,7 +202,7 @@ class Corpus:
         row |= {"contact_id": contact_id, "labels": "[]", "deleted": False, "created_at": self._at(seq)}
         row |= {"snoozed_until": None, "assignee_id": None, "inbound_count": 0, "last_inbound_seq": 0}
         contact |= {"address": f"55{clinic_id:02}{seq:09}", "name": name}
-        return Talk(row, contact, 2 * self.chance.randrange(1, MESSAGES_PER_CONVERSATION))
+        return Talk(row, contact, 2 * self.chance.randrange(1, self.talk_length))
 
     def _say(self, talk: Talk, clinic_id: int, seq: int, body: str) -> Iterator[tuple[Table, Row]]:
         row, inbound = talk.row, "last_seq" not in talk.row or self.chance.random() < 0.5

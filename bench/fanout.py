@@ -6,6 +6,7 @@ machine, ratios of one run travel. Prints tables and writes them to docs/benchma
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -29,7 +30,10 @@ PATIENT = ("--ping-interval-ms=25000", "--ping-timeout-ms=60000", "--connect-tim
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 IDLE = 10_000
 FEW = 1_000  # python-socketio refuses some of 5,000 connections ("Unable to connect")
+SPARE_FILES = 50  # databases keep connections
+CLINICS, MEMBERS = 10, 20
 RUN_LIMIT_S = 180
+ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Shape:
 
 SHAPES = (Shape(1, 1_000, 1), Shape(1, 1_000, 32), Shape(500, 10, 32))
 PORT = "{port}"
+FLOOR = "C, one send(2) each"
 SYSTEMS = {
     "Recado": (sys.executable, "-m", "tests.conformance.echo_app", "--port", PORT, *PATIENT),
     "socket.io (Node)": ("node", str(PEERS / "socketio_fanout.mjs"), PORT),
@@ -64,6 +69,9 @@ class Server:
     def cpu_s(self) -> float:
         fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+    def open_files(self) -> int:
+        return sum(1 for _ in (self._folder / "fd").iterdir())
 
     def resident_bytes(self) -> int:
         return int((self._folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -90,7 +98,7 @@ class Load:
 
     @contextlib.contextmanager
     def running(self, server: Server, **options: Any) -> Iterator[subprocess.Popen[str]]:
-        words = [f"-{name}{value}" for name, value in options.items()]
+        words = [f"-{name}{value}" for name, given in options.items() for value in _each(given)]
         command = ["taskset", "--cpu-list", str(LOAD_CORE), str(self._program), f"-p{server.port}", *words]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
@@ -113,6 +121,7 @@ class Load:
 
     def connect(self, server: Server, connections: int = IDLE, **options: Any) -> dict[str, Any]:
         """Idle connections; adds per connection `resident` bytes and `cpu_us` of the server, and `seconds` of all."""
+        files = server.open_files()
         before, spent = server.resident_bytes(), server.cpu_s()
         began = time.monotonic()
         with self.running(server, n=connections, i="", **options) as process:
@@ -120,7 +129,13 @@ class Load:
             took, spent = time.monotonic() - began, server.cpu_s() - spent
             time.sleep(1)
             resident = (server.resident_bytes() - before) / connections
+        while server.open_files() > files + SPARE_FILES:  # twice 10,000 would be more than a process may have
+            time.sleep(0.1)
         return {**told, "resident": resident, "seconds": took, "cpu_us": spent / connections * 1e6}
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _said(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -130,27 +145,35 @@ def _said(process: subprocess.Popen[str]) -> dict[str, Any]:
     return dict(json.loads(line))
 
 
-def measure_fan_out(load: Load, seconds: int) -> str:
+def measure_fan_out(load: Load, seconds: int, floor: Path) -> str:
+    """Systems take turns for ROUNDS; each is judged by its best, for a neighbour on the machine only ever takes."""
     lines = [
         "| rooms | in flight | system | deliveries/s | p50, p99 ms | server's µs per delivery | Recado is |",
         "|---|---|---|---|---|---|---|",
     ]
+    systems = {**SYSTEMS, FLOOR: (str(floor), PORT)}
     for shape in SHAPES:
-        found = {}
-        for name, command in SYSTEMS.items():
-            if shape.rooms > 1 and name == "python-socketio":
-                continue  # see FEW
+        found: dict[str, dict[str, Any]] = {}
+        for round_, (name, command) in itertools.product(range(ROUNDS), systems.items()):
+            if name == "python-socketio" and (shape.rooms > 1 or round_):
+                continue  # see FEW; and it takes its time to come and go
             print(f"{name}: {shape} ...", file=sys.stderr, flush=True)
             with serving(command) as server:
-                found[name] = load.fan_out(server, shape, seconds)
+                told = load.fan_out(server, shape, seconds)
+            best = found.setdefault(name, told)
+            found[name] = max(best, told, key=lambda each: each["deliveries_per_s"])
         ours = found["Recado"]["deliveries_per_s"]
         for name, told in found.items():
-            ratio = "" if name == "Recado" else f"{ours / told['deliveries_per_s']:.1f} ×"
+            ratio = "" if name == "Recado" else f"{_times(ours / told['deliveries_per_s'])} ×"
             lines.append(
                 f"| {shape} | {name} | {told['deliveries_per_s']:,} | {told['p50_ms']:.1f}, {told['p99_ms']:.1f} "
                 f"| {told['cpu_us']:.2f} | {ratio} |"
             )
     return "\n".join(lines)
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"
 
 
 def measure_connections(load: Load) -> str:
@@ -167,29 +190,31 @@ def measure_connections(load: Load) -> str:
 
 def measure_returning(load: Load, folder: Path) -> str:
     """`recado serve` itself: authenticated, with a cursor."""
-    print(f"Recado: {IDLE:,} members come back ...", file=sys.stderr, flush=True)
+    print(f"Recado: {IDLE:,} screens come back ...", file=sys.stderr, flush=True)
     recado = Recado(f"sqlite:///{folder}/fanout.db")
-    recado.fill(1, 1, 1)
-    with recado.serving() as [auth]:
+    recado.fill(CLINICS, CLINICS * 10, MEMBERS)
+    clinics = range(1, CLINICS + 1)
+    orders = [{"clinicId": clinic, "after": recado.first_cursor(clinic)} for clinic in clinics]
+    joining = [json.dumps(["clinic:join", order]) for order in orders]
+    with recado.serving() as seats:
         server = Server(recado.process, recado.port)
-        joining = json.dumps(["clinic:join", {"clinicId": 1, "after": recado.first_cursor(1)}])
-        hello = json.dumps({**auth, "clinicId": 1})
-        idle = load.connect(server, a=hello)
-        back = load.connect(server, a=hello, j=joining, c=IDLE)
+        hellos = [json.dumps({**seat, "clinicId": place % CLINICS + 1}) for place, seat in enumerate(seats)]
+        idle = load.connect(server, a=hellos)
+        back = load.connect(server, a=hellos, j=joining, c=IDLE)
     return (
         f"`recado serve` with a session token checked at every CONNECT: {idle['connects_per_s']:,} connects/s, "
-        f"{idle['resident'] / 1000:.1f} KB per idle connection at {IDLE:,}. {IDLE:,} clients that come back at once "
-        f"with a cursor are all live (connected and answered) after {back['seconds']:.1f} s, "
-        f"{back['cpu_us']:.0f} µs of the server each."
+        f"{idle['resident'] / 1000:.1f} KB per idle connection at {IDLE:,}. {IDLE:,} screens of {MEMBERS} members of "
+        f"{CLINICS} clinics that come back at once with a cursor are all live (connected, and given what they missed) "
+        f"after {back['seconds']:.1f} s, {back['cpu_us']:.0f} µs of the server each."
     )
 
 
-def compiled(folder: Path) -> Path:
+def compiled(folder: Path, source: Path) -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or shutil.which("node") is None or not (PEERS / "node_modules/socket.io").exists():
         raise SystemExit(MISSING)
-    program = folder / "wire_load"
-    subprocess.run([compiler, "-O2", "-o", str(program), str(HERE / "wire_load.c")], check=True)
+    program = folder / source.stem
+    subprocess.run([compiler, "-O2", "-o", str(program), str(source)], check=True)
     return program
 
 
@@ -197,14 +222,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=5, help="per measurement, after a second of warm-up")
     parser.add_argument(
-        "--only", default="", help="a part: fanout, connections or returning; then nothing is written"
+        "--only", default="", help="a part: fanout, connections or returning; the others' tables stay"
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="recado-bench-") as name:
         folder = Path(name)
-        load = Load(compiled(folder))
+        load = Load(compiled(folder, HERE / "wire_load.c"))
+        floor = compiled(folder, PEERS / "fanout_floor.c")
         parts = {
-            "fanout": lambda: measure_fan_out(load, options.seconds),
+            "fanout": lambda: measure_fan_out(load, options.seconds, floor),
             "connections": lambda: measure_connections(load),
             "returning": lambda: measure_returning(load, folder),
         }
@@ -212,8 +238,7 @@ def main() -> None:
             if options.only in mark:
                 text = measure()
                 print(f"{text}\n")
-                if not options.only:
-                    write(mark, text)
+                write(mark, text)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,10 @@ from corpus import HITS, MEMBER_ID, Corpus, deep_places, fill, some_conversation
 from document import write
 from postgres import PostgresServer
 from recado.app.access import Access
+from recado.app.pages import Pages
 from recado.app.queries import Queries
+from recado.cache.cache import Cache
+from recado.cache.memory import Memory
 from recado.domain.accounts import Identity
 from recado.domain.values import ClinicId, ConversationId, Instant, MemberId
 from recado.feed.feed import Feed
@@ -65,17 +68,19 @@ class Line(NamedTuple):
 
 def questions(database: Database) -> dict[str, tuple[Ask, float]]:
     """What is measured, and how much longer it may take."""
-    queries = Queries(database, Access(database), Feed(database, lambda _told: None))
+    access, feed = Access(database), Feed(database, lambda _told: None)
+    queries = Queries(database, access, feed)
+    pages = Pages(database, access, Cache(feed, Memory(0, 1)))  # which keeps nothing: the store is measured
     deep, threads = itertools.cycle(deep_places(database)), itertools.cycle(some_conversations(database))
 
     def listed(before: Callable[[], str | None]) -> Ask:
-        return lambda: queries.conversations(WHO, CLINIC, limit=PAGE, before=before())
+        return lambda: pages.conversations(WHO, CLINIC, limit=PAGE, before=before())
 
     def found(word: str) -> Ask:
         return lambda: queries.search(WHO, CLINIC, word, limit=PAGE, before=None)
 
     def thread() -> Awaitable[object]:
-        return queries.messages(WHO, ConversationId(next(threads)), limit=PAGE)
+        return pages.messages(WHO, ConversationId(next(threads)), limit=PAGE)
 
     return {
         "first list page": (listed(lambda: None), PAGES_MAY_TAKE),

@@ -42,6 +42,8 @@ class Recado:
         self._url = url
         self.port = free_port()
         self.process: subprocess.Popen[bytes]
+        self.settings: dict[str, str] = {}
+        """Beside those that every bench has."""
         self._members = 0
 
     def fill(self, clinics: int, conversations: int, members: int) -> list[Place]:
@@ -99,7 +101,7 @@ class Recado:
             "RECADO_DRAIN_S": "0.1",
         }
         command = [str(Path(sys.executable).with_name("recado")), "serve"]
-        with pinned(command, settings) as process:
+        with pinned(command, settings | self.settings) as process:
             self.process = process
             url = f"http://127.0.0.1:{self.port}"
             wait_until(lambda: httpx.get(f"{url}/readyz").is_success, process)

@@ -8,7 +8,8 @@
  * members yet; the server emits `msg` [{t, p}] to the room. Pings are answered. A line of JSON comes out:
  * connects per second (TCP, upgrade and CONNECT, CONNECTORS at a time), deliveries per second, latencies from publish
  * to receipt in milliseconds, and reads per delivery. The first second is warm-up; when it is over a line says so.
- * With -j a connection sends this event after its CONNECT and counts as connected when it is acknowledged.
+ * With -j a connection sends this event after its CONNECT and counts as connected when it is acknowledged. Several -a and
+ * -j are taken in turns.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -26,7 +27,7 @@
 #include <unistd.h>
 
 enum { UPGRADING, OPENING, JOINED };
-enum { CARRY = 512, READ = 1 << 18, EVENTS = 512, SAMPLES = 4000000, PER_ADDRESS = 20000 };
+enum { CARRY = 512, READ = 1 << 18, EVENTS = 512, SAMPLES = 4000000, PER_ADDRESS = 20000, MANY = 64 };
 
 typedef struct {
   int fd, stage, number, carried;
@@ -35,7 +36,8 @@ typedef struct {
 } Connection;
 
 static int port, connections, connectors = 4, rooms = 1, window = 1, publishers = 1, seconds = 5, pad = 64, idle;
-static const char *auth = "{}", *event;
+static const char *auths[MANY], *events[MANY];
+static int auth_count, event_count;
 static int epoll, joined, failed;
 static Connection *all;
 static uint64_t delivered, reads, sampled, *latencies;
@@ -103,12 +105,12 @@ static void on_message(Connection *one, const char *text, size_t size, uint64_t 
     send_text(one->fd, "3");
   } else if (size >= 1 && text[0] == '0') {
     char connect[4096];
-    snprintf(connect, sizeof connect, "40%s", auth);
+    snprintf(connect, sizeof connect, "40%s", auth_count ? auths[one->number % auth_count] : "{}");
     send_text(one->fd, connect);
   } else if (size >= 2 && text[0] == '4' && text[1] == '0') {
     char join[1024];
-    if (event) {
-      snprintf(join, sizeof join, "421%s", event);
+    if (event_count) {
+      snprintf(join, sizeof join, "421%s", events[one->number % event_count]);
       send_text(one->fd, join);
       return;
     }
@@ -201,8 +203,8 @@ static void options(int count, char **words) {
       case 'p': port = atoi(optarg); break;
       case 'n': connections = atoi(optarg); break;
       case 'c': connectors = atoi(optarg); break;
-      case 'a': auth = optarg; break;
-      case 'j': event = optarg; break;
+      case 'a': if (auth_count < MANY) auths[auth_count++] = optarg; break;
+      case 'j': if (event_count < MANY) events[event_count++] = optarg; break;
       case 'r': rooms = atoi(optarg); break;
       case 'w': window = atoi(optarg); break;
       case 'b': publishers = atoi(optarg); break;

@@ -20,7 +20,17 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from prepare import BIN, MISSING_BROWSER, MISSING_POSTGRES, ROOT, WEB, browser, postgres_programs, tool_env
+from prepare import (
+    BIN,
+    MISSING_BROWSER,
+    MISSING_POSTGRES,
+    MISSING_REDIS,
+    ROOT,
+    WEB,
+    browser,
+    postgres_programs,
+    tool_env,
+)
 
 STAGE_LIMIT_S = 600  # a stage that takes this long hangs
 SOAK_LIMIT_S = 3600
@@ -111,6 +121,10 @@ def without_postgres() -> str | None:
     return None if postgres_programs() else MISSING_POSTGRES
 
 
+def without_servers() -> str | None:
+    return without_postgres() or (None if shutil.which("redis-server") else MISSING_REDIS)
+
+
 def without_browser() -> str | None:
     return None if browser() else MISSING_BROWSER
 
@@ -128,7 +142,7 @@ PYTHON = Stage(
     "python",
     [pytest("--ignore=tests/e2e", "-n3", "--dist=loadfile")],  # they wait for disks more than they compute
     read_junit,
-    without_postgres,
+    without_servers,
     limit_s=2 * STAGE_LIMIT_S,
 )
 UNIT = Stage(
@@ -139,7 +153,7 @@ UNIT = Stage(
 E2E = Stage("e2e", [pytest("tests/e2e")], read_junit, without_browser)
 # Tests that compare the documentation with the code carry one of these words in their name or file.
 DOCS = Stage("docs", [pytest("-k", "docs or documented or documentation")], read_junit)
-SOAK = Stage("soak", [pytest("-m", "soak")], read_junit, without_postgres, limit_s=SOAK_LIMIT_S)
+SOAK = Stage("soak", [pytest("-m", "soak")], read_junit, without_servers, limit_s=SOAK_LIMIT_S)
 
 ALL = [LINT, TYPES, IMPORTS, PYTHON, UNIT, E2E]
 BY_NAME = {stage.name: stage for stage in [*ALL, DOCS, SOAK]}

@@ -2,7 +2,7 @@
 
     prepare.py app                  .venv, Python packages, this project, Node, the web app
     prepare.py app tools            and what lint and types need
-    prepare.py app tools postgres browser   and what tests need: servers and a browser
+    prepare.py app tools postgres redis browser   and what tests need: servers and a browser
     prepare.py app bench            and the servers that we are compared with
 
 A part's stamp in .stamps/ is a hash of its inputs' contents: a checkout changes every file's time, and must
@@ -35,6 +35,10 @@ MISSING_POSTGRES = (
     "pg_config points, or in a distribution's usual place. On Debian: apt-get install postgresql. Elsewhere install\n"
     "its server, then put the folder of its programs on the PATH."
 )
+MISSING_REDIS = (
+    "The tests start a Redis of their own, and found no redis-server on the PATH. On Debian: apt-get install\n"
+    "redis-server. Elsewhere install Redis, 6 or newer, or Valkey with its redis-server."
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING_BROWSER = (
     f"The end-to-end tests need Chromium, and none of {', '.join(BROWSERS)} is on the PATH.\n"
@@ -57,6 +61,8 @@ def main(goals: list[str]) -> None:
             install_node_peers()
         if "postgres" in goals:
             need_postgres()
+        if "redis" in goals:
+            need_redis()
         if "browser" in goals and not browser():
             install_browser()
 
@@ -131,6 +137,13 @@ def need_postgres() -> None:
     if not postgres_programs() and may_install():
         with progress("PostgreSQL, from the distribution's packages"):
             install_package("postgresql")
+
+
+def need_redis() -> None:
+    """As `need_postgres`."""
+    if not shutil.which("redis-server") and may_install():
+        with progress("Redis, from the distribution's packages"):
+            install_package("redis-server")
 
 
 def install_browser() -> None:

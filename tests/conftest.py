@@ -10,6 +10,7 @@ import shutil
 import pytest
 import structlog
 
+from e2e.processes import shared_server
 from postgres import PostgresServer
 from recado import observe
 from recado.store.database import Database
@@ -76,6 +77,16 @@ def stock(database_url):
     made = make_stock(database_url)
     yield made
     made.database.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A whole Recado beside the test, with the demo's clinics, for all tests of a module: to start one takes seconds.
+
+    A module whose tests must not meet each other's patients has one for each (`own_server` in e2e/).
+    """
+    with shared_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture

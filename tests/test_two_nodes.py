@@ -153,6 +153,16 @@ def test_what_ends_an_access_on_one_node_ends_it_on_the_other_within_a_second(no
                 assert seconds_until(answered, "so does what REST remembers") < 1
 
 
+def test_a_logout_on_one_node_ends_that_sessions_sockets_on_the_other_within_a_second(nodes, clinic_id):
+    first, second = nodes
+    ends, stays = tokens(second, second.members(clinic_id)[0], 2)
+    with socket_of(second, ends) as ended, socket_of(second, stays) as other:
+        bearer = {"Authorization": f"Bearer {ends}"}
+        httpx.post(f"{first.url}/api/v1/auth/logout", headers=bearer).raise_for_status()
+        assert seconds_until(lambda: not ended.connected, "the socket on the other node ends") < 1
+        assert other.connected
+
+
 def test_what_is_changed_on_one_node_is_told_on_both(nodes, screens, clinic_id):
     with nodes[0].api(nodes[0].members(clinic_id)[0]) as admin:
         change = {"clientKey": "name", "name": "Ipê Centro"}

@@ -4,8 +4,10 @@ import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import type { ProxyOptions } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { firstLoadBudget } from './firstLoad.ts';
 
 const SERVER = process.env.RECADO_DEV_SERVER ?? 'http://127.0.0.1:8000';
+const FIRST_LOAD_BYTES = 200_000;
 const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'));
 
 // The server accepts unsafe requests and upgrades only from its own origin; the development page has another one.
@@ -22,7 +24,7 @@ const proxy: ProxyOptions = {
 };
 
 export default defineConfig({
-  plugins: [react(), tailwindcss()],
+  plugins: [react(), tailwindcss(), firstLoadBudget(FIRST_LOAD_BYTES)],
   define: { __RECADO_VERSION__: JSON.stringify(version) },
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   server: { proxy: { '/api': proxy, '/socket.io': proxy } },

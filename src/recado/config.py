@@ -31,6 +31,8 @@ class Config(Struct, frozen=True, kw_only=True):
     secret: str
     database_url: str = "sqlite:///var/recado.db"
     redis_url: str | None = None
+    cache_max_bytes: Annotated[int, Meta(ge=0, le=1 << 40)] = 128 << 20
+    cache_max_age_s: Seconds = 600.0
     host: str = "127.0.0.1"
     port: Port = 8000
     public_url: str = ""

@@ -11,6 +11,7 @@
     │   ├── NotFoundError               404 not_found (absent, or another clinic's: the same outside)
     │   ├── ConflictError               409 conflict
     │   │   ├── ClientKeyReusedError    409 client_key_reused
+    │   │   ├── CursorAheadError        409 cursor_ahead
     │   │   ├── ConversationMovedError  409 conversation_moved
     │   │   ├── ConversationChangedError 409 conversation_changed
     │   │   ├── MessageLeftError        409 message_left
@@ -117,6 +118,11 @@ class ConflictError(RefusedError):
 class ClientKeyReusedError(ConflictError):
     code = "client_key_reused"
     title = "The clientKey has served another command."
+
+
+class CursorAheadError(ConflictError):
+    code = "cursor_ahead"
+    title = "The cursor lies ahead of everything there is; read afresh."
 
 
 class ConversationMovedError(ConflictError):

@@ -6,7 +6,6 @@ Order of the end: refuse new work, let clients go, answer what waits, then sende
 
 import asyncio
 import contextlib
-import gc
 import os
 import random
 import resource
@@ -29,11 +28,15 @@ from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.origins import own_origins
 from recado.app.outbox import Outbox
+from recado.app.pages import Pages
 from recado.app.passwords import Passwords
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions, SessionSettings
 from recado.app.snoozed import Alarm
 from recado.app.statistics import RealtimeStatistics
+from recado.cache.cache import Cache
+from recado.cache.memory import Memory
+from recado.cache.redis_level import RedisLevel
 from recado.channels.inbound import channel_routes
 from recado.channels.sender import Sender, SenderSettings, http_client
 from recado.config import Config
@@ -47,7 +50,7 @@ from recado.feed.postgres_broker import PostgresBroker
 from recado.realtime.engine import Engine
 from recado.realtime.gateway import Gateway
 from recado.realtime.hub import Settings
-from recado.realtime.serving import make_server
+from recado.realtime.serving import make_server, spare_the_collector
 from recado.rest.application import create_application
 from recado.rest.realtime import realtime_routes
 from recado.store.batch import Committed, Sources
@@ -60,12 +63,16 @@ from recado.store.writer import Writer
 SWITCH_INTERVAL_S = 0.0005
 """A store thread that computes holds the interpreter this long at most; the default of 5 ms shows in the loop's p99."""
 
-GC_THRESHOLD = (10_000, 20, 50)
-"""Connections and events make no reference cycles, so the collector may look for them more rarely."""
+HISTORY = 200
+"""Records of a clinic's past that are read when it is first read of: so much may have happened while we were stopped,
+and what Redis has of it is still known to be true or not. 2 ms."""
 
 SOCKET_PATH = "/socket.io/"
-SWEEP_S = 1.0
+SWEEP_S = 0.5
+"""An expiry, or a logout on another node, ends its sockets within this time."""
 SPARE_FILES = 500
+BACKLOG = 4_096
+"""Screens that come back at once wait here for their turn; one that finds it full tries again after a second."""
 TRIM_EVERY_S = 3600.0
 
 log = observe.get_logger("server")
@@ -94,10 +101,13 @@ class Server:
         self.draining = False
         self.database = Database(config.database_url)
         self.passwords = Passwords()
-        self.writer = Writer(self.database, SOURCES, self._committed)
-        self.feed = Feed(self.database, self._tell, self._reset)
+        self.redis = RedisLevel(config.redis_url, config.cache_max_age_s) if config.redis_url else None
+        self.feed = Feed(self.database, self._tell, self._reset, history=HISTORY if self.redis else 0)
+        self.writer = Writer(self.database, SOURCES, self._committed, self.feed.doubt)
         self.broker = _broker(self.database)
-        self.broker.subscribe(self.feed.hear, self.feed.poll_soon)
+        self.broker.subscribe(self.feed.hear, self.feed.poll_soon, self.feed.deafen)
+        memory = Memory(config.cache_max_bytes, config.cache_max_age_s)
+        self.cache = Cache(self.feed, memory, self.redis)
         access = Access(self.database)
         self.sessions = Sessions(
             self.database,
@@ -126,6 +136,7 @@ class Server:
             random_bytes=secrets.token_bytes,
         )
         self.queries = Queries(self.database, access, self.feed)
+        self.pages = Pages(self.database, access, self.cache)
         self.outbox = Outbox(self.database, self.inbox, now)
         self.sender = Sender(
             self.outbox,
@@ -153,6 +164,7 @@ class Server:
         self.application = create_application(
             sessions=self.sessions,
             queries=self.queries,
+            pages=self.pages,
             inbox=self.inbox,
             clinics=self.clinics,
             channels=self.channels,
@@ -172,9 +184,10 @@ class Server:
     def _committed(self, committed: Committed) -> None:
         for each in committed.told:
             self.sessions.heed(each.record)
-        self.feed.advance(committed.told)
-        for each in committed.told:
-            self.broker.hint(each.record.clinic_id, each.record.seq)
+        self.feed.take_in(committed)
+        heads = {each.record.clinic_id: each.record.seq for each in committed.told}
+        for clinic_id, seq in heads.items():
+            self.broker.hint(clinic_id, seq)
         if committed.queued:
             self.outbox.wake.set()
 
@@ -216,9 +229,10 @@ class Server:
             sender = tasks.create_task(self.sender.run())
             parts = (self.feed.run(), self.broker.run(), self.alarm.run(), self._sweep(), self._trim())
             helpers = [tasks.create_task(part) for part in parts]
+            if self.redis:
+                helpers.append(tasks.create_task(self.redis.run()))
             self.engine.start()
-            gc.freeze()
-            gc.set_threshold(*GC_THRESHOLD)
+            spare_the_collector()
             REGISTRY.register(self.engine.report)
             log.info("serving", version=__version__, url=self.config.base_url)
             await server.serve(sockets=[listening])
@@ -256,14 +270,17 @@ class Server:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            await self.gateway.sweep()
+            try:
+                await self.gateway.sweep()
+            except RecadoError as error:
+                log.warning("sweep_failed", code=error.code)
 
 
 def listen(config: Config) -> socket.socket:
     """Bind before anything else is done. Raises ConfigError."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        return socket.create_server((config.host, config.port), family=family, backlog=2048)
+        return socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigError(f"RECADO_HOST, RECADO_PORT: cannot listen there ({reason})") from None

@@ -2,15 +2,20 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from recado.app.access import Access
 from recado.app.inbox import Inbox, SendOrder
 from recado.app.outbox import LEASE_S, Outbox
+from recado.app.pages import Pages
 from recado.app.queries import Queries
+from recado.cache.cache import Cache
+from recado.cache.memory import Memory
 from recado.domain.accounts import Identity
 from recado.domain.instants import shift
 from recado.domain.values import Failure
+from recado.domain.views import ConversationPage
 from recado.errors import InvalidError, NotFoundError
 from recado.feed.feed import Feed
 from recado.store import accounts
@@ -62,6 +67,11 @@ def queries(stock, feed):
 
 
 @pytest.fixture
+def pages(stock, feed):
+    return Pages(stock.database, Access(stock.database), Cache(feed, Memory(1 << 20, 600)))
+
+
+@pytest.fixture
 def inbox(writing):
     return Inbox(writing.writer, Access(writing.database))
 
@@ -86,11 +96,12 @@ async def test_a_member_answers_under_their_own_name(inbox, ours, conversation_i
 
 
 async def test_another_clinics_conversation_is_absent_to_every_use_case(
-    inbox, queries, ours, theirs, conversation_id
+    inbox, queries, pages, ours, theirs, conversation_id
 ):
     calls = [
         lambda who, id_: inbox.send_message(who, order(id_)),
-        lambda who, id_: queries.messages(who, id_, limit=10, before=None),
+        lambda who, id_: pages.messages(who, id_, limit=10),
+        pages.conversation,
         lambda who, id_: queries.conversation_changes(who, id_, None),
     ]
     for call in calls:
@@ -100,9 +111,10 @@ async def test_another_clinics_conversation_is_absent_to_every_use_case(
             assert (refused.value.detail, refused.value.state) == (None, {})
 
 
-async def test_another_clinic_is_absent_to_every_query(queries, theirs, stock):
+async def test_another_clinic_is_absent_to_every_query(queries, pages, theirs, stock):
     for call in (
-        queries.conversations(theirs, stock.clinic_id, limit=10, before=None),
+        pages.conversations(theirs, stock.clinic_id, limit=10, before=None),
+        pages.clinic(theirs, stock.clinic_id),
         queries.changes(theirs, stock.clinic_id, after=None),
         queries.changes(theirs, stock.clinic_id, after="1.x:1"),
     ):
@@ -124,12 +136,13 @@ async def test_text_that_no_database_takes_is_cleaned(inbox, ours, conversation_
     assert message.body == "a\ufffdb\ufffd"
 
 
-async def test_pages_lead_to_every_conversation_and_message_exactly_once(writing, queries, ours):
+async def test_pages_lead_to_every_conversation_and_message_exactly_once(writing, pages, ours):
     for number in range(23):
         await writing.writer.execute(writing.inbound(f"55{number}"))
     found, before = [], None
     while True:
-        page = await queries.conversations(ours, writing.clinic_id, limit=5, before=before)
+        answer, _ = await pages.conversations(ours, writing.clinic_id, limit=5, before=before)
+        page = msgspec.json.decode(answer.body, type=ConversationPage)
         found += [row.id for row in page.items]
         if (before := page.before) is None:
             break
@@ -138,9 +151,9 @@ async def test_pages_lead_to_every_conversation_and_message_exactly_once(writing
 
 
 @pytest.mark.parametrize(("limit", "before"), [(0, None), (101, None), (10, "x"), (10, "-1"), (10, "9" * 30)])
-async def test_a_page_nobody_could_have_asked_for_is_refused(queries, ours, stock, limit, before):
+async def test_a_page_nobody_could_have_asked_for_is_refused(pages, ours, stock, limit, before):
     with pytest.raises(InvalidError):
-        await queries.conversations(ours, stock.clinic_id, limit=limit, before=before)
+        await pages.conversations(ours, stock.clinic_id, limit=limit, before=before)
 
 
 @pytest.mark.parametrize("after", ["", "1", "x:", ":1", "x:-1", "x:1e3", "ã:1", "x" * 200 + ":1"])

@@ -25,7 +25,7 @@ from recado.protocol.websocket import binary_frame, text_frame
 from recado.realtime.engine import Engine
 from recado.realtime.hub import Settings
 from recado.realtime.link import Link
-from recado.realtime.serving import make_server
+from recado.realtime.serving import make_server, spare_the_collector
 from recado.realtime.socket_link import SocketLink
 
 ROOM = "r"
@@ -160,6 +160,7 @@ async def serve(options):
         loop.add_signal_handler(name, server.handle_exit, name, None)
     bare.start()
     engine.start()
+    spare_the_collector()
     await server.serve(sockets=list(listeners(options.port)))
     await asyncio.gather(bare.stop(), engine.stop())
 

@@ -155,7 +155,10 @@ class TestUpdate:
 
     def test_the_log_hears_only_what_changed(self, story):
         [event] = story.update(labels=("exame",))
-        assert facts_of(event) == {"labels": [(), ("exame",)]}
+        assert facts_of(event, None) == {
+            "labels": [(), ("exame",)],
+            "lists": ["open", None, ("exame",)],
+        }
 
 
 class TestSnooze:

@@ -61,7 +61,8 @@ def standin(tmp_path) -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def server(tmp_path, standin, evidence) -> Iterator[Server]:
+def own_server(tmp_path, standin, evidence) -> Iterator[Server]:
+    """For one test alone."""
     server = Server(tmp_path, standin)
     server.start()
     yield server

@@ -6,13 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from e2e.patients import deliver
-from e2e.processes import eventually, shared_server
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("shared")) as server:
-        yield server
+from e2e.processes import eventually
 
 
 @pytest.fixture
@@ -95,13 +89,16 @@ def test_with_websocket_blocked_messages_come_and_go_by_requests_and_the_badge_s
     expect(page.get_by_text("consultas (HTTP)")).to_be_visible()
 
 
-def test_away_while_others_write_everything_is_right_after_the_return(
+def test_a_minute_away_while_others_write_everything_is_right_after_the_return(
     server, left, ana, clinic_id, patient, patient_writes, open_window, network
 ):
     others = [f"{patient} {letter}" for letter in "abc"]
     for name in (patient, *others):
         patient_writes("Olá", name)
-    screen = open_window(ana, url=network.url)
+    screen = open_window(url=network.url)
+    page = screen.page
+    page.clock.install()
+    screen.log_in(ana)
     screen.open(others[0])
     expect(screen.bubble("Olá")).to_be_visible()
     network.cut()
@@ -114,8 +111,12 @@ def test_away_while_others_write_everything_is_right_after_the_return(
         expect(screen.thread.locator("article").filter(has_text=text)).to_be_visible()
     assert screen.bubbles.count() == 1
     screen.wait_until("connecting")
+    for _ in range(60):  # a minute of the page's time
+        page.clock.run_for(1000)
+        page.wait_for_function("() => true")
+    screen.wait_until("error")
     network.mend()
-    screen.page.evaluate("window.dispatchEvent(new Event('online'))")
+    page.evaluate("window.dispatchEvent(new Event('online'))")
     screen.wait_until_live()
     for text in typed:
         expect(screen.bubble(text)).to_have_attribute("data-status", "sent")
@@ -131,6 +132,35 @@ def test_away_while_others_write_everything_is_right_after_the_return(
         "rows => rows.map(r => r.dataset.conversationId)"
     )
     assert shown == [conversation["id"] for conversation in held]
+
+
+def test_newer_server_asks_for_a_reload_and_breaks_nothing(ana, patient, patient_writes, open_window):
+    patient_writes("Oi")
+    screen = open_window()
+    screen.page.route_web_socket(re.compile("/socket.io/"), of_tomorrow)
+    screen.log_in(ana)
+    expect(screen.page.get_by_text("Há uma nova versão do Recado.").first).to_be_visible()
+    screen.open(patient)
+    screen.reply("Pois não")
+    expect(screen.bubble("Pois não")).to_have_attribute("data-status", "sent")
+    screen.page.get_by_role("button", name="Recarregar").first.click()
+    expect(screen.bubble("Pois não")).to_be_visible()
+
+
+def of_tomorrow(socket) -> None:
+    """A server that calls itself newer than any page, and says things that no page of today knows."""
+    server = socket.connect_to_server()
+
+    def pass_on(message: str | bytes) -> None:
+        if isinstance(message, str) and '"version":"' in message:
+            socket.send('42["thing:of-tomorrow",{"seq":1}]')
+        socket.send(
+            re.sub(r'"version":"[^"]+"', '"version":"99.0.0"', message)
+            if isinstance(message, str)
+            else message
+        )
+
+    server.on_message(pass_on)
 
 
 def test_patient_who_wrote_meanwhile_is_read_before_the_reply_goes_on_purpose(

@@ -1,20 +1,19 @@
 """Pictures of every layout and state, for the documentation: into var/pictures, to be looked at and copied to docs/."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from e2e.processes import shared_server
-
 PICTURES = Path(__file__).resolve().parents[2] / "var/pictures"
 PATIENT = "Carlos Henrique Pires"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("shared")) as server:
-        yield server
+def morning() -> str:
+    """A time zone where it is ten o'clock, so that a picture shows a day at work whenever it is made."""
+    ahead = (10 - datetime.now(UTC).hour + 11) % 24 - 11
+    return f"Etc/GMT{-ahead:+d}"
 
 
 @pytest.fixture
@@ -28,6 +27,7 @@ def picture():
 
     def take(screen, name: str) -> None:
         path = PICTURES / f"{name}.png"
+        screen.page.mouse.move(0, 0)  # over nothing
         screen.page.screenshot(path=path, animations="disabled")
         assert path.stat().st_size > 10_000
 
@@ -42,7 +42,7 @@ def test_every_layout_has_its_picture(ana, open_window, picture):
         ("phone", (390, 800), "light"),
     ):
         wide = {"width": size[0], "height": size[1]}
-        screen = open_window(ana, viewport=wide, color_scheme=scheme)
+        screen = open_window(ana, viewport=wide, color_scheme=scheme, timezone_id=morning())
         if name == "phone":
             picture(screen, "phone-list")
         screen.open(PATIENT)
@@ -55,8 +55,19 @@ def test_every_layout_has_its_picture(ana, open_window, picture):
     picture(screen, "phone-team")
 
 
+def test_the_channels_have_their_pictures(ana, open_window, picture):
+    for name, size in (("settings-channels", (1440, 860)), ("phone-channels", (390, 800))):
+        wide = {"width": size[0], "height": size[1]}
+        screen = open_window(ana, viewport=wide, timezone_id=morning())
+        screen.page.goto(f"{screen.url}/ajustes/canais")
+        screen.page.get_by_role("button", name="Mostrar segredos").last.click()
+        expect(screen.page.get_by_role("textbox", name="Token de verificação")).to_be_visible()
+        screen.page.get_by_role("heading", name="Canais").scroll_into_view_if_needed()
+        picture(screen, name)
+
+
 def test_every_state_of_the_connection_has_its_picture(ana, open_window, network, picture):
-    screen = open_window(viewport={"width": 1440, "height": 400})
+    screen = open_window(viewport={"width": 1440, "height": 400}, timezone_id=morning())
     page = screen.page
     page.clock.install()
     page.goto(network.url)

@@ -18,6 +18,11 @@ PATIENT = "João Pereira"
 
 
 @pytest.fixture
+def server(own_server):
+    return own_server
+
+
+@pytest.fixture
 def clinic_id(server):
     return server.clinic_ids()[0]
 

@@ -1,18 +1,15 @@
 """Whose screen it is: sessions that end, tabs of one browser, members of different clinics at one computer."""
 
+import uuid
+
 import pytest
 from playwright.sync_api import expect
 
 from e2e.patients import deliver
-from e2e.processes import shared_server
+from e2e.processes import Server, StandIn
 
+ME = "() => fetch('/api/v1/me').then(answer => answer.json())"
 SECRET_WORDS = "Exame de Guardado"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("shared")) as server:
-        yield server
 
 
 @pytest.fixture
@@ -35,6 +32,42 @@ def test_revoked_session_ends_the_screen_and_says_so(ana, open_window):
     request = screen.page.context.request
     assert request.post(f"{screen.url}/api/v1/auth/logout", headers={"Origin": screen.url}).status == 204
     expect(screen.page.get_by_text("Sua sessão terminou. Entre de novo para continuar.")).to_be_visible()
+
+
+def test_expired_session_ends_the_screen_and_says_so(tmp_path, open_window):
+    standin = StandIn(tmp_path)
+    standin.start()
+    server = Server(tmp_path, standin, SESSION_LIFETIME_S="4")
+    server.start()
+    try:
+        screen = open_window(server.members(server.clinic_ids()[0])[0], url=server.url)
+        ended = screen.page.get_by_text("Sua sessão terminou. Entre de novo para continuar.")
+        expect(ended).to_be_visible(timeout=15_000)
+        expect(screen.page.get_by_role("button", name="Entrar")).to_be_visible()
+    finally:
+        server.stop()
+        standin.stop()
+
+
+def test_who_loses_one_clinic_and_has_another_goes_on_there(server, clinics, ana, carla, open_window):
+    bruno = server.members(clinics[0])[1]
+    with server.api(carla) as api:
+        invited = {
+            "clientKey": str(uuid.uuid4()),
+            "email": bruno["email"],
+            "name": bruno["name"],
+            "role": "agent",
+        }
+        answer = api.post(f"/clinics/{clinics[1]}/members", json=invited).raise_for_status().json()
+    page = open_window(bruno).page
+    names = {each["id"]: each["name"] for each in page.evaluate(ME)["clinics"]}
+    expect(page.get_by_text(names[clinics[0]])).to_be_visible()
+    with server.api(ana) as api:
+        gone = {"clientKey": str(uuid.uuid4()), "active": False}
+        api.patch(f"/clinics/{clinics[0]}/members/{answer['memberId']}", json=gone).raise_for_status()
+    expect(page.get_by_text(names[clinics[1]])).to_be_visible(timeout=15_000)
+    expect(page.get_by_text(names[clinics[0]])).to_have_count(0)
+    expect(page.locator("[role=status][data-status=connected]")).to_be_visible(timeout=15_000)
 
 
 def test_two_members_of_different_clinics_at_one_browser_see_nothing_of_each_other(

@@ -2,26 +2,35 @@
 
 import concurrent.futures
 import gzip
+import math
 import time
 
 import pytest
 
 from e2e.network import Network
 from e2e.patients import deliver
-from e2e.processes import eventually, shared_server
+from e2e.processes import eventually
 
 FIRST_LOAD_BYTES = 200_000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("shared")) as server:
-        yield server
+LOGINS = 7
 
 
 @pytest.fixture
 def ana(server):
     return server.members(server.clinic_ids()[0])[0]
+
+
+def quantiles(figures: list[float]) -> dict[int, float]:
+    """By percent. Of 100 figures the 99th percentile is the second largest."""
+    ordered = sorted(figures)
+    return {percent: ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] for percent in (50, 75, 99)}
+
+
+def tell(what: str, figures: list[float]) -> dict[int, float]:
+    found = quantiles(figures)
+    words = ", ".join(f"p{percent} {figure:.1f}" for percent, figure in found.items())
+    print(f"{what}: {words}, most {max(figures):.1f} ms of {len(figures)}")  # noqa: T201 - the figure is what it is for
+    return found
 
 
 def test_first_load_is_within_its_budget(ana, open_window):
@@ -43,7 +52,7 @@ def test_login_is_soon_live(round_trip_ms, limit_ms, server, ana, open_window):
     network = Network(server.port, delay_s=round_trip_ms / 2000)
     took = []
     try:
-        for _ in range(3):
+        for _ in range(LOGINS):
             screen = open_window(url=network.url)
             screen.page.goto(network.url)
             screen.page.get_by_label("E-mail").fill(ana["email"])
@@ -65,20 +74,28 @@ def test_login_is_soon_live(round_trip_ms, limit_ms, server, ana, open_window):
             took.append(screen.page.evaluate("() => window.live"))
     finally:
         network.close()
-    print(f"login to live with {round_trip_ms} ms of round trip: {[round(each) for each in took]} ms")  # noqa: T201 - the figure is what it is for
-    assert min(took) <= limit_ms
+    found = tell(f"login to live with {round_trip_ms} ms of round trip", took)
+    assert found[50] <= limit_ms
 
 
 CONVERSATIONS = 10_000
-PAINTED = """
+MESSAGES = 300
+# In the page's own clock: from a frame of the list received to the page painted, and of that the work that it set off.
+# Keys by Event Timing, from the stroke to what it changed being presented. The ticking spot makes each frame one that
+# must be presented: headless Chromium skips some, and a key's time then runs until the next one that it shows.
+MEASURES = """
   const Plain = WebSocket;
   window.painted = [];
+  window.worked = [];
   window.WebSocket = class extends Plain {
     set onmessage(hear) {
       super.onmessage = event => {
         const at = performance.now();
         hear(event);
         if (!String(event.data).includes('conversation:list:updated')) return;
+        let turns = 10;  // the client decodes in one, React draws in the next
+        const turn = () => turns-- ? queueMicrotask(turn) : window.worked.push(performance.now() - at);
+        turn();
         requestAnimationFrame(() => {
           const after = new MessageChannel();
           after.port1.onmessage = () => window.painted.push(performance.now() - at);
@@ -91,6 +108,14 @@ PAINTED = """
   new PerformanceObserver(list => {
     for (const entry of list.getEntries()) if (entry.name === 'keydown') window.typed.push(entry.duration);
   }).observe({type: 'event', durationThreshold: 16, buffered: true});
+  window.tick = () => {
+    const spot = document.createElement('i');
+    spot.style = 'position: fixed; inset: 0 auto auto 0; width: 2px; height: 2px';
+    document.body.append(spot);
+    let frame = 0;
+    const draw = () => { spot.style.background = frame++ % 2 ? '#888' : '#999'; requestAnimationFrame(draw); };
+    draw();
+  };
 """
 
 
@@ -106,11 +131,11 @@ def crowded(server):
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_ten_thousand_conversations_and_five_messages_a_second_stay_smooth(server, ana, crowded, open_window):
     screen = open_window()
     page = screen.page
-    page.add_init_script(PAINTED)
+    page.add_init_script(MEASURES)
     screen.log_in(ana)
     page.get_by_role("link", name="Paciente 09999", exact=True).click()
     rows = "() => Math.round(document.querySelector('nav[aria-label=Conversas] ul').offsetHeight / 72)"
@@ -124,18 +149,20 @@ def test_ten_thousand_conversations_and_five_messages_a_second_stay_smooth(serve
             deliver(server, crowded, f"Paciente {number * 37 % CONVERSATIONS:05}", f"Mensagem {number}")
             page.wait_for_timeout(max(0, 1000 * (begun + (number + 1) / 5 - time.monotonic())))
 
-    five_a_second(100)
-    painted = sorted(page.evaluate("() => window.painted"))
+    five_a_second(10)  # what runs for the first time is compiled first
+    page.evaluate("() => { window.painted.length = window.worked.length = 0; }")
+    five_a_second(MESSAGES)
+    tell("frame to worked off", page.evaluate("() => window.worked"))
+    painted = tell("frame to painted", page.evaluate("() => window.painted"))
     slow = page.context.new_cdp_session(page)
     slow.send("Emulation.setCPUThrottlingRate", {"rate": 4})
     page.get_by_role("textbox", name="Mensagem", exact=True).focus()
+    page.evaluate("() => window.tick()")
     for number in range(15):
         page.keyboard.type("resposta ", delay=60)
         deliver(server, crowded, f"Paciente {number:05}", "Enquanto se digita")
-    typed = sorted(page.evaluate("() => window.typed"))
-    p99, p75 = painted[int(len(painted) * 0.99)], typed[int(len(typed) * 0.75)]
-    print(f"frame to painted: p50 {painted[len(painted) // 2]:.1f}, p99 {p99:.1f} ms")  # noqa: T201 - as above
-    print(f"typing, processor four times slower: p75 {p75:.0f} ms of {len(typed)} keys")  # noqa: T201 - as above
-    assert len(painted) >= 90
-    assert p99 <= 34
-    assert p75 <= 200
+    keys = page.evaluate("() => window.typed")
+    typed = tell("key to presented, processor four times slower", keys)
+    assert len(keys) >= 100  # of 135; those below 16 ms are not told
+    assert painted[99] <= 34
+    assert typed[75] <= 200

@@ -11,6 +11,11 @@ WORDS = "Gostaria de remarcar minha consulta de amanhã."
 
 
 @pytest.fixture
+def server(own_server):
+    return own_server
+
+
+@pytest.fixture
 def clinics(server):
     return server.clinic_ids()
 

@@ -7,15 +7,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from e2e.patients import deliver
-from e2e.processes import shared_server
 
+SECTIONS = ("avisos", "senha", "equipe", "etiquetas", "respostas", "clinica", "canais")
 AXE = Path(__file__).resolve().parents[2] / "web/node_modules/axe-core/axe.min.js"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("shared")) as server:
-        yield server
+PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""What was scrolled to has been measured and put in its place."""
 
 
 @pytest.fixture
@@ -62,6 +58,7 @@ def test_reading_history_moves_nothing_while_messages_and_older_pages_come(
     expect(screen.bubble("Mensagem número 129")).to_be_visible()
     box = screen.thread
     box.evaluate("element => element.scrollTop = 900")
+    screen.page.evaluate(PAINTED)
     eye = screen.page.evaluate(
         """() => {
           const log = document.querySelector('[role=log]'), top = log.getBoundingClientRect().top;
@@ -81,9 +78,7 @@ def test_reading_history_moves_nothing_while_messages_and_older_pages_come(
         box.evaluate("element => element.scrollTop = 500")
         moved = screen.page.evaluate(place)
     expect(screen.page.get_by_text("Carregando mensagens anteriores")).to_have_count(0)
-    screen.page.evaluate(
-        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )
+    screen.page.evaluate(PAINTED)
     assert screen.page.evaluate(place) == pytest.approx(moved, abs=0.5)
     latest.click()
     expect(screen.bubble("Nova 2")).to_be_in_viewport()
@@ -188,85 +183,25 @@ def test_axe_finds_nothing_on_any_screen(scheme, patient, patient_writes, member
     expect(page.get_by_role("menu")).to_be_visible()
     assert violations(page, "region") == []  # a menu floats beside the landmarks
     page.keyboard.press("Escape")
-    for section in ("avisos", "senha", "equipe", "etiquetas", "respostas", "clinica"):
+    for section in SECTIONS:
         page.goto(f"{screen.url}/ajustes/{section}")
-        expect(page.get_by_role("region").get_by_role("heading")).to_be_visible()
+        expect(page.get_by_role("region").get_by_role("heading").first).to_be_visible()
         assert violations(page) == [], section
+    page.get_by_role("button", name="Mostrar segredos").first.click()
+    expect(page.get_by_role("textbox", name="Segredo", exact=True).first).to_be_visible()
+    page.get_by_role("button", name="Novo canal").click()
+    assert violations(page) == [], "canais, with a dialog"
+    page.keyboard.press("Escape")
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(f"{screen.url}/conversas")
     screen.wait_until_live()
     assert violations(page) == []
-
-
-def go_to(page: Page, section: str) -> None:
-    page.get_by_role("link", name="Ajustes").click()
-    page.get_by_role("navigation", name="Seções dos ajustes").get_by_role("link", name=section).click()
-
-
-def test_what_an_admin_sets_a_colleague_has_without_a_reload(members, open_window):
-    admin, agent = open_window(members[0]), open_window(members[1])
-    page = admin.page
-    save = page.get_by_role("button", name="Salvar")
-    go_to(page, "Etiquetas")
-    page.get_by_role("button", name="Nova etiqueta").click()
-    page.get_by_label("Nome").last.fill("de teste")
-    save.click()
-    expect(page.get_by_text("Salvo.")).to_be_visible()
-    go_to(page, "Respostas prontas")
-    page.get_by_role("button", name="Nova resposta").click()
-    page.get_by_label("Atalho").last.fill("teste")
-    page.get_by_label("Título").last.fill("De teste")
-    save.click()
-    expect(page.get_by_text("Preencha este campo.")).to_be_visible()
-    page.get_by_label("Texto").last.fill("Pronta para o teste")
-    save.click()
-    expect(save).to_be_disabled()
-    go_to(page, "Clínica e horário")
-    page.get_by_label("Avisar depois de quantos minutos de espera").fill("7")
-    save.click()
-    expect(save).to_be_disabled()
-
-    agent.open_newest()
-    agent.page.get_by_role("toolbar", name="Ações").get_by_role("button", name="Etiquetas").click()
-    agent.page.get_by_role("menuitemcheckbox", name="de teste").click()
-    agent.page.keyboard.press("Escape")
-    field = agent.page.get_by_role("textbox", name="Mensagem", exact=True)
-    field.fill("/teste")
-    agent.page.get_by_role("option", name="De teste").click()
-    expect(field).to_have_value("Pronta para o teste")
-    agent.page.get_by_role("link", name="Ajustes").click()
-    sections = agent.page.get_by_role("navigation", name="Seções dos ajustes").get_by_role("link")
-    expect(sections).to_have_text(["Avisos", "Senha"])
-
-
-def test_an_invited_colleague_enters_changes_the_password_and_is_out_at_once(members, open_window):
-    page = open_window(members[0]).page
-    go_to(page, "Equipe")
-    page.get_by_role("button", name="Convidar").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Nome").fill("Dora Nova")
-    dialog.get_by_label("E-mail").fill("dora@ipe.example")
-    dialog.get_by_role("button", name="Convidar").click()
-    secret = (
-        page.get_by_role("dialog", name="Senha provisória de Dora Nova").locator(".select-all").inner_text()
-    )
-    page.keyboard.press("Escape")
-    expect(page.get_by_text("dora@ipe.example")).to_be_visible()
-
-    dora = open_window({"email": "dora@ipe.example", "password": secret}).page
-    dora.get_by_role("link", name="Trocar a senha").click()
-    dora.get_by_label("Senha atual").fill("não é esta")
-    dora.get_by_label("Nova senha", exact=True).fill("uma senha só minha")
-    dora.get_by_label("Nova senha, outra vez").fill("uma senha só minha")
-    change = dora.get_by_role("button", name="Trocar a senha")
-    change.click()
-    expect(dora.get_by_text("Não confere.")).to_be_visible()
-    dora.get_by_label("Senha atual").fill(secret)
-    change.click()
-    expect(dora.get_by_text("Sua senha foi trocada.")).to_be_visible()
-    page.get_by_role("button", name="Tirar o acesso de Dora Nova").click()
-    expect(dora.get_by_role("button", name="Entrar")).to_be_visible(timeout=15_000)
-    expect(page.get_by_role("button", name="Dar acesso a Dora Nova")).to_be_visible()
+    for section in SECTIONS:
+        page.goto(f"{screen.url}/ajustes/{section}")
+        expect(page.get_by_role("region").get_by_role("heading").first).to_be_visible()
+        assert violations(page) == [], f"{section} on a phone"
+        wide, seen = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= seen, f"{section} stands out at the side of a phone"
 
 
 def test_strict_content_policy_is_never_broken(members, open_window):
@@ -279,6 +214,10 @@ def test_strict_content_policy_is_never_broken(members, open_window):
     screen.open_newest()
     screen.page.get_by_role("button", name="Mais ações").click()
     screen.page.keyboard.press("Escape")
-    screen.page.goto(f"{screen.url}/ajustes/clinica")
-    expect(screen.page.get_by_role("button", name="Salvar")).to_be_visible()
+    for section in SECTIONS:
+        screen.page.goto(f"{screen.url}/ajustes/{section}")
+        expect(screen.page.get_by_role("region").get_by_role("heading").first).to_be_visible()
+    screen.page.get_by_role("button", name="Mostrar segredos").first.click()
+    screen.page.get_by_role("button", name="Novo canal").click()
+    expect(screen.page.get_by_role("dialog")).to_be_visible()
     assert broken == []

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from feed.listening import Told
 from recado.feed import feed as feed_module
 from recado.feed.feed import Feed
+from recado.store.batch import carry_out
 
 
 @pytest.fixture
@@ -71,6 +72,18 @@ async def test_commits_that_arrive_out_of_turn_are_told_in_order(writing, feed, 
     await told.until(3)
     feed.advance(writing.told)
     assert seqs(told) == [1, 2, 3]
+
+
+async def test_a_repeat_shows_what_a_lost_answer_left_untold(writing, told):
+    feed = Feed(writing.database, told.append)  # which does not poll
+    await feed.follow(writing.clinic_id)
+    await asyncio.gather(*feed._pulls)
+    command = writing.inbound(external_id="once")
+    writing.database.write_now(lambda c: carry_out(c, [command], writing.sources))
+    assert (await writing.writer.execute(command)).repeated
+    feed.take_in(writing.committed[-1])
+    await told.until(1)
+    assert seqs(told) == [1]
 
 
 async def test_nobody_is_told_of_a_clinic_nobody_follows(writing, feed, told):

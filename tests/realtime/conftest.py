@@ -1,11 +1,10 @@
-"""Fixtures of the real-time tests: the product's loop, `serve`, which starts an echo server, and a whole `server`."""
+"""Fixtures of the real-time tests: the product's loop, `serve`, which starts an echo server."""
 
 import contextlib
 
 import pytest
 import uvloop
 
-from e2e.processes import shared_server
 from realtime.echo import serving
 
 
@@ -40,9 +39,3 @@ async def serve(websocket):
 @pytest.fixture
 async def echo(serve):
     return await serve()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("server")) as server:
-        yield server

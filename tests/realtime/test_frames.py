@@ -164,3 +164,11 @@ async def test_a_bug_of_ours_closes_with_1011_and_its_text_is_told_to_nobody(ech
     await echo.until_empty()
     assert echo.log.exceptions == ["socket_callback_failed"]
     assert "segredo" not in str(echo.log.lines)
+
+
+async def test_what_is_not_utf8_is_closed_without_a_word_in_the_log(echo, caplog):
+    async with connected(echo.port) as peer:
+        peer.send(frame(TEXT, b"4segredo \xff"))
+        assert await peer.close_code() == 1007
+    await echo.until_empty()
+    assert [record.name for record in caplog.records if record.exc_info] == []

@@ -1,8 +1,9 @@
 """What is counted is what happened; nothing names a clinic or a person."""
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from realtime.peer import connected, frame, upgraded
+from realtime.peer import connected, dialled, frame, head, upgraded
 from recado.realtime.statistics import Times
 
 
@@ -48,6 +49,20 @@ async def test_events_acknowledgements_and_refusals_are_counted(echo):
     assert after.refusals == {"unauthenticated": 1}
     sent = len('421["message-with-ack", "olá"]'.encode()) + len('40/custom,{"refuse":"no"}')
     assert after.bytes_in - before.bytes_in >= sent - 4
+
+
+@pytest.mark.only_picows("the server under ASGI refuses by itself what is malformed")
+async def test_refusals_that_never_come_to_the_engine_are_counted_too(echo):
+    heads = (head("/elsewhere"), head(sec_websocket_version="12"), head(cookie="a=" + "x" * 17_000))
+    for request in heads:
+        async with dialled(echo.port) as peer:
+            peer.send(request)
+            assert (await peer.answer()).status >= 400
+    assert echo.engine.report.statistics().refusals == {
+        "Not found": 1,
+        "Unsupported WebSocket version": 1,
+        "Request header fields too large": 1,
+    }
 
 
 async def test_prometheus_reads_the_same_numbers(echo, websocket):

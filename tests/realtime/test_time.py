@@ -66,6 +66,19 @@ async def test_a_websocket_ping_proves_life(serve):
             peer.send(frame(9, b""))
 
 
+@pytest.mark.only_picows("an ASGI server tells of whole messages only")
+async def test_a_message_that_takes_long_to_come_proves_life_with_each_of_its_bytes(serve):
+    """Longer than interval and timeout together: a photo's description over a bad line."""
+    echo = await serve(**QUICK)
+    async with connected(echo.port) as peer:
+        slow = frame(TEXT, '42["message","slow"]')
+        for place in range(6):
+            peer.send(slow[place : place + 1])
+            assert await peer.text() == "2"
+        peer.send(slow[6:])
+        assert await peer.event() == ["message-back", "slow"]
+
+
 async def test_a_client_that_joins_no_namespace_is_closed_with_connect_timeout(serve):
     echo = await serve(**QUICK)
     async with upgraded(echo.port) as peer:

@@ -24,9 +24,12 @@ from recado.app.access import Access
 from recado.app.channels import Channels
 from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
+from recado.app.pages import Pages
 from recado.app.passwords import Passwords
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions, SessionSettings
+from recado.cache.cache import Cache
+from recado.cache.memory import Memory
 from recado.config import Config
 from recado.domain.accounts import Channel
 from recado.domain.commands import ReceiveMessage
@@ -90,11 +93,13 @@ class Service:
     def __init__(self, database: Database, passwords: Passwords, settings: Config) -> None:
         self.database = database
         self.feed = Feed(self.database, tell=lambda told: None)
+        self.cache = Cache(self.feed, Memory(settings.cache_max_bytes, settings.cache_max_age_s))
         sources = Sources(now, new_id, lambda: secrets.randbits(62))
-        self.writer = Writer(self.database, sources, self._committed)
+        self.writer = Writer(self.database, sources, self._committed, self.feed.doubt)
         access = Access(self.database)
         self.inbox = Inbox(self.writer, access)
         self.queries = Queries(self.database, access, self.feed)
+        self.pages = Pages(self.database, access, self.cache)
         self.sessions = Sessions(
             self.database,
             passwords,
@@ -196,6 +201,7 @@ async def serving(
     application = create_application(
         sessions=service.sessions,
         queries=service.queries,
+        pages=service.pages,
         inbox=service.inbox,
         clinics=service.clinics,
         channels=service.channels,

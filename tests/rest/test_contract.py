@@ -11,15 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from e2e.processes import clean_environment, shared_server
+from e2e.processes import clean_environment
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("contract")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -4,13 +4,7 @@ import httpx
 import pytest
 import socketio
 
-from e2e.processes import Server, StandIn, shared_server
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with shared_server(tmp_path_factory.mktemp("realtime")) as server:
-        yield server
+from e2e.processes import Server, StandIn
 
 
 @pytest.fixture(scope="module")

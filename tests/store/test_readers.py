@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import threading
+from functools import partial
 
 import pytest
+from msgspec import Struct
 from sqlalchemy import event, text
 
 from recado.errors import NotFoundError
@@ -32,18 +34,18 @@ def every_thread_held(database, gate):
         arrived.wait(10)
         return gate.wait(10)
 
-    held = [asyncio.ensure_future(database.read(wait)) for _ in range(READERS)]
+    held = [asyncio.ensure_future(database.read(partial(wait))) for _ in range(READERS)]
     yield held, arrived
 
 
 async def after_all_threads_are_held(database, works):
-    """What `works` answer when they have waited together, and how many snapshots that took."""
+    """What `works`, each unlike the others, answer when they have waited together, and how many snapshots that took."""
     gate = threading.Event()
     with every_thread_held(database, gate) as (held, arrived):
         await asyncio.to_thread(arrived.wait, 10)
         begun = []
         event.listen(database._reading, "begin", begun.append)
-        waiting = [asyncio.ensure_future(database.read(work)) for work in works]
+        waiting = [asyncio.ensure_future(database.read(partial(work))) for work in works]
         await asyncio.sleep(0)
         gate.set()
         answers = await asyncio.gather(*waiting, return_exceptions=True)
@@ -56,6 +58,44 @@ async def test_reads_that_wait_share_a_snapshot(database):
     answers, snapshots = await after_all_threads_are_held(database, [one] * many)
     assert answers == [1] * many
     assert 1 <= snapshots < many / 4
+
+
+async def test_equal_reads_that_wait_are_done_once_and_later_ones_anew(database):
+    done = []
+
+    class Read(Struct, frozen=True):
+        number: int
+
+        def __call__(self, _connection):
+            done.append(self.number)
+            return [self.number]
+
+    gate = threading.Event()
+    with every_thread_held(database, gate) as (held, arrived):
+        await asyncio.to_thread(arrived.wait, 10)
+        waiting = [asyncio.ensure_future(database.read(Read(number % 2))) for number in range(1_000)]
+        await asyncio.sleep(0)
+        gate.set()
+        assert await asyncio.gather(*waiting) == [[0], [1]] * 500
+        await asyncio.gather(*held)
+    assert sorted(done) == [0, 1]
+    assert await database.read(Read(0)) == [0]
+    assert sorted(done) == [0, 0, 1]
+
+
+async def test_a_refusal_reaches_all_who_asked_the_same(database):
+    def refused(_connection):
+        raise NotFoundError
+
+    gate = threading.Event()
+    with every_thread_held(database, gate) as (held, arrived):
+        await asyncio.to_thread(arrived.wait, 10)
+        waiting = [asyncio.ensure_future(database.read(refused)) for _ in range(3)]
+        await asyncio.sleep(0)
+        gate.set()
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        await asyncio.gather(*held)
+    assert [type(answer) for answer in answers] == [NotFoundError] * 3
 
 
 async def test_reads_that_need_not_wait_run_at_the_same_time(database):
@@ -94,11 +134,12 @@ async def test_a_connection_that_dies_after_its_reads_keeps_nobody_waiting(datab
         assert await database.read(one) == 1
 
 
-async def test_a_caller_that_is_cancelled_harms_no_other(database):
+@pytest.mark.parametrize("works", [[one, one], [one, partial(one)]], ids=["equal", "unlike"])
+async def test_a_caller_that_is_cancelled_harms_no_other(database, works):
     gate = threading.Event()
     with every_thread_held(database, gate) as (held, arrived):
         await asyncio.to_thread(arrived.wait, 10)
-        gone, stays = (asyncio.ensure_future(database.read(one)) for _ in range(2))
+        gone, stays = (asyncio.ensure_future(database.read(work)) for work in works)
         await asyncio.sleep(0)
         gone.cancel()
         gate.set()

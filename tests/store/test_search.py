@@ -319,3 +319,13 @@ async def test_what_an_older_version_had_written_is_found_after_the_migration(wr
     writing.database.write_now(forget)
     upgrade(writing.database)
     assert bodies(writing, "cabeca") == bodies(writing, "josefa") == ["cabeça"]
+
+
+@pytest.mark.only("postgresql")
+def test_no_commit_has_to_index_more_than_a_little_of_what_others_left(stock):
+    limit = stock.database.read_now(
+        lambda c: c.execute(
+            text("SELECT reloptions FROM pg_class WHERE relname = 'search_index'")
+        ).scalar_one()
+    )
+    assert limit == ["gin_pending_list_limit=64"]

@@ -6,6 +6,7 @@ change the peer before we see it, and it never sees a WebSocket upgrade. docs/re
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -20,7 +21,7 @@ def client_address(peer: str | None, forwarded_for: str | None, trusted: Iterabl
     `forwarded_for` is X-Forwarded-For, several headers joined by commas. Each proxy appends its peer, so it is read
     from the right, and only as long as the speaker is trusted: what a client wrote in it itself is never reached.
     """
-    address = _parse(peer or "")
+    address = _parse_peer(peer or "")
     if address is None:
         return UNKNOWN
     networks = tuple(trusted)
@@ -51,3 +52,7 @@ def _parse(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+_parse_peer = lru_cache(1_024)(_parse)
+"""A proxy's address, or an office's, comes again with each of their connections."""

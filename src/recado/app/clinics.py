@@ -30,7 +30,7 @@ from recado.domain.values import ClientKey, ClinicId, MemberId, Role, Seq, Value
 from recado.errors import ConflictError, FieldError, UnauthenticatedError
 from recado.store.accounts import password_hash_of
 from recado.store.batch import Outcome
-from recado.store.clinic import clinics_by_id, member_details
+from recado.store.clinic import member_details
 from recado.store.database import Database
 from recado.store.writer import Writer
 
@@ -125,12 +125,6 @@ class Clinics:
         self._passwords = passwords
         self._sessions = sessions
         self._secret = secret
-
-    async def clinic(self, identity: Identity, clinic_id: ClinicId) -> Clinic:
-        """As every member may see it."""
-        self._access.clinic(identity, clinic_id, "inbox.read")
-        found = await self._database.read(partial(clinics_by_id, ids=[clinic_id]))
-        return found[clinic_id]
 
     async def members(self, identity: Identity, clinic_id: ClinicId) -> list[MemberDetails]:
         """As admins may see them."""

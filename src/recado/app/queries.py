@@ -2,27 +2,39 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from recado.app.access import Access
+from recado.app.paging import limit_of
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor, parse_cursor
-from recado.domain.values import ClinicId, Conversation, ConversationId, MessageId, Seq
-from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, SearchPage, ThreadPlace
-from recado.errors import FieldError, InvalidError, NotFoundError
+from recado.domain.values import ClinicId, ConversationId, MemberId
+from recado.domain.views import Delta, SearchPage
+from recado.errors import FieldError, InvalidError
 from recado.feed.feed import Feed
 from recado.store import deltas, inbox
 from recado.store.database import Database
-from recado.store.inbox import NO_FILTER
 from recado.store.search import Place, find
 
-MAX_PAGE = 100
-MAX_SEQ_DIGITS = 18
 MAX_WAIT_S = 25.0
 MAX_THREADS = 200
 """How many conversations' messages one delta may ask for."""
+
+
+class _Changes(Struct, frozen=True):
+    """`deltas.clinic_delta` as a value: a member's screens that come back together share one reading."""
+
+    clinic_id: ClinicId
+    member_id: MemberId
+    after: Cursor
+    conversation_ids: tuple[ConversationId, ...]
+
+    def __call__(self, connection: Connection) -> Delta:
+        return deltas.clinic_delta(
+            connection, self.clinic_id, self.member_id, self.after, self.conversation_ids
+        )
 
 
 class Queries:
@@ -31,75 +43,13 @@ class Queries:
         self._access = access
         self._feed = feed
 
-    async def conversations(
-        self,
-        identity: Identity,
-        clinic_id: ClinicId,
-        *,
-        limit: int,
-        before: str | None,
-        fitting: ListFilter = NO_FILTER,
-    ) -> ConversationPage:
-        """1 to MAX_PAGE conversations, newest first. Raises `not_found`, `invalid`."""
-        self._access.clinic(identity, clinic_id, "inbox.read")
-        return await self._database.read(
-            partial(
-                inbox.conversation_page,
-                clinic_id=clinic_id,
-                member_id=identity.member_id,
-                limit=_limit(limit),
-                before=_before(before),
-                fitting=fitting,
-            )
-        )
-
-    async def conversation(self, identity: Identity, conversation_id: ConversationId) -> Conversation:
-        """Raises `not_found`, also for one that was deleted."""
-        await self._access.conversation(identity, conversation_id, "inbox.read")
-        found = await self._database.read(lambda connection: inbox.conversation(connection, conversation_id))
-        if found is None or found.deleted:
-            raise NotFoundError
-        return found
-
-    async def messages(
-        self,
-        identity: Identity,
-        conversation_id: ConversationId,
-        *,
-        limit: int,
-        before: str | None = None,
-        after: str | None = None,
-        around: MessageId | None = None,
-    ) -> MessagePage:
-        """1 to MAX_PAGE messages, newest first, at one place of the thread. Raises `not_found`, `invalid`.
-
-        Of several places `around` counts, then `after`.
-        """
-        clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
-        older, newer = _before(before), _before(after, "after")
-        if around is not None:
-            place = ThreadPlace(around=around)
-        elif newer is not None:
-            place = ThreadPlace(after=newer)
-        else:
-            place = ThreadPlace(before=older)
-        return await self._database.read(
-            partial(
-                _thread_page,
-                clinic_id=clinic_id,
-                conversation_id=conversation_id,
-                limit=_limit(limit),
-                place=place,
-            )
-        )
-
     async def search(
         self, identity: Identity, clinic_id: ClinicId, asked: str, *, limit: int, before: str | None
     ) -> SearchPage:
         """1 to MAX_PAGE hits, best first; what has no words finds nothing. Raises `not_found`, `invalid`."""
         self._access.clinic(identity, clinic_id, "inbox.read")
         return await self._database.read(
-            partial(find, clinic_id=clinic_id, asked=asked, limit=_limit(limit), before=_place(before))
+            partial(find, clinic_id=clinic_id, asked=asked, limit=limit_of(limit), before=_place(before))
         )
 
     async def cursor(self, identity: Identity, clinic_id: ClinicId) -> Cursor:
@@ -128,13 +78,7 @@ class Queries:
             cursor = await self.cursor(identity, clinic_id)
             return Delta(cursor=str(cursor), conversations=[], messages=[], reads=[])
         start = parse_cursor(after)
-        read = partial(
-            deltas.clinic_delta,
-            clinic_id=clinic_id,
-            member_id=identity.member_id,
-            after=start,
-            conversation_ids=conversation_ids,
-        )
+        read = _Changes(clinic_id, identity.member_id, start, tuple(conversation_ids))
         delta = await self._database.read(read)
         if wait_s <= 0 or delta.reset or parse_cursor(delta.cursor).seq > start.seq:
             return delta
@@ -162,31 +106,6 @@ class Queries:
                 conversation_id=conversation_id,
             )
         )
-
-
-def _thread_page(connection: Connection, *, conversation_id: ConversationId, **which: Any) -> MessagePage:
-    """Raises NotFoundError for a conversation that was deleted; only one without a word may be, so only then we ask."""
-    page = inbox.message_page(connection, conversation_id=conversation_id, **which)
-    if all(message.deleted for message in page.items):
-        found = inbox.conversation(connection, conversation_id)
-        if found is None or found.deleted:
-            raise NotFoundError
-    return page
-
-
-def _limit(limit: int) -> int:
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidError(errors=[FieldError("limit", "out_of_range")])
-    return limit
-
-
-def _before(before: str | None, path: str = "before") -> Seq | None:
-    """Opaque to clients; to us it is the seq of the last row they saw."""
-    if before is None:
-        return None
-    if not before.isascii() or not before.isdigit() or len(before) > MAX_SEQ_DIGITS:
-        raise InvalidError(errors=[FieldError(path, "malformed")])
-    return Seq(int(before))
 
 
 def _place(before: str | None) -> Place | None:

@@ -8,7 +8,7 @@ import base64
 import hmac
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from msgspec import Struct
@@ -31,6 +31,7 @@ REMEMBER_S = 5.0
 """While this node follows all clinics of the member: their logs say when to forget earlier."""
 REMEMBER_UNFOLLOWED_S = 1.0
 MAX_REMEMBERED = 20_000
+MAX_TOKEN_CHARS = 128
 TOUCH_AFTER_S = 60.0
 ADDRESS_FACTOR = 10
 """Attempts allowed from one address, whoever it says it is, as a multiple of those allowed per member."""
@@ -148,25 +149,35 @@ class Sessions:
 
     async def verify_hash(self, token_hash: str) -> Identity:
         """The same for who keeps the token's hash: what a connection asks at every event."""
-        kept = self._remembered.get(token_hash)
-        if kept is None or not self._is_fresh(kept):
-            ended, read_at = self._ended, time.monotonic()
-            kept = _Remembered(await self._read(token_hash), read_at)
-            if ended != self._ended:  # a session ended while we read: ask again, lest it be remembered
-                return await self.verify_hash(token_hash)
-            self._remembered[token_hash] = kept
-            self._remembered.move_to_end(token_hash)
-            if len(self._remembered) > MAX_REMEMBERED:
-                self._remembered.popitem(last=False)
+        if (known := self._recall(token_hash)) is not None:
+            return known
+        ended, read_at = self._ended, time.monotonic()
+        kept = _Remembered(await self._read(token_hash), read_at)
+        if ended != self._ended:  # a session ended while we read: ask again, lest it be remembered
+            return await self.verify_hash(token_hash)
+        self._remembered[token_hash] = kept
+        self._remembered.move_to_end(token_hash)
+        if len(self._remembered) > MAX_REMEMBERED:
+            self._remembered.popitem(last=False)
         if kept.identity.expires_at <= self._now():
             raise UnauthenticatedError
         return kept.identity
 
     def hash_of(self, token: str | None) -> str:
         """Under what a token is kept. Raises UnauthenticatedError for what cannot be one."""
-        if not token or len(token) > 128:
+        if not token or len(token) > MAX_TOKEN_CHARS:
             raise UnauthenticatedError
         return hmac.digest(self._settings.secret.encode(), token.encode(), "sha256").hex()
+
+    def recall(self, token: str | None) -> Identity | None:
+        """The token's session, if it was verified a moment ago; None says nothing."""
+        return self._recall(self.hash_of(token)) if token and len(token) <= MAX_TOKEN_CHARS else None
+
+    def _recall(self, token_hash: str) -> Identity | None:
+        kept = self._remembered.get(token_hash)
+        if kept is None or not self._is_fresh(kept) or kept.identity.expires_at <= self._now():
+            return None
+        return kept.identity
 
     async def confirm(self, identity: Identity, password: str) -> str | None:
         """The hash that the member's password was found to fit; None for a wrong one. Raises RateLimitedError."""
@@ -199,15 +210,27 @@ class Sessions:
         except UnauthenticatedError:
             return
         await self._database.write(partial(accounts.end_session, session_id=identity.session_id))
+        log.info("logged_out", session_id=identity.session_id, member_id=identity.member_id)
+        self._end({identity.session_id})
+
+    async def notice(self, session_ids: Collection[str]) -> None:
+        """Which of them another node has ended? A logout stands in no clinic's log."""
+        if self._database.shared and session_ids:
+            left = await self._database.read(partial(accounts.sessions_left, session_ids=tuple(session_ids)))
+            self._end(set(session_ids) - left)
+
+    def _end(self, session_ids: Collection[str]) -> None:
+        if not session_ids:
+            return
         self._ended += 1
         self._remembered = OrderedDict(
             (key, kept)
             for key, kept in self._remembered.items()
-            if kept.identity.session_id != identity.session_id
+            if kept.identity.session_id not in session_ids
         )
-        log.info("logged_out", session_id=identity.session_id, member_id=identity.member_id)
-        for listener in self._on_end:
-            listener(identity.session_id)
+        for session_id in session_ids:
+            for listener in self._on_end:
+                listener(session_id)
 
     async def _read(self, token_hash: str) -> Identity:
         now = self._now()

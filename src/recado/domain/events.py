@@ -15,6 +15,7 @@ from recado.domain.values import (
     ClientKey,
     ClinicId,
     ContactRef,
+    Conversation,
     ConversationId,
     ConversationStatus,
     Failure,
@@ -144,13 +145,21 @@ class Record(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-def facts_of(event: Event) -> dict[str, Any]:
-    """Event → what the log remembers beside the ids of its columns: states before and after, no words."""
+def facts_of(event: Event, before: Conversation | None) -> dict[str, Any]:
+    """Event → what the log remembers beside the ids of its columns: states before and after, no words.
+
+    `before` is the conversation as it was. `lists` is what decides which lists show it afterwards: its status,
+    assignee and labels. Whoever reads the log judges by that which pages are stale (tags.py).
+    """
     match event:
         case MessageReceived():
-            return {"opened": event.opened, "status": [event.status_before, event.status_after]}
+            return {
+                "opened": event.opened,
+                "status": [event.status_before, event.status_after],
+                "lists": _lists(before, status=event.status_after),
+            }
         case MessageWritten():
-            return {"kind": event.kind}
+            return {"kind": event.kind, "lists": _lists(before)}
         case MessageEdited() | MessageDeleted() | ContactRenamed():
             return {}
         case MessageStatusChanged():
@@ -163,7 +172,9 @@ def facts_of(event: Event) -> dict[str, Any]:
                 "assignee": [event.assignee_before, event.assignee_after],
                 "labels": [event.labels_before, event.labels_after],
             }
-            return {name: states for name, states in changes.items() if states[0] != states[1]}
+            lists = [event.status_after, event.assignee_after, event.labels_after]
+            changed = {name: states for name, states in changes.items() if states[0] != states[1]}
+            return {**changed, "lists": lists}
         case ConversationDeleted():
             return {
                 "status": [event.status_before, None],
@@ -172,3 +183,9 @@ def facts_of(event: Event) -> dict[str, Any]:
             }
         case _:
             assert_never(event)
+
+
+def _lists(before: Conversation | None, *, status: ConversationStatus | None = None) -> list[Any]:
+    if before is None:
+        return [status, None, ()]
+    return [status or before.status, before.assignee_id, before.labels]

@@ -18,8 +18,13 @@ class Broker(Protocol):
     def hint(self, clinic_id: ClinicId, seq: Seq) -> None:
         """Tell everybody soon that the log has come as far as `seq`. Never waits, never fails."""
 
-    def subscribe(self, heard: Heard, missed: Callable[[], None]) -> None:
-        """`heard` is called for hints, our own among them; `missed` when some may have been lost."""
+    def subscribe(
+        self, heard: Heard, missed: Callable[[], None], deaf: Callable[[], None] = lambda: None
+    ) -> None:
+        """`heard` is called for hints, our own among them; `deaf` when none can come any more.
+
+        `missed` is called when they can, again or for the first time: some may have been lost.
+        """
 
     async def run(self) -> None:
         """Carry hints until cancelled."""
@@ -35,7 +40,12 @@ class InProcessBroker:
         for heard in self._heard:
             heard(clinic_id, seq)
 
-    def subscribe(self, heard: Heard, missed: Callable[[], None]) -> None:  # noqa: ARG002 - nothing gets lost here
+    def subscribe(
+        self,
+        heard: Heard,
+        missed: Callable[[], None],  # noqa: ARG002 - nothing gets lost here
+        deaf: Callable[[], None] = lambda: None,  # noqa: ARG002 - and nobody goes deaf
+    ) -> None:
         self._heard.append(heard)
 
     async def run(self) -> None:

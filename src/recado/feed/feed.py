@@ -1,48 +1,48 @@
 """Follows the logs of the clinics that somebody here looks at, and tells each record once, in order, without holes.
 
 Own commits arrive from memory; what another process wrote, or what arrived out of turn, is read from the log. Hints
-of other nodes say when to look, and a poll stands behind them. Sockets and packets are the listeners' affair.
+of other nodes say when to look, and a poll stands behind them. Sockets and packets are the listeners' affair; whether
+something read from a clinic is still true is judged by what is known here of its log (followed.py, docs/cache.md).
 """
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from msgspec import Struct, field
+from sqlalchemy import Connection
 
 from recado import observe
+from recado.clock import clock
+from recado.domain.events import Record
 from recado.domain.packets import Told
+from recado.domain.tags import touched
 from recado.domain.values import ClinicId, Seq
 from recado.errors import RecadoError
+from recado.feed.followed import UNKNOWN, Followed
 from recado.store import inbox
+from recado.store.batch import Committed, Outcome
 from recado.store.database import Database
 from recado.store.inbox import Head
 
 POLL_S = 1.0
+LEASE_S = 3.0
+DEAF_LEASE_S = 0.05
+"""While no hint can reach us, whoever reads asks; but not for every single read."""
+IDLE_S = 600.0
 PULL_ROWS = 500
+TRIES = 3
+"""A question that was under way already when we came may be answered with less than we know; the next one is ours."""
 
 log = observe.get_logger("feed")
-
-
-class _Followed(Struct, eq=False):
-    """A clinic somebody looks at: where its log has been told to, and who counts on it."""
-
-    seq: Seq | None = None
-    since: float = 0.0
-    head: int = 0
-    epoch: str = ""
-    followers: int = 0
-    waiting: list[asyncio.Future[None]] = field(default_factory=list)
-    pulling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Feed:
     """`tell` is called on the loop, record after record, and must not block or fail.
 
     `reset` is called when a clinic's log is not the one that was followed: the database was restored, or a standby
-    without the last commits was promoted. Who listens must read afresh.
+    without the last commits was promoted. Who listens must read afresh. `history`: how many records before the first
+    are asked for, so that what others read earlier can be judged.
     """
 
     def __init__(
@@ -50,24 +50,26 @@ class Feed:
         database: Database,
         tell: Callable[[Told], None],
         reset: Callable[[ClinicId], None] = lambda _clinic_id: None,
+        *,
+        history: int = 0,
     ) -> None:
         self._database = database
         self._tell = tell
         self._reset = reset
-        self._clinics: dict[ClinicId, _Followed] = {}
+        self._history = history
+        self._clinics: dict[ClinicId, Followed] = {}
         self._pulls: set[asyncio.Task[None]] = set()
         self._released = False
         self._follow_changes = 0
+        self._deaf = False
         self._ask = asyncio.Event()
 
     async def follow(self, clinic_id: ClinicId) -> None:
         """From the moment this returns, every later record is told. Pair with `unfollow`."""
-        clinic = self._clinics.setdefault(clinic_id, _Followed())
+        clinic = self._clinics.setdefault(clinic_id, Followed(clinic_id))
         clinic.followers += 1
         try:
-            async with clinic.pulling:
-                if clinic.seq is None:
-                    await self._start(clinic_id, clinic)
+            await self._begin(clinic)
         except BaseException:
             self.unfollow(clinic_id)
             raise
@@ -75,44 +77,97 @@ class Feed:
     def unfollow(self, clinic_id: ClinicId) -> None:
         clinic = self._clinics[clinic_id]
         clinic.followers -= 1
-        if not clinic.followers:
-            del self._clinics[clinic_id]
-            self._follow_changes += 1
+        if not clinic.followers and not clinic.used and not clinic.used_at:
+            self._drop(clinic)
+
+    def log_of(self, clinic_id: ClinicId) -> Followed | None:
+        """What is known of the clinic's log, if it is followed."""
+        clinic = self._clinics.get(clinic_id)
+        return clinic if clinic is not None and clinic.known else None
+
+    async def follow_reads(self, clinic_id: ClinicId) -> Followed:
+        """The clinic's log, followed until nobody has set `used` for IDLE_S."""
+        clinic = self._clinics.setdefault(clinic_id, Followed(clinic_id))
+        clinic.used, clinic.used_at = True, clock()
+        try:
+            await self._begin(clinic)
+        except BaseException:
+            if not clinic.known and not clinic.followers and self._clinics.get(clinic_id) is clinic:
+                self._drop(clinic)
+            raise
+        return clinic
+
+    async def refresh(self, clinic_id: ClinicId, seq: Seq = UNKNOWN) -> bool:
+        """Ask the log. False: it does not reach `seq`, or cannot be relied upon. Raises `unavailable`."""
+        for _ in range(TRIES):
+            clinic = self._clinics.get(clinic_id)
+            if clinic is None:
+                return False
+            await asyncio.shield(self._pull_soon(clinic))
+            if clinic.seq >= max(clinic.need, seq) and clock() < clinic.lease:
+                return True
+        return False
+
+    def doubt(self, clinic_ids: Iterable[ClinicId]) -> None:
+        """Something may have been committed that nobody told us: ask before the next answer."""
+        for clinic_id in clinic_ids:
+            if clinic := self._clinics.get(clinic_id):
+                clinic.lease = 0.0
 
     def followed_since(self, clinic_id: ClinicId) -> float | None:
         """Since when (monotonic) every record of the clinic is told; None if nobody follows it."""
-        clinic = self._clinics.get(clinic_id)
-        return clinic.since if clinic is not None and clinic.seq is not None else None
+        clinic = self.log_of(clinic_id)
+        return clinic.since if clinic else None
 
     def follow_changes(self) -> int:
         """As long as this is the same, `followed_since` says the same of every clinic."""
         return self._follow_changes
 
+    def take_in(self, committed: Committed) -> None:
+        """A batch of this process: what it wrote, and what its repeated commands show to have been written before.
+
+        When a connection breaks during a commit nobody is told; the command is carried out again and finds its key.
+        """
+        self.advance(committed.told)
+        for outcome in committed.outcomes:
+            if isinstance(outcome, Outcome) and outcome.repeated:
+                self.hear(outcome.clinic_id, outcome.seq)
+
     def advance(self, told: Sequence[Told]) -> None:
         """Take in what this process has just committed: told at once where it continues what is known."""
         for each in told:
-            clinic = self._clinics.get(each.record.clinic_id)
-            if clinic is None or clinic.seq is None or each.record.seq <= clinic.seq:
+            record = each.record
+            clinic = self._clinics.get(record.clinic_id)
+            if clinic is None:
                 continue
-            if each.record.seq == clinic.seq + 1 and each.record.prev == clinic.head:
+            if record.seq == clinic.seq + 1 and record.prev == clinic.head:
                 self._apply(clinic, each)
-            else:
-                self._pull_soon(each.record.clinic_id, clinic, each.record.seq)
+            elif (record.seq, record.id) != (clinic.seq, clinic.head):
+                # Out of turn, or of another history than the one that is known here.
+                clinic.lease = 0.0
+                self._want(clinic, record.seq)
 
     def hear(self, clinic_id: ClinicId, seq: Seq) -> None:
         """A node says that the clinic's log has come as far as `seq`; the log itself is asked."""
         clinic = self._clinics.get(clinic_id)
-        if clinic is not None and clinic.seq is not None and seq > clinic.seq:
-            self._pull_soon(clinic_id, clinic, seq)
+        if clinic is not None and seq > clinic.seq:
+            self._want(clinic, seq)
 
     def poll_soon(self) -> None:
-        """Hints may have been lost."""
+        """Hints are heard again, and some may have been lost."""
+        self._deaf = False
+        self.doubt(self._clinics)
         self._ask.set()
+
+    def deafen(self) -> None:
+        """From now on hints may be lost, until `poll_soon`."""
+        self._deaf = True
+        self.doubt(self._clinics)
 
     async def wait_past(self, clinic_id: ClinicId, seq: Seq, timeout_s: float) -> None:
         """Return when the followed clinic's log is past `seq`, or after `timeout_s`."""
         clinic = self._clinics[clinic_id]
-        if self._released or (clinic.seq is not None and clinic.seq > seq):
+        if self._released or clinic.seq > seq:
             return
         moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         clinic.waiting.append(moved)
@@ -129,88 +184,162 @@ class Feed:
         """Let everybody go on who waits, or is about to; for the end of the process."""
         self._released = True
         for clinic in self._clinics.values():
-            _wake(clinic)
+            clinic.wake()
 
     async def run(self) -> None:
-        """Ask for all followed heads once a second, so that no record of another process stays untold."""
+        """Ask for all followed heads once a second: heartbeat, what nobody hinted at, and everybody's lease in one."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._ask.wait()
             self._ask.clear()
+            self._drop_idle()
             try:
                 await self._poll()
             except RecadoError as error:
                 log.warning("feed_poll_failed", code=error.code)
 
     async def _poll(self) -> None:
-        if not self._clinics:
+        asked = [(clinic, clinic.place) for clinic in self._clinics.values() if clinic.known]
+        if not asked:
             return
-        asked = [(id_, clinic, clinic.seq) for id_, clinic in self._clinics.items() if clinic.seq is not None]
-        heads = await self._database.read(lambda c: inbox.heads(c, [clinic_id for clinic_id, *_ in asked]))
-        for clinic_id, clinic, seq_before in asked:
-            epoch, seq = heads[clinic_id].cursor
-            if (
-                epoch != clinic.epoch or seq < seq_before
-            ):  # not `clinic.seq`: it may have moved since we asked
-                self._begin_again(clinic_id, clinic, heads[clinic_id])
-            elif seq > seq_before:
-                self._pull_soon(clinic_id, clinic, seq)
+        asked_at = clock()
+        ids = [clinic.clinic_id for clinic, _ in asked]
+        heads = await self._database.read(lambda connection: inbox.heads(connection, ids))
+        for clinic, place in asked:
+            head = heads.get(clinic.clinic_id)
+            if head is None or self._clinics.get(clinic.clinic_id) is not clinic:
+                continue
+            # Judged by what was known when we asked: it may have moved since.
+            (epoch, seq), moved = head.cursor, place[1] < head.cursor.seq <= clinic.seq
+            if (epoch, seq, head.id) == place or (epoch == clinic.epoch and moved):
+                self._renew(clinic, asked_at)
+            else:
+                clinic.lease = 0.0
+                self._want(clinic, seq)
 
-    async def _start(self, clinic_id: ClinicId, clinic: _Followed) -> None:
-        """Begin at the log's present end. What is committed meanwhile is pulled, not lost: seq is set first."""
-        found = await self._database.read(lambda connection: inbox.heads(connection, [clinic_id]))
-        self._stand_at(clinic, head := found[clinic_id])
-        self._pull_soon(clinic_id, clinic, Seq(head.cursor.seq + 1))
+    async def _begin(self, clinic: Followed) -> None:
+        while not clinic.known:
+            await asyncio.shield(self._pull_soon(clinic))
 
-    def _begin_again(self, clinic_id: ClinicId, clinic: _Followed, head: Head) -> None:
-        log.error("history_changed", clinic_id=clinic_id, seq_known=clinic.seq, seq=head.cursor.seq)
+    def _want(self, clinic: Followed, seq: Seq) -> None:
+        clinic.need = max(clinic.need, seq)
+        self._pull_soon(clinic)
+
+    def _pull_soon(self, clinic: Followed) -> asyncio.Task[None]:
+        """The one pull of this clinic that is under way, or a new one."""
+        if clinic.pull is None or clinic.pull.done():
+            clinic.pull = asyncio.get_running_loop().create_task(self._pull(clinic))
+            self._pulls.add(clinic.pull)
+            clinic.pull.add_done_callback(partial(self._pulled, clinic))
+        return clinic.pull
+
+    def _pulled(self, clinic: Followed, task: asyncio.Task[None]) -> None:
+        self._pulls.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            # Who waits is told; who does not asks before the next answer, for `need` stands.
+            code = error.code if isinstance(error, RecadoError) else type(error).__name__
+            log.warning("feed_pull_failed", clinic_id=clinic.clinic_id, code=code)
+        elif clinic.need > clinic.seq and self._clinics.get(clinic.clinic_id) is clinic:
+            self._pull_soon(clinic)
+
+    async def _pull(self, clinic: Followed) -> None:
+        if not clinic.known:
+            await self._stand(clinic)
+        else:
+            while await self._read_on(clinic):
+                pass
+
+    async def _stand(self, clinic: Followed) -> None:
+        """Begin at the log's present end. What is committed meanwhile is wanted by then, and pulled."""
+        asked_at, need = clock(), clinic.need
+        head, records = await self._database.read(
+            partial(_end_of_log, clinic_id=clinic.clinic_id, limit=self._history)
+        )
         self._stand_at(clinic, head)
-        self._reset(clinic_id)
-        _wake(clinic)
+        clinic.remember(records, [touched(record) for record in records])
+        self._settle(clinic, asked_at, need)
 
-    def _pull_soon(self, clinic_id: ClinicId, clinic: _Followed, until: Seq) -> None:
-        task = asyncio.get_running_loop().create_task(self._pull(clinic_id, clinic, until))
-        self._pulls.add(task)
-        task.add_done_callback(self._pulls.discard)
+    async def _read_on(self, clinic: Followed) -> bool:
+        """Tell what the log has after what is known. Returns whether there may be more."""
+        asked_at, need, place = clock(), clinic.need, clinic.place
+        observe.FEED_PULLS.inc()
+        head, told = await self._database.read(
+            partial(_rest_of_log, clinic_id=clinic.clinic_id, seq=place[1], limit=PULL_ROWS)
+        )
+        if self._clinics.get(clinic.clinic_id) is not clinic:
+            return False
+        if clinic.is_another(place, head, told[0].record if told else None):
+            log.error("epoch_begun", clinic_id=clinic.clinic_id, seq_known=place[1], seq=head.cursor.seq)
+            known = clinic.epoch
+            await self._database.write(partial(inbox.begin_epoch, clinic_id=clinic.clinic_id, known=known))
+            return True
+        if head.cursor.epoch != clinic.epoch:
+            self._begin_again(clinic, head)
+            return True
+        for each in told:
+            # Where the log was trimmed it begins later: screens see the jump, and ask for what they lack.
+            if each.record.seq > clinic.seq:
+                self._apply(clinic, each)
+        if len(told) == PULL_ROWS:
+            return True
+        if clinic.seq < head.cursor.seq:  # the end of the log is not there
+            self._begin_again(clinic, head)
+            return True
+        self._settle(clinic, asked_at, need)
+        return False
 
-    async def _pull(self, clinic_id: ClinicId, clinic: _Followed, until: Seq) -> None:
-        """Tell what the log has after `clinic.seq`. One at a time per clinic; a late one finds nothing to do.
+    def _begin_again(self, clinic: Followed, head: Head) -> None:
+        log.error("history_changed", clinic_id=clinic.clinic_id, seq_known=clinic.seq, seq=head.cursor.seq)
+        self._stand_at(clinic, head)
+        self._reset(clinic.clinic_id)
+        clinic.wake()
 
-        `until` is what somebody said that the log has; if it has less, that was no truth.
-        """
-        async with clinic.pulling:
-            while (clinic.seq or 0) < until:
-                observe.FEED_PULLS.inc()
-                try:
-                    told = await self._database.read(
-                        partial(
-                            inbox.log_after, clinic_id=clinic_id, seq=clinic.seq or Seq(0), limit=PULL_ROWS
-                        )
-                    )
-                except RecadoError as error:
-                    log.warning("feed_pull_failed", clinic_id=clinic_id, code=error.code)
-                    return
-                for each in told:
-                    # Where the log was trimmed it begins later: screens see the jump, and ask for what they lack.
-                    if clinic.seq is not None and each.record.seq > clinic.seq:
-                        self._apply(clinic, each)
-                if len(told) < PULL_ROWS:
-                    return
+    def _settle(self, clinic: Followed, asked_at: float, need: Seq) -> None:
+        """The log is known as it was after `asked_at`; a hint of more that we had by then was no truth."""
+        if clinic.need == need:
+            clinic.need = UNKNOWN
+        self._renew(clinic, asked_at)
 
-    def _apply(self, clinic: _Followed, told: Told) -> None:
-        clinic.seq, clinic.head = told.record.seq, told.record.id
+    def _renew(self, clinic: Followed, asked_at: float) -> None:
+        """From the question, not from its answer, which may have been long on its way."""
+        clinic.lease = max(clinic.lease, asked_at + (DEAF_LEASE_S if self._deaf else LEASE_S))
+
+    def _apply(self, clinic: Followed, told: Told) -> None:
+        clinic.take(told.record, touched(told.record))
         self._tell(told)
-        _wake(clinic)
+        clinic.wake()
 
-    def _stand_at(self, clinic: _Followed, head: Head) -> None:
-        (clinic.epoch, clinic.seq), clinic.head = head.cursor, head.id
-        clinic.since = time.monotonic()
+    def _drop_idle(self) -> None:
+        now = clock()
+        for clinic in list(self._clinics.values()):
+            if clinic.used:
+                clinic.used, clinic.used_at = False, now
+            elif clinic.used_at and now - clinic.used_at > IDLE_S:
+                clinic.used_at = 0.0
+                if not clinic.followers:
+                    self._drop(clinic)
+
+    def _drop(self, clinic: Followed) -> None:
+        del self._clinics[clinic.clinic_id]
         self._follow_changes += 1
+        clinic.forget()
+
+    def _stand_at(self, clinic: Followed, head: Head) -> None:
+        self._follow_changes += 1
+        clinic.stand_at(head)
 
 
-def _wake(clinic: _Followed) -> None:
-    for moved in clinic.waiting:
-        if not moved.done():
-            moved.set_result(None)
-    clinic.waiting.clear()
+def _end_of_log(connection: Connection, clinic_id: ClinicId, limit: int) -> tuple[Head, list[Record]]:
+    head = inbox.heads(connection, [clinic_id])[clinic_id]
+    return head, inbox.records_before(connection, clinic_id, head.cursor.seq, limit) if limit else []
+
+
+def _rest_of_log(
+    connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int
+) -> tuple[Head, list[Told]]:
+    head = inbox.heads(connection, [clinic_id])[clinic_id]
+    return head, inbox.log_after(connection, clinic_id, seq, limit)

@@ -17,7 +17,7 @@ from recado.domain.values import ClinicId, Seq
 from recado.feed.broker import Heard
 
 CHANNEL = "recado_log"
-GATHER_S = 0.005
+GATHER_S = 0.001
 MAX_PAYLOAD_BYTES = 7_900
 """PostgreSQL refuses 8,000."""
 FIRST_RETRY_S = 0.05
@@ -35,6 +35,7 @@ class PostgresBroker:
         self._arguments = arguments
         self._heard: list[Heard] = []
         self._missed: list[Callable[[], None]] = []
+        self._deaf: list[Callable[[], None]] = []
         self._unsaid: dict[ClinicId, Seq] = {}
         self._more = asyncio.Event()
 
@@ -43,9 +44,12 @@ class PostgresBroker:
         self._unsaid[clinic_id] = max(seq, self._unsaid.get(clinic_id, Seq(0)))
         self._more.set()
 
-    def subscribe(self, heard: Heard, missed: Callable[[], None]) -> None:
+    def subscribe(
+        self, heard: Heard, missed: Callable[[], None], deaf: Callable[[], None] = lambda: None
+    ) -> None:
         self._heard.append(heard)
         self._missed.append(missed)
+        self._deaf.append(deaf)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -71,15 +75,19 @@ class PostgresBroker:
             delay_s = min(2 * delay_s, MAX_RETRY_S)
 
     async def _listen(self, connected: Callable[[], None]) -> None:
-        async with await self._connect() as connection:
-            await connection.execute(f"LISTEN {CHANNEL}")
-            connected()
-            for missed in self._missed:  # listening first, then asking: nothing falls between the two
-                missed()
-            async for notice in connection.notifies():
-                for clinic_id, seq in read(notice.payload):
-                    for heard in self._heard:
-                        heard(clinic_id, seq)
+        try:
+            async with await self._connect() as connection:
+                await connection.execute(f"LISTEN {CHANNEL}")
+                connected()
+                for missed in self._missed:  # listening first, then asking: nothing falls between the two
+                    missed()
+                async for notice in connection.notifies():
+                    for clinic_id, seq in read(notice.payload):
+                        for heard in self._heard:
+                            heard(clinic_id, seq)
+        finally:
+            for deaf in self._deaf:
+                deaf()
 
     async def _notify(self, connected: Callable[[], None]) -> None:
         """At once when there was silence; what comes within GATHER_S goes together."""

@@ -59,15 +59,15 @@ _BYTES = (bytes, bytearray, memoryview)
 
 def decode(text: str) -> Packet:
     """Raises ViolationError for whatever the grammar or the packet type does not allow."""
+    if text[:2] == "2[":  # what is published, without acknowledgement, needs no grammar
+        return Packet(PacketType.EVENT, ROOT, None, _fitting(_decode_json(text[1:]), _is_event))
     head = _HEAD.match(text)
     if head is None:
         raise ViolationError("a packet must begin with a type from 0 to 6")
     digit, attachments, namespace, ack_id = head.groups()
     kind, fits = _TYPES[digit]
     payload = text[head.end() :]
-    data = _decode_json(payload) if payload else _ABSENT
-    if not fits(data):
-        raise ViolationError("a packet's payload must be of its type's shape")
+    data = _fitting(_decode_json(payload) if payload else _ABSENT, fits)
     return Packet(
         kind,
         namespace.partition("?")[0] if namespace else ROOT,
@@ -75,6 +75,12 @@ def decode(text: str) -> Packet:
         None if data is _ABSENT else data,
         0 if attachments is None and kind not in _BINARY else _attachments(kind, attachments),
     )
+
+
+def _fitting(data: Any, fits: Callable[[Any], bool]) -> Any:
+    if not fits(data):
+        raise ViolationError("a packet's payload must be of its type's shape")
+    return data
 
 
 def _decode_json(payload: str) -> Any:

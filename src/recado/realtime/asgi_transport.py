@@ -164,7 +164,7 @@ class AsgiWebSockets:
             return
         head = head_of(scope, self._trusted_proxies)
         endpoint = self._endpoints.get(head.path.rstrip("/"))
-        refusal = Refusal(404, "Not found") if endpoint is None else endpoint.admit(head)
+        refusal = self._not_found() if endpoint is None else endpoint.admit(head)
         await receive()  # websocket.connect
         if endpoint is None or refusal is not None:
             await _refuse(send, refusal or Refusal(404, "Not found"))
@@ -177,6 +177,11 @@ class AsgiWebSockets:
             except Exception:  # noqa: BLE001 - one connection's trouble is nobody else's, and its text nobody's
                 self._log.exception("socket_callback_failed")
                 await send({"type": "websocket.close", "code": 1011, "reason": "internal error"})
+
+    def _not_found(self) -> Refusal:
+        refusal = Refusal(404, "Not found")
+        next(iter(self._endpoints.values())).refused(refusal)
+        return refusal
 
 
 async def _refuse(send: Send, refusal: Refusal) -> None:

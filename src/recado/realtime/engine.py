@@ -34,7 +34,7 @@ from recado.realtime.socket_link import SocketLink
 from recado.realtime.text_only import TextOnly
 from recado.realtime.transport import Receiver, Transport, WebSocket
 
-ID_BYTES = 15
+ID_BYTES, ID_CHARACTERS = 15, 20  # in base64, without padding
 IDS_AT_ONCE = 256
 TICKS_AT_ONCE = 256  # then other callbacks get their turn: a slot of 10,000 pings must not stall the loop
 
@@ -42,11 +42,11 @@ LinkFactory = Callable[[Hub, Transport, Head], Link]
 
 
 def _random_ids() -> Iterator[str]:
-    """120 random bits each, 20 characters; the kernel is asked once for many."""
+    """120 random bits each; the kernel is asked once for many."""
     while True:
-        pool = os.urandom(ID_BYTES * IDS_AT_ONCE)
-        for start in range(0, len(pool), ID_BYTES):
-            yield base64.urlsafe_b64encode(pool[start : start + ID_BYTES]).decode()
+        pool = base64.urlsafe_b64encode(os.urandom(ID_BYTES * IDS_AT_ONCE)).decode()
+        for start in range(0, len(pool), ID_CHARACTERS):
+            yield pool[start : start + ID_CHARACTERS]
 
 
 class Engine:
@@ -134,8 +134,11 @@ class Engine:
 
     def _counted(self, refusal: Refusal | None) -> Refusal | None:
         if refusal is not None:
-            self._hub.statistics.refusals[refusal.text] += 1
+            self.refused(refusal)
         return refusal
+
+    def refused(self, refusal: Refusal) -> None:
+        self._hub.statistics.refusals[refusal.text] += 1
 
     def _refusal(self, head: Head, transport: str) -> Refusal | None:
         """The order of checks is the official server's."""

@@ -208,7 +208,8 @@ class Gateway:
             session.close("history changed")
 
     async def sweep(self) -> None:
-        """Close the sockets of sessions that have expired; called once a second."""
+        """Close the sockets of sessions that have expired, or that another node has ended; called now and then."""
+        await self._sessions.notice(list(self._of_login))
         now = self._now()
         late = [
             session

@@ -10,7 +10,11 @@ from urllib.parse import unquote_plus
 
 from recado.app.addresses import Network, client_address
 
-_TIDY = re.compile(rb"([A-Z]+) (/[!-~]*) HTTP/1\.1((?:\r\n[!#-'*+.0-9^-z|~-]+: (?:[!-~](?:[ -~]*[!-~])?)?)*)")
+_TIDY = re.compile(
+    rb"([A-Z]+) (/[!-~]*) HTTP/1\.1((?:\r\n[!#-'*+.0-9A-Z^-z|~-]+: (?:[!-~](?:[ -~]*[!-~])?)?)*)"
+)
+_WHOLE = re.compile(_TIDY.pattern + rb"\r\n\r\n")
+_UPGRADES = (b"\r\nconnection: upgrade\r\n", b"\r\nconnection: keep-alive, upgrade\r\n")
 
 
 class Refusal(NamedTuple):
@@ -23,7 +27,7 @@ class Refusal(NamedTuple):
 
 
 class Head:
-    """Header names are lower case."""
+    """Header names are asked in lower case."""
 
     __slots__ = ("_client", "_fields", "_peer", "_trusted_proxies", "method", "path", "query")
 
@@ -36,7 +40,7 @@ class Head:
         peer: str,
         trusted_proxies: Collection[Network] = (),
     ) -> None:
-        lines = "".join(f"\r\n{name.lower()}: {value}" for name, value in fields)
+        lines = "".join(f"\r\n{name}: {value}" for name, value in fields)
         self._take(method, target, f"{lines}\r\n".encode("latin-1", "replace"), peer, trusted_proxies)
 
     def _take(
@@ -61,11 +65,12 @@ class Head:
         """Several headers of one name are joined with a comma, as RFC 9110 section 5.3 has it."""
         values = []
         mark = b"\r\n%b: " % name.encode()
-        start = self._fields.find(mark)
+        fields, lower = self._fields, self._fields.lower()
+        start = lower.find(mark)
         while start >= 0:
-            end = self._fields.index(b"\r\n", start + len(mark))
-            values.append(self._fields[start + len(mark) : end].decode("latin-1"))
-            start = self._fields.find(mark, end)
+            end = fields.index(b"\r\n", start + len(mark))
+            values.append(fields[start + len(mark) : end].decode("latin-1"))
+            start = lower.find(mark, end)
         return ", ".join(values) if values else None
 
     def cookie(self, name: str) -> str | None:
@@ -86,12 +91,26 @@ class Head:
         return f"<Head {self.method} {self.path}>"
 
 
+def find_upgrade(data: bytes) -> re.Match[bytes] | None:
+    """The whole and tidy head `data` begins with, if it asks for a WebSocket as clients do; else ask a real parser."""
+    if b"pgrade: websocket\r\n" not in data or not (match := _WHOLE.match(data)):
+        return None
+    fields = match[3].lower() + b"\r\n"
+    asks = b"\r\nupgrade: websocket\r\n" in fields and any(token in fields for token in _UPGRADES)
+    return match if asks else None
+
+
+def head_of(match: re.Match[bytes], *, peer: str, trusted_proxies: Collection[Network] = ()) -> Head:
+    """Of a match of `find_upgrade`: half the time of taking it apart line by line."""
+    head = Head.__new__(Head)
+    head._take(match[1].decode(), match[2].decode(), match[3] + b"\r\n", peer, trusted_proxies)  # noqa: SLF001 - a second way to make one
+    return head
+
+
 def parse_head(raw: bytes, *, peer: str, trusted_proxies: Collection[Network] = ()) -> Head:
     """`raw` is everything before the empty line. Raises ValueError if it is no HTTP/1.1 head."""
-    if tidy := _TIDY.fullmatch(raw):  # as uvicorn writes them; half the time of taking it apart
-        head = Head.__new__(Head)
-        head._take(tidy[1].decode(), tidy[2].decode(), tidy[3] + b"\r\n", peer, trusted_proxies)  # noqa: SLF001 - a second way to make one
-        return head
+    if tidy := _TIDY.fullmatch(raw):
+        return head_of(tidy, peer=peer, trusted_proxies=trusted_proxies)
     request, *lines = raw.decode("latin-1").split("\r\n")
     method, target, version = request.split(" ")
     if version != "HTTP/1.1" or not target.startswith("/"):

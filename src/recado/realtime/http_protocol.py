@@ -10,7 +10,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+
+from recado.realtime.head import find_upgrade
+from recado.realtime.picows_transport import WebSocketProtocol
 
 MAX_HEAD_BYTES = 16_384
 Headers = Sequence[tuple[bytes, bytes]]
@@ -38,7 +43,10 @@ class HttpProtocol(HttpToolsProtocol):
         )
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        """uvicorn's, but for the addresses: a WebSocket needs none of them, and each is a Python socket made."""
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -48,8 +56,10 @@ class HttpProtocol(HttpToolsProtocol):
             self.scope.pop("extensions", None)  # it holds this protocol, which holds the scope
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
         begun = self._heads_begun
+        if not begun and self._hand_over_whole(data):
+            return
+        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -67,6 +77,10 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse(431, b"Request header fields too large")
 
     def on_message_begin(self) -> None:
+        if self.scheme is None:
+            self.server = get_local_addr(self.transport)
+            self.client = get_remote_addr(self.transport)
+            self.scheme = "https" if is_ssl(self.transport) else "http"
         super().on_message_begin()
         if self._heads_begun:
             self._await_head()
@@ -95,6 +109,23 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self._refuse(408, b"The request head took too long.")
 
+    def _hand_over_whole(self, data: bytes) -> bool:
+        """What nearly all sockets begin with, an upgrade in one read, needs neither parser nor rebuilding."""
+        make = self.ws_protocol_class
+        if not isinstance(make, type) or not issubclass(make, WebSocketProtocol):
+            return False
+        head = find_upgrade(data)
+        if head is None:
+            return False
+        self._head_is_here()
+        self.connections.discard(self)
+        protocol = make(self.config, self.server_state, self.app_state)
+        protocol.connection_made(self.transport)
+        protocol.take_head(head, data[head.end() :])
+        self.transport.set_protocol(protocol)
+        self.parser = None  # type: ignore[assignment] # as in _hand_over
+        return True
+
     def _answer_whole(self, scope: object, status: int, headers: Headers, body: bytes) -> bool:
         cycle = self.cycle
         if cycle is None or cycle.scope is not scope:  # another request was pipelined behind it
@@ -117,7 +148,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.handle_websocket_upgrade()
         # The parser holds this protocol's methods: without it the pair is freed at once, not by the collector.
         self.parser = None  # type: ignore[assignment]
-        if rest:
+        if rest and not self.transport.is_closing():
             cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
 
     def _refuse(self, status: int, text: bytes) -> None:

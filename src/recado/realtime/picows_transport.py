@@ -5,9 +5,11 @@ makes it with `(config, server_state, app_state)`, calls `connection_made`, then
 Must not know what messages mean. Ruled by docs/realtime.md.
 """
 
+import asyncio
 import base64
+import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -26,7 +28,7 @@ from recado.app.addresses import Network
 from recado.errors import SocketClose
 from recado.protocol.violation import ViolationError
 from recado.protocol.websocket import MessageAssembler, payload_of
-from recado.realtime.head import Head, Refusal, parse_head
+from recado.realtime.head import Head, Refusal, head_of, parse_head
 from recado.realtime.hub import Log
 from recado.realtime.transport import Endpoint, Receiver
 
@@ -35,6 +37,10 @@ READ_BUFFER_BYTES = 2_048  # picows' least; 8.6 KB per idle connection instead o
 COPIED_BYTES = 8_192
 """What picows sends whole. Of more it hands its header's buffer to the loop, and writes the next header into it."""
 
+_HEAD = (
+    b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
+)
 _SUPPORTED_VERSIONS = frozenset({"13", "8", "7"})
 
 
@@ -78,6 +84,10 @@ class PicowsTransport(WSListener):
         # Nobody reads them again, and they are kilobytes per connection.
         transport.request.headers = transport.response.headers = None  # type: ignore[assignment]
         self._receiver = self._endpoint.open(self, self._head)
+
+    def touch(self) -> None:
+        if self._receiver is not None:
+            self._receiver.touch()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         receiver = self._receiver
@@ -153,7 +163,6 @@ class PicowsTransport(WSListener):
             raise ViolationError("no extension was agreed on")
         if kind in _DATA:
             message = self._assembler.feed(kind.value, frame.get_payload_as_bytes(), fin=bool(frame.fin))
-            receiver.touch()
             if isinstance(message, str):
                 receiver.receive_text(message, len(message.encode()))
             elif message is not None:
@@ -162,11 +171,9 @@ class PicowsTransport(WSListener):
             receiver.peer_closed()
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
-        else:
-            receiver.touch()
+        elif kind == WSMsgType.PING and self.writable:
             # A peer that pings but does not read must not fill our memory with pongs.
-            if kind == WSMsgType.PING and self.writable:
-                transport.send_pong(frame.get_payload_as_bytes())
+            transport.send_pong(frame.get_payload_as_bytes())
 
 
 def _text_of(frame: WSFrame) -> str:
@@ -208,6 +215,56 @@ class _PicowsLog:
     exception = error
 
 
+class _Socket:
+    """A socket whose options are as they should be: the loop sets TCP_NODELAY. picows would set and ask six."""
+
+    __slots__ = ("_number",)
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def fileno(self) -> int:
+        return self._number
+
+    def setsockopt(self, *_args: Any) -> None: ...
+
+    def getsockopt(self, *_args: Any) -> int:
+        return 0
+
+
+class _Wire:
+    """The loop's transport as picows gets it. A twelfth of a handshake was Python sockets made to ask for options."""
+
+    __slots__ = ("_transport", "get_write_buffer_size", "write")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.get_write_buffer_size = transport.get_write_buffer_size
+        self.write = transport.write
+
+    def get_extra_info(self, name: str) -> Any:
+        value = self._transport.get_extra_info(name)
+        return _Socket(value.fileno()) if name == "socket" else value
+
+    def writelines(self, buffers: Iterable[bytes]) -> None:
+        self._transport.writelines(buffers)
+
+    def is_reading(self) -> bool:
+        return self._transport.is_reading()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+
 class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
     """picows' protocol behind uvicorn. Made usable by `make_websocket_protocol`, which sets the class variables."""
 
@@ -240,40 +297,67 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         self._listeners = listeners
         self._head_seen = False
 
-    def data_received(self, data: bytes) -> None:
-        """First the head, whole; then whatever came behind it in the same read."""
-        if not self._head_seen:
-            self._head_seen = True
-            raw, _, data = data.partition(b"\r\n\r\n")
-            answer = self._negotiate(raw)
-            if isinstance(answer, Refusal):
-                transport = self.transport.underlying_transport
-                transport.write(_refuse(answer))
-                transport.close()
-                return
-            self._feed(answer)
-        self._feed(data)
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(_Wire(transport))
 
-    def _negotiate(self, raw: bytes) -> Refusal | bytes:
-        """Refuse, or make the head that picows sees: the five fields it checks and nothing of the peer's."""
+    def data_received(self, data: bytes) -> None:
+        """First the head, whole, as uvicorn rebuilds it; then whatever came behind it in the same read."""
+        if self._head_seen:
+            self._feed(data)
+            return
+        raw, _, rest = data.partition(b"\r\n\r\n")
         if len(raw) > MAX_HEAD_BYTES:
-            return Refusal(431, "Request header fields too large")
-        peer = self.transport.underlying_transport.get_extra_info("peername")
+            self._refuse_unasked(Refusal(431, "Request header fields too large"))
+            return
         try:
-            head = parse_head(raw, peer=peer[0] if peer else "", trusted_proxies=self.trusted_proxies)
+            head = parse_head(raw, peer=self._peer(), trusted_proxies=self.trusted_proxies)
         except ValueError:
-            return Refusal(400, "Bad request")
+            self._refuse_unasked(Refusal(400, "Bad request"))
+            return
+        self._answer(head, rest)
+
+    def take_head(self, match: re.Match[bytes], rest: bytes) -> None:
+        """The same for a head that was found by `find_upgrade`."""
+        if match.end() > MAX_HEAD_BYTES:
+            self._refuse_unasked(Refusal(431, "Request header fields too large"))
+            return
+        self._answer(head_of(match, peer=self._peer(), trusted_proxies=self.trusted_proxies), rest)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Each byte that comes proves life: a large message over a slow line is whole only after long."""
+        WSProtocol.buffer_updated(self, nbytes)
+        if self.listener is not None:
+            self.listener.touch()
+
+    def _peer(self) -> str:
+        peer = self.transport.underlying_transport.get_extra_info("peername")
+        return peer[0] if peer else ""
+
+    def _answer(self, head: Head, rest: bytes) -> None:
+        """Refuse, or show picows a head: the five fields it checks and nothing of the peer's."""
+        self._head_seen = True
         endpoint = self.endpoints.get(head.path.rstrip("/"))
         if endpoint is None:
-            return Refusal(404, "Not found")
-        refusal = _check_handshake(head) or endpoint.admit(head)
-        if refusal is not None:
-            return refusal
-        self._listeners.append(PicowsTransport(endpoint, head))
-        return (
-            b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
-        ) % (head.header("sec-websocket-key") or "").encode()
+            self._refuse_unasked(Refusal(404, "Not found"))
+        elif refusal := _check_handshake(head):
+            self._refuse_unasked(refusal)
+        elif refusal := endpoint.admit(head):
+            self._refuse(refusal)
+        else:
+            self._listeners.append(PicowsTransport(endpoint, head))
+            key = (head.header("sec-websocket-key") or "").encode()
+            self._feed(_HEAD % key + rest)
+
+    def _refuse_unasked(self, refusal: Refusal) -> None:
+        """What no endpoint was asked about is counted by the first."""
+        next(iter(self.endpoints.values())).refused(refusal)
+        self._refuse(refusal)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._head_seen = True
+        transport = self.transport.underlying_transport
+        transport.write(_refuse(refusal))
+        transport.close()
 
     def _feed(self, data: bytes) -> None:
         """The buffer that picows offers is small, and grows while it is filled."""

@@ -90,6 +90,10 @@ class Endpoint(Protocol):
         """Asked before 101."""
         ...
 
+    def refused(self, refusal: Refusal) -> None:
+        """For the statistics: a handshake was refused without asking `admit`."""
+        ...
+
     def open(self, transport: WebSocket, head: Head) -> Receiver: ...
 
     @property

@@ -13,12 +13,14 @@ from recado.app.channels import Channels
 from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.origins import OwnOrigins, own_origins
+from recado.app.pages import Pages
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions
 from recado.config import Config
 from recado.rest import auth, commands, conversations, search
 from recado.rest import channels as channel_routes
 from recado.rest import clinics as clinic_routes
+from recado.rest.at_once import AtOnce, Reads
 from recado.rest.authentication import authentication
 from recado.rest.document import SECURITY, describe, document_router, openapi_config
 from recado.rest.envelope import Envelope
@@ -33,6 +35,7 @@ def create_application(  # noqa: PLR0913 - every use case that a route may ask f
     *,
     sessions: Sessions,
     queries: Queries,
+    pages: Pages,
     inbox: Inbox,
     clinics: Clinics,
     channels: Channels,
@@ -43,6 +46,7 @@ def create_application(  # noqa: PLR0913 - every use case that a route may ask f
 ) -> Litestar:
     """`extra_routes` (webhooks) get the same problem details, body limit, request id and log line."""
     own = own_origins(settings.base_url, settings.allowed_origins)
+    reads = Reads(pages)
     application = Litestar(
         [
             _open_routes(sessions, own),
@@ -50,6 +54,7 @@ def create_application(  # noqa: PLR0913 - every use case that a route may ask f
                 sessions,
                 own,
                 queries=queries,
+                reads=reads,
                 inbox=inbox,
                 clinics=clinics,
                 channels=channels,
@@ -68,7 +73,8 @@ def create_application(  # noqa: PLR0913 - every use case that a route may ask f
         pdb_on_exception=False,
     )
     application.register(document_router(describe(application)))
-    application.asgi_handler = Envelope(application.asgi_handler, _methods(application))
+    long_way = Envelope(application.asgi_handler, _methods(application))
+    application.asgi_handler = AtOnce(long_way, reads, sessions)
     return application
 
 

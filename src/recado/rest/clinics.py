@@ -1,6 +1,6 @@
 """Routes of what a clinic keeps: settings, members, passwords. docs/rest.md, "Clinics and members"."""
 
-from litestar import get, patch, post
+from litestar import Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
@@ -26,9 +26,10 @@ from recado.errors import (
     RateLimitedError,
 )
 from recado.rest import parameters
+from recado.rest.at_once import Reads, answered
 from recado.rest.authentication import MemberRequest
 from recado.rest.commands import changing
-from recado.rest.conversations import READING
+from recado.rest.conversations import CACHED_READING, READING
 from recado.rest.problems import refusals
 
 
@@ -38,13 +39,19 @@ from recado.rest.problems import refusals
     summary="Read the clinic",
     description="What the clinic keeps: members, labels, canned replies, waiting limit, hours.",
     response_description="The clinic.",
-    responses=READING,
+    responses=CACHED_READING,
     tags=["Clinic"],
 )
 async def get_clinic(
-    request: MemberRequest, clinics: NamedDependency[Clinics], clinic_id: parameters.ClinicPath
-) -> Clinic:
-    return await clinics.clinic(request.user, ClinicId(clinic_id))
+    request: MemberRequest,
+    reads: NamedDependency[Reads],
+    clinic_id: parameters.ClinicPath,
+    seen: parameters.Seen = None,
+) -> Response[Clinic]:
+    answer, target = await reads.pages.clinic(
+        request.user, ClinicId(clinic_id), after=parameters.seen_of(seen)
+    )
+    return answered(request, reads, answer, target)
 
 
 @patch(

@@ -5,13 +5,15 @@ import math
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from litestar import get
+from litestar import Response, get
 from litestar.di import NamedDependency, Provide
+from litestar.openapi import ResponseSpec
 
 from recado.app.queries import MAX_WAIT_S, Queries
-from recado.domain.values import ClinicId, Conversation, MessageId
-from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
+from recado.domain.values import ClinicId, Conversation
+from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, ThreadPlace
 from recado.errors import (
+    CursorAheadError,
     FieldError,
     ForbiddenError,
     InvalidError,
@@ -20,12 +22,18 @@ from recado.errors import (
     UnavailableError,
 )
 from recado.rest import parameters
+from recado.rest.at_once import Reads, answered
 from recado.rest.authentication import MemberRequest
 from recado.rest.problems import ClientGoneError, refusals
 
 T = TypeVar("T")
 
-READING = refusals(InvalidError, UnauthenticatedError, ForbiddenError, NotFoundError, UnavailableError)
+REFUSALS = (InvalidError, UnauthenticatedError, ForbiddenError, NotFoundError, UnavailableError)
+READING = refusals(*REFUSALS)
+CACHED_READING = {
+    304: ResponseSpec(None, generate_examples=False, description="It is as `If-None-Match` says."),
+    **refusals(*REFUSALS, CursorAheadError),
+}
 
 
 @get(
@@ -35,20 +43,27 @@ READING = refusals(InvalidError, UnauthenticatedError, ForbiddenError, NotFoundE
     summary="List conversations",
     description="A page of the clinic's conversations, the one with the newest message first. Filters may be combined.",
     response_description="The page.",
-    responses=READING,
+    responses=CACHED_READING,
     tags=["Inbox"],
 )
 async def list_conversations(
     request: MemberRequest,
-    queries: NamedDependency[Queries],
+    reads: NamedDependency[Reads],
     fitting: NamedDependency[ListFilter],
     clinic_id: parameters.ClinicPath,
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
     before: parameters.Before = None,
-) -> ConversationPage:
-    return await queries.conversations(
-        request.user, ClinicId(clinic_id), limit=limit, before=before, fitting=fitting
+    seen: parameters.Seen = None,
+) -> Response[ConversationPage]:
+    answer, target = await reads.pages.conversations(
+        request.user,
+        ClinicId(clinic_id),
+        limit=limit,
+        before=before,
+        fitting=fitting,
+        after=parameters.seen_of(seen),
     )
+    return answered(request, reads, answer, target)
 
 
 @get(
@@ -57,43 +72,47 @@ async def list_conversations(
     summary="Read a conversation",
     description="The conversation as it is now. One that was deleted is not found.",
     response_description="The conversation.",
-    responses=READING,
+    responses=CACHED_READING,
     tags=["Inbox"],
 )
 async def get_conversation(
     request: MemberRequest,
-    queries: NamedDependency[Queries],
+    reads: NamedDependency[Reads],
     conversation_id: parameters.ConversationPath,
-) -> Conversation:
-    return await queries.conversation(request.user, parameters.conversation_id_of(conversation_id))
+    seen: parameters.Seen = None,
+) -> Response[Conversation]:
+    answer, target = await reads.pages.conversation(
+        request.user, parameters.conversation_id_of(conversation_id), after=parameters.seen_of(seen)
+    )
+    return answered(request, reads, answer, target)
 
 
 @get(
     "/conversations/{conversationId:str}/messages",
+    dependencies={"place": Provide(parameters.thread_place, sync_to_thread=False)},
     operation_id="listMessages",
     summary="List messages",
     description="A page of the conversation's messages, newest first: at its end, or `before`, `after` or `around`.",
     response_description="The page.",
-    responses=READING,
+    responses=CACHED_READING,
     tags=["Inbox"],
 )
 async def list_messages(
     request: MemberRequest,
-    queries: NamedDependency[Queries],
+    reads: NamedDependency[Reads],
     conversation_id: parameters.ConversationPath,
+    place: NamedDependency[ThreadPlace],
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
-    before: parameters.Before = None,
-    after: parameters.Newer = None,
-    around: parameters.Around = None,
-) -> MessagePage:
-    return await queries.messages(
+    seen: parameters.Seen = None,
+) -> Response[MessagePage]:
+    answer, target = await reads.pages.messages(
         request.user,
         parameters.conversation_id_of(conversation_id),
         limit=limit,
-        before=before,
-        after=after,
-        around=None if around is None else MessageId(around),
+        place=place,
+        after=parameters.seen_of(seen),
     )
+    return answered(request, reads, answer, target)
 
 
 @get(

@@ -6,14 +6,16 @@ from typing import Annotated, Any, get_args
 from uuid import UUID
 
 import msgspec
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from recado.app.inbox import Key
+from recado.app.paging import MAX_PAGE, before_of
 from recado.app.payloads import field_error
-from recado.app.queries import MAX_PAGE, MAX_THREADS
+from recado.app.queries import MAX_THREADS
+from recado.domain.cursor import Cursor, parse_cursor
 from recado.domain.text import clean
-from recado.domain.values import ClientKey, ConversationId, ConversationStatus, MemberId
-from recado.domain.views import ListFilter
+from recado.domain.values import ClientKey, ConversationId, ConversationStatus, MemberId, MessageId
+from recado.domain.views import ListFilter, ThreadPlace
 from recado.errors import FieldError, InvalidError
 
 DEFAULT_PAGE = 50
@@ -22,6 +24,7 @@ DEFAULT_PAGE = 50
 ID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 ROW = r"^[0-9]{1,18}$(?!\n)"
 CURSOR = r"^[!-~]{1,128}:[0-9]{1,18}$(?!\n)"
+SEEN = r"^([!-~]{1,128}:[0-9]{1,18})?$(?!\n)"
 
 IDEMPOTENCY_KEY = (
     "The command's `clientKey`, bare or in the double quotes of the IETF's draft. "
@@ -85,6 +88,15 @@ After = Annotated[
         description="The cursor of what the client holds, `<epoch>:<seq>`. Without it the answer is the cursor alone.",
     ),
 ]
+Seen = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Recado-After",
+        pattern=SEEN,
+        description="A cursor that the client has seen, `<epoch>:<seq>`: the answer is not older than that, whichever "
+        "node gives it. One of another history is passed over.",
+    ),
+]
 ConversationIds = Annotated[
     str | None,
     QueryParameter(
@@ -104,6 +116,11 @@ Wait = Annotated[
 
 def conversation_id_of(parameter: UUID) -> ConversationId:
     return ConversationId(str(parameter))
+
+
+def seen_of(parameter: str | None) -> Cursor | None:
+    """An empty header says nothing."""
+    return parse_cursor(parameter, path="Recado-After") if parameter else None
 
 
 def conversation_ids_of(parameter: str | None) -> list[ConversationId]:
@@ -132,6 +149,14 @@ def list_filter(
         label=None if label is None else clean(label),
         unread=unread,
     )
+
+
+def thread_place(before: Before = None, after: Newer = None, around: Around = None) -> ThreadPlace:
+    """Of several places `around` counts, then `after`. Raises InvalidError."""
+    older, newer = before_of(before), before_of(after, "after")
+    if around is not None:
+        return ThreadPlace(around=MessageId(around))
+    return ThreadPlace(before=older) if newer is None else ThreadPlace(after=newer)
 
 
 def _status_of(parameter: str | None) -> ConversationStatus | None:

@@ -1,11 +1,13 @@
 """Statements about clinics, members, sessions and channels."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from recado.domain.accounts import Channel, Identity
 from recado.domain.values import ChannelId, ClinicId, Instant, MemberId, Role
+from recado.store.bulk import among, wanted
 from recado.store.rows import channel_from
 from recado.store.tables import channels, clinics, members, memberships, sessions
 
@@ -34,6 +36,7 @@ class SessionRow(NamedTuple):
 _SESSION = select(sessions.c.id, sessions.c.member_id, sessions.c.seen_at, sessions.c.ends_at).where(
     sessions.c.token_hash == bindparam("token")
 )
+_LEFT = select(sessions.c.id).where(among(sessions.c.id))
 _MEMBER = select(members).where(members.c.id == bindparam("member"))
 _PLACES = (
     select(memberships.c.clinic_id, memberships.c.role, clinics.c.name)
@@ -120,6 +123,12 @@ def touch_session(connection: Connection, session_id: str, now: Instant) -> None
 
 def end_session(connection: Connection, session_id: str) -> None:
     connection.execute(delete(sessions).where(sessions.c.id == session_id))
+
+
+def sessions_left(connection: Connection, session_ids: Iterable[str]) -> frozenset[str]:
+    """Those of `session_ids` that nobody has ended."""
+    asked = wanted([(session_id,) for session_id in session_ids])
+    return frozenset(connection.execute(_LEFT, asked).scalars())
 
 
 def forget_sessions(connection: Connection, seen_before: Instant, now: Instant) -> None:

@@ -16,7 +16,7 @@ from recado.domain.events import Event, MarkedRead, OfMessage, Record, facts_of
 from recado.domain.evolve import Stamp, evolve
 from recado.domain.packets import ConversationTold, Told
 from recado.domain.thread import Thread
-from recado.domain.values import Conversation, Instant, MemberId, Message, MessageId, ReadMark, Seq
+from recado.domain.values import ClinicId, Conversation, Instant, MemberId, Message, MessageId, ReadMark, Seq
 from recado.errors import ClientKeyReusedError, NotFoundError, RefusedError
 from recado.store.changes import Changes
 from recado.store.clinic_batch import Offices, load_offices
@@ -45,6 +45,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
     member_id: MemberId | None = None
     seq: Seq
     repeated: bool = False
+
+    @property
+    def clinic_id(self) -> ClinicId:
+        return self.clinic.id if self.clinic else self.the_conversation.clinic_id
 
     @property
     def the_conversation(self) -> Conversation:
@@ -98,14 +102,15 @@ def carry_out(
     `recent` is what the caller's batches before have kept, and keeps what this one leaves.
     """
     recent = recent or Recent()
-    found = load(connection, commands, recent)
+    keys = [key_of(command) for command in commands]
+    found = load(connection, commands, keys, recent)
     changes = Changes()
     offices = load_offices(connection, commands)
     outcomes = [
         _carry_out_for_clinic(offices, found, changes, command, sources)
         if isinstance(command, ClinicCommand)
-        else _carry_out_one(found, changes, command, sources)
-        for command in commands
+        else _carry_out_one(found, changes, command, key, sources)
+        for command, key in zip(commands, keys, strict=True)
     ]
     changes.save(connection, found)
     offices.save(connection)
@@ -133,10 +138,9 @@ def _carry_out_for_clinic(
 
 
 def _carry_out_one(
-    found: WorkingSet, changes: Changes, command: InboxCommand, sources: Sources
+    found: WorkingSet, changes: Changes, command: InboxCommand, key: CommandKey | None, sources: Sources
 ) -> Outcome | RefusedError:
     try:
-        key = key_of(command)
         if repeated := _first_result(found, command, key):
             return repeated
         if command.clinic_id not in found.clinics:
@@ -149,7 +153,7 @@ def _carry_out_one(
     message_id = next(iter(thread.messages), None)  # what the command names, if it changes nothing
     seq = found.clinics[command.clinic_id].seq
     for event in decided:
-        record = _number(found, command, event, sources, at)
+        record = _number(found, command, event, sources, at, thread.conversation)
         thread = evolve(thread, event, Stamp(record.clinic_id, record.seq, record.at))
         found.keep(thread)
         seq, message_id = record.seq, record.message_id
@@ -206,7 +210,14 @@ def _first_result(found: WorkingSet, command: InboxCommand, key: CommandKey | No
     )
 
 
-def _number(found: WorkingSet, command: InboxCommand, event: Event, sources: Sources, at: Instant) -> Record:
+def _number(
+    found: WorkingSet,
+    command: InboxCommand,
+    event: Event,
+    sources: Sources,
+    at: Instant,
+    before: Conversation | None,
+) -> Record:
     """Give the event the clinic's next number and chain it to the record before."""
     record_id = sources.random_62_bits()
     seq, prev = found.clinics[command.clinic_id].advance(record_id)
@@ -221,6 +232,6 @@ def _number(found: WorkingSet, command: InboxCommand, event: Event, sources: Sou
         message_id=event.message_id if isinstance(event, OfMessage) else None,
         member_id=member.member_id if member else None,
         client_key=member.client_key if member else None,
-        facts=facts_of(event),
+        facts=facts_of(event, before),
         at=at,
     )

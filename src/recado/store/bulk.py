@@ -20,6 +20,8 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Dialect,
+    Select,
     Table,
     Text,
     bindparam,
@@ -81,6 +83,26 @@ def among(*columns: Column[Any]) -> ColumnElement[bool]:
 def wanted(tuples: Iterable[tuple[Any, ...]]) -> dict[str, str]:
     """The parameter of a statement with `among`, in an order that is always the same."""
     return {"wanted": _encode(sorted(tuples)).decode()}
+
+
+def fetch(
+    connection: Connection, statement: Select[Any], tuples: Iterable[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """The rows of a statement `among` these tuples, as the driver gives them: of integers and texts, then.
+
+    On the driver's cursor: what SQLAlchemy does around a statement takes 50 µs, and every batch asks two.
+    """
+    cursor = connection.connection.cursor()
+    cursor.execute(_text_of(statement, connection.dialect), wanted(tuples))
+    return list(cursor.fetchall())
+
+
+@cache
+def _text_of(statement: Select[Any], dialect: Dialect) -> str:
+    """With the one parameter by its name, as both drivers take it."""
+    make: Callable[..., Dialect] = type(dialect)
+    form = {"sqlite": "named", "postgresql": "pyformat"}[dialect.name]
+    return str(statement.compile(dialect=make(paramstyle=form)))
 
 
 @contextmanager

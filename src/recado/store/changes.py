@@ -248,8 +248,16 @@ class Changes(Struct):
         if found.first_result(key):
             return
         found.keys[key.scope, key.key] = RememberedKey(key.purpose, conversation_id, message_id)
-        about = {"clinic_id": clinic_id, "conversation_id": conversation_id, "message_id": message_id}
-        self.keys.append({**key._asdict(), **about})
+        self.keys.append(
+            {
+                "scope": key.scope,
+                "key": key.key,
+                "purpose": key.purpose,
+                "clinic_id": clinic_id,
+                "conversation_id": conversation_id,
+                "message_id": message_id,
+            }
+        )
 
 
 def _signs_of_life(told: Sequence[Told]) -> dict[str, dict[ChannelId, Instant]]:

@@ -9,13 +9,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import psycopg
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from recado.errors import UnavailableError
+from recado.store.checkpoints import PASSIVE, Checkpoints
 from recado.store.postgres import open_postgres
 from recado.store.readers import Readers
 from recado.store.sqlite import ServeLock, open_sqlite, path_of
@@ -39,6 +40,8 @@ class Database:
         self._reading, self.engine = open_engines(self.url, READERS + 1)
         self._readers = Readers(self._snapshot, READERS)
         self._writer = ThreadPoolExecutor(1, "recado-write")
+        self._kept: Connection | None = None
+        """The writing thread's own: its page cache and its statements stay as it left them."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """`work` sees one snapshot, taken after this call; others that wait may share it."""
@@ -49,7 +52,7 @@ class Database:
 
         A caller that is cancelled does not stop the transaction; it only stops waiting for it.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self.write_now, work)
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
         with self._snapshot() as connection:
@@ -59,24 +62,49 @@ class Database:
         with _unavailable(), self.engine.begin() as connection:
             return work(connection)
 
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        """`write_now` on a connection that is kept until something fails on it."""
+        with _unavailable():
+            connection, self._kept = self._kept or self.engine.connect(), None
+            try:
+                with connection.begin():
+                    result = work(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._kept = connection
+            return result
+
     @contextmanager
     def served(self) -> Iterator[None]:
         """Hold this while serving. Raises ConfigError if somebody else does who must not."""
         if self.shared:
             yield
             return
-        lock = ServeLock(path_of(self.url))
+        path = path_of(self.url)
+        lock = ServeLock(path)
         lock.acquire()
+        checkpoints = Checkpoints(path, lambda: self._writer.submit(self._finish_checkpoint))
+        checkpoints.start()
         try:
             yield
         finally:
+            checkpoints.stop()
             lock.release()
 
     def close(self) -> None:
         """Wait for what runs, then let go of every connection."""
         self._readers.close()
         self._writer.shutdown()
+        if self._kept is not None:
+            self._kept.close()
         self.engine.dispose()
+
+    def _finish_checkpoint(self) -> None:
+        """On the writing thread, between two transactions: nobody adds to the WAL meanwhile."""
+        if self._kept is not None:
+            driver = cast(sqlite3.Connection, self._kept.connection.driver_connection)
+            driver.execute(PASSIVE).fetchone()
 
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    update,
 )
 
 from recado.domain.commands import WakeConversation
@@ -97,6 +98,25 @@ def conversation_page(
     fitting: ListFilter = NO_FILTER,
 ) -> ConversationPage:
     """By the newest message's seq, newest first; `before` is the seq of the last row seen."""
+    found = conversations_before(connection, clinic_id, member_id, limit + 1, before, fitting)
+    items = found[:limit]
+    return ConversationPage(
+        items=items,
+        reads=reads_of(connection, member_id, [row.id for row in items]),
+        before=str(items[-1].last_seq) if len(found) > limit else None,
+        seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
+    )
+
+
+def conversations_before(
+    connection: Connection,
+    clinic_id: ClinicId,
+    member_id: MemberId | None,
+    limit: int,
+    before: Seq | None,
+    fitting: ListFilter,
+) -> list[Conversation]:
+    """As `conversation_page`; `member_id` is whose unread ones are meant, if they are."""
     query = select_conversations().where(
         conversations.c.clinic_id == clinic_id,
         conversations.c.deleted.is_(False),
@@ -104,19 +124,20 @@ def conversation_page(
     )
     if before is not None:
         query = query.where(conversations.c.last_seq < before)
-    query = query.order_by(conversations.c.last_seq.desc()).limit(limit + 1)
-    found = [conversation_from(row) for row in connection.execute(query).mappings()]
-    items = found[:limit]
-    mine = read_marks.c.conversation_id.in_([row.id for row in items]), read_marks.c.member_id == member_id
-    return ConversationPage(
-        items=items,
-        reads=_reads_where(connection, *mine),
-        before=str(items[-1].last_seq) if len(found) > limit else None,
-        seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
-    )
+    query = query.order_by(conversations.c.last_seq.desc()).limit(limit)
+    return [conversation_from(row) for row in connection.execute(query).mappings()]
 
 
-def _fits(fitting: ListFilter, clinic_id: ClinicId, member_id: MemberId) -> Iterator[ColumnElement[bool]]:
+def reads_of(connection: Connection, member_id: MemberId, ids: Sequence[ConversationId]) -> list[ReadMark]:
+    """How far the member has read in these conversations, by version."""
+    mine = read_marks.c.conversation_id.in_(ids), read_marks.c.member_id == member_id
+    query = select(read_marks).where(*mine).order_by(read_marks.c.version)
+    return [read_mark_from(row) for row in connection.execute(query).mappings()]
+
+
+def _fits(
+    fitting: ListFilter, clinic_id: ClinicId, member_id: MemberId | None
+) -> Iterator[ColumnElement[bool]]:
     """Conditions that leave the order to the list's indexes, so that a page stops where it is full."""
     if fitting.status is not None:
         yield conversations.c.status == fitting.status
@@ -179,12 +200,6 @@ def _messages_by_seq(
     return messages_where(connection, thread, newer, order_by=messages.c.seq, limit=limit)
 
 
-def _reads_where(connection: Connection, *conditions: ColumnElement[bool]) -> list[ReadMark]:
-    """By version."""
-    query = select(read_marks).where(*conditions).order_by(read_marks.c.version)
-    return [read_mark_from(row) for row in connection.execute(query).mappings()]
-
-
 def log_after(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int) -> list[Told]:
     """The log from the record after `seq`, oldest first, each with its rows as they are now."""
     query = (
@@ -195,6 +210,24 @@ def log_after(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int)
     )
     records = [record_from(row) for row in connection.execute(query).mappings()]
     return _with_rows(connection, records)
+
+
+def records_before(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int) -> list[Record]:
+    """The log's last records up to `seq`, oldest first, without their rows."""
+    query = (
+        select(events)
+        .where(events.c.clinic_id == clinic_id, events.c.seq <= seq)
+        .order_by(events.c.seq.desc())
+        .limit(limit)
+    )
+    return [record_from(row) for row in connection.execute(query).mappings()][::-1]
+
+
+def begin_epoch(connection: Connection, clinic_id: ClinicId, known: str) -> None:
+    """Give the clinic's log a new epoch, unless `known`, the whole of what a cursor has of it, is outdated already."""
+    number = int(known.partition(".")[0])
+    ours = clinics.c.id == clinic_id, clinics.c.epoch == number
+    connection.execute(update(clinics).where(*ours).values(epoch=number + 1))
 
 
 def due_to_wake(connection: Connection, now: Instant, limit: int) -> list[WakeConversation]:

@@ -7,7 +7,7 @@ is read is the callers' affair. docs/store.md, "Reading".
 
 import asyncio
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -25,7 +25,8 @@ MAX_TOGETHER = 16
 
 class _Read(NamedTuple):
     work: Callable[[Connection], Any]
-    answer: asyncio.Future[Any]
+    answers: list[asyncio.Future[Any]]
+    """More than one where equal work waited."""
 
 
 class _Answer(NamedTuple):
@@ -42,15 +43,21 @@ class Readers:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "recado-read")
         self._lock = threading.Lock()
-        self._waiting: deque[_Read] = deque()
+        self._waiting: OrderedDict[Callable[[Connection], Any], _Read] = OrderedDict()
         self._busy = 0
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """`work` sees one snapshot, taken after this call. Raises what `work` or opening the snapshot raises."""
+        """`work` sees one snapshot, taken after this call. Raises what `work` or opening the snapshot raises.
+
+        Work that equals what already waits is not done twice: both get the same result, which nobody may change.
+        """
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._lock:
-            self._waiting.append(_Read(work, answer))
-            starts = self._busy < self._threads
+            if same := self._waiting.get(work):
+                same.answers.append(answer)
+            else:
+                self._waiting[work] = _Read(work, [answer])
+            starts = same is None and self._busy < self._threads
             self._busy += starts
         if starts:
             self._pool.submit(self._work)
@@ -69,7 +76,7 @@ class Readers:
         with self._lock:
             share = min(len(self._waiting), MAX_TOGETHER, max(1, len(self._waiting) // self._threads))
             self._busy -= share == 0
-            return deque(self._waiting.popleft() for _ in range(share))
+            return deque(self._waiting.popitem(last=False)[1] for _ in range(share))
 
     def _read_together(self, reads: deque[_Read]) -> None:
         """A read that fails takes its snapshot with it: those behind it get another."""
@@ -89,7 +96,8 @@ def _read_in_turn(connection: Connection, reads: deque[_Read], answers: list[_An
     while reads:
         read = reads[0]
         try:
-            answer = _Answer(read, None if read.answer.cancelled() else read.work(connection), None)
+            wanted = not all(answer.cancelled() for answer in read.answers)
+            answer = _Answer(read, read.work(connection) if wanted else None, None)
         except RecadoError as refusal:
             answer = _Answer(read, None, refusal)
         answers.append(answer)
@@ -98,16 +106,17 @@ def _read_in_turn(connection: Connection, reads: deque[_Read], answers: list[_An
 
 def _settle(answers: Sequence[_Answer]) -> None:
     """In the callers' loop, with one call to it."""
-    loop = answers[0].read.answer.get_loop()
+    loop = answers[0].read.answers[0].get_loop()
     if not loop.is_closed():
         loop.call_soon_threadsafe(_answer, answers)
 
 
 def _answer(answers: Iterable[_Answer]) -> None:
     for read, result, error in answers:
-        if read.answer.done():
-            continue
-        if error is None:
-            read.answer.set_result(result)
-        else:
-            read.answer.set_exception(error)
+        for answer in read.answers:
+            if answer.done():
+                continue
+            if error is None:
+                answer.set_result(result)
+            else:
+                answer.set_exception(error)

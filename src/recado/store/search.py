@@ -318,7 +318,7 @@ def _terms(dialect: str, clinic_id: int, mark: str, content: str) -> str:
     words = folded_words(content[:MAX_CHARS])
     prefix = f"{clinic_id}{mark}"
     if dialect == "sqlite":
-        return " ".join([prefix + word for word in words])
+        return prefix + f" {prefix}".join(words) if words else ""
     terms = [f"'{prefix}{word}':{position}" for position, word in enumerate(words, 1)]
     if mark == BODY:
         terms += [f"'{clinic_id}{STEM}{each}'" for each in set(_stems(dialect, words).values())]

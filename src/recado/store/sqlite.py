@@ -2,8 +2,9 @@
 
 import fcntl
 import os
+import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
@@ -16,7 +17,7 @@ _PRAGMAS = (
     "synchronous=FULL",
     "foreign_keys=ON",
     "cache_size=-65536",
-    "wal_autocheckpoint=8000",  # pages, 32 MB: what is written often goes to the file once
+    "wal_autocheckpoint=40000",  # pages, 160 MB: only if checkpoints.py does not keep up
 )
 
 
@@ -67,6 +68,7 @@ def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine]:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("recado_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine, engine.execution_options(recado_write=True)

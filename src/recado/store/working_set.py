@@ -36,7 +36,6 @@ from recado.domain.commands import (
     SendMessage,
     UpdateConversation,
     channel_scope,
-    key_of,
 )
 from recado.domain.thread import Thread, Waiting
 from recado.domain.values import (
@@ -49,7 +48,7 @@ from recado.domain.values import (
     ReadMark,
     Seq,
 )
-from recado.store.bulk import among, wanted
+from recado.store.bulk import among, fetch, wanted
 from recado.store.clinic import label_names
 from recado.store.recent import ClinicHead, Recent
 from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
@@ -141,7 +140,8 @@ class WorkingSet(Struct):
             self.by_contact[place] = conversation.id
         self.conversations[conversation.id] = conversation
         self.last_inbound[conversation.id] = thread.last_inbound_seq
-        self.reads.update({(conversation.id, member_id): mark for member_id, mark in thread.reads.items()})
+        for member_id, mark in thread.reads.items():
+            self.reads[conversation.id, member_id] = mark
 
     def first_result(self, key: CommandKey) -> RememberedKey | None:
         return self.keys.get((key.scope, key.key))
@@ -189,20 +189,27 @@ _CLINICS = (
     .order_by(clinics.c.id)
     .with_for_update(key_share=True)
 )
-_KEYS = select(command_keys).where(among(command_keys.c.scope, command_keys.c.key))
+_KEYS = select(
+    *(command_keys.c[name] for name in ("scope", "key", "purpose", "conversation_id", "message_id"))
+).where(among(command_keys.c.scope, command_keys.c.key))
 _CONVERSATIONS_BY_ID = select_conversations().where(among(conversations.c.id))
 _CONVERSATIONS_BY_ADDRESS = select_conversations().where(
     among(contacts.c.channel_id, contacts.c.address), conversations.c.deleted.is_(False)
 )
 
 
-def load(connection: Connection, commands: Sequence[Command], recent: Recent) -> WorkingSet:
-    """Take the clinics' lock, then everything the commands name: ten statements at most, however many commands."""
+def load(
+    connection: Connection, commands: Sequence[Command], keys: Sequence[CommandKey | None], recent: Recent
+) -> WorkingSet:
+    """Take the clinics' lock, then everything the commands name: ten statements at most, however many commands.
+
+    `keys` are the commands' own, in their order.
+    """
     places = {command.clinic_id for command in commands}
     places.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
     found = WorkingSet(
         clinics=_lock_clinics(connection, places),
-        keys=_load_keys(connection, commands),
+        keys=_load_keys(connection, commands, keys),
     )
     named = _named_messages(found, commands)
     if named:
@@ -225,12 +232,14 @@ def load(connection: Connection, commands: Sequence[Command], recent: Recent) ->
 
 def _lock_clinics(connection: Connection, ids: Iterable[ClinicId]) -> dict[ClinicId, ClinicHead]:
     """The only lock there is, taken in order of id, so nobody dead-locks; `seq` is known from here on."""
-    rows = connection.execute(_CLINICS, wanted((id_,) for id_ in ids))
-    return {row.id: ClinicHead(row.seq, row.head) for row in rows}
+    rows = fetch(connection, _CLINICS, ((id_,) for id_ in ids))
+    return {id_: ClinicHead(seq, head) for id_, seq, head in rows}
 
 
-def _load_keys(connection: Connection, commands: Sequence[Command]) -> dict[tuple[str, str], RememberedKey]:
-    asked = {(key.scope, key.key) for command in commands if (key := key_of(command))}
+def _load_keys(
+    connection: Connection, commands: Sequence[Command], keys: Iterable[CommandKey | None]
+) -> dict[tuple[str, str], RememberedKey]:
+    asked = {(key.scope, key.key) for key in keys if key}
     for command in commands:
         match command:
             case ReceiveMessage(reply_to_external_id=str(external_id)):
@@ -239,10 +248,7 @@ def _load_keys(connection: Connection, commands: Sequence[Command]) -> dict[tupl
                 asked.add((channel_scope(command.channel_id), external_id))
     if not asked:
         return {}
-    return {
-        (row.scope, row.key): RememberedKey(row.purpose, row.conversation_id, row.message_id)
-        for row in connection.execute(_KEYS, wanted(asked))
-    }
+    return {(scope, key): RememberedKey(*result) for scope, key, *result in fetch(connection, _KEYS, asked)}
 
 
 def _named_messages(found: WorkingSet, commands: Sequence[Command]) -> set[MessageId]:

@@ -6,15 +6,16 @@ and everybody has been told.
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from sqlalchemy import Connection
 
 from recado import observe
 from recado.domain.commands import Command
-from recado.errors import OverloadedError, RecadoError, RefusedError, UnavailableError
+from recado.domain.values import ClinicId
+from recado.errors import OverloadedError, RecadoError, UnavailableError
 from recado.store.batch import Committed, Outcome, Sources, carry_out
 from recado.store.database import Database
 from recado.store.recent import Recent
@@ -35,11 +36,19 @@ Waiting = tuple[Command, asyncio.Future[Outcome]]
 class Writer:
     """Takes commands from any task of one loop; `run` is the one task that carries them out."""
 
-    def __init__(self, database: Database, sources: Sources, on_commit: Callable[[Committed], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sources: Sources,
+        on_commit: Callable[[Committed], None],
+        on_doubt: Callable[[Iterable[ClinicId]], None] = lambda _clinic_ids: None,
+    ) -> None:
+        """`on_doubt` hears of clinics whose log may have grown, or not."""
         self._database = database
         self._sources = sources
         self._recent = Recent()
         self._on_commit = on_commit
+        self._on_doubt = on_doubt
         self._waiting: deque[Waiting] = deque()
         self._wake = asyncio.Event()
         self._closing = False
@@ -57,14 +66,7 @@ class Writer:
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, answer))
         self._wake.set()
-        name = type(command).__name__
-        try:
-            outcome = await answer
-        except RecadoError as error:
-            _count(name, error.code).inc()
-            raise
-        _count(name, "repeated" if outcome.repeated else "ok").inc()
-        return outcome
+        return await answer
 
     async def run(self) -> None:
         """Commit batch after batch until `close` was called and nothing waits."""
@@ -117,9 +119,9 @@ class Writer:
                 silent = error
             except Exception as error:  # as above
                 log.exception("command_failed", command=type(command).__name__)
-                _refuse(answer, error if isinstance(error, RecadoError) else RecadoError())
+                _settle([((command, answer), error if isinstance(error, RecadoError) else RecadoError())])
             if silent is not None:
-                _refuse(answer, silent)
+                _settle([((command, answer), silent)])
 
     async def _carry_out(self, batch: Sequence[Waiting]) -> None:
         """Commit, tell, answer."""
@@ -129,7 +131,11 @@ class Writer:
         def work(connection: Connection) -> Committed:
             return carry_out(connection, commands, self._sources, self._recent)
 
-        committed = await self._database.write(work)
+        try:
+            committed = await self._database.write(work)
+        except BaseException:
+            self._on_doubt({command.clinic_id for command in commands})
+            raise
         observe.COMMIT_SECONDS.observe(time.perf_counter() - started)
         observe.COMMIT_BATCH.observe(len(batch))
         for told in committed.told:
@@ -147,16 +153,24 @@ class Writer:
         except Exception:
             # It is committed: the callers are answered, and the follower catches up from the log.
             log.exception("on_commit_failed")
-        for (_, answer), outcome in zip(batch, committed.outcomes, strict=True):
-            if isinstance(outcome, RefusedError):
-                _refuse(answer, outcome)
-            elif not answer.done():
-                answer.set_result(outcome)
+        _settle(zip(batch, committed.outcomes, strict=True))
 
 
 _count = cache(observe.COMMANDS.labels)
 
 
-def _refuse(answer: asyncio.Future[Outcome], error: RecadoError) -> None:
-    if not answer.done():
-        answer.set_exception(error)
+def _settle(settled: Iterable[tuple[Waiting, Outcome | RecadoError]]) -> None:
+    """Answer who still waits. Counting them one by one would cost as much as answering."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for (command, answer), outcome in settled:
+        if isinstance(outcome, RecadoError):
+            code = outcome.code
+            if not answer.done():
+                answer.set_exception(outcome)
+        else:
+            code = "repeated" if outcome.repeated else "ok"
+            if not answer.done():
+                answer.set_result(outcome)
+        counts[type(command).__name__, code] += 1
+    for labels, count in counts.items():
+        _count(*labels).inc(count)

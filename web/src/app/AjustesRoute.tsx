@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { AjustesPage } from '@/features/ajustes/AjustesPage';
+import { ChannelsPanel } from '@/features/ajustes/ChannelsPanel';
 import { HoursPanel } from '@/features/ajustes/HoursPanel';
 import { LabelsPanel } from '@/features/ajustes/LabelsPanel';
 import { PasswordPanel } from '@/features/ajustes/PasswordPanel';
@@ -35,6 +36,7 @@ export function AjustesRoute({ section, me, clinicId, alertSettings, account }: 
           etiquetas: <LabelsPanel clinic={clinic} {...held} />,
           respostas: <RepliesPanel clinic={clinic} {...held} />,
           clinica: <HoursPanel clinic={clinic} {...held} />,
+          canais: <ChannelsPanel clinicId={clinicId} />,
         }
       : own;
   return <AjustesPage section={section} account={account} panels={panels} waiting={admin && !clinic} />;

@@ -9,10 +9,17 @@ import { Toasts } from '@/shared/ui/toasts';
 
 export function buildParts(session: Session, me: Me, clinic: Clinic) {
   const onUnauthenticated = session.ended;
-  const connection = new RealtimeConnection({ clinicId: clinic.id, onUnauthenticated });
+  const onClinicNotFound = () => void session.renew();
+  const connection = new RealtimeConnection({ clinicId: clinic.id, onUnauthenticated, onClinicNotFound });
   return {
     connection,
-    inbox: new Inbox({ clinicId: clinic.id, member: me.member, connection, onUnauthenticated }),
+    inbox: new Inbox({
+      clinicId: clinic.id,
+      member: me.member,
+      connection,
+      onUnauthenticated,
+      onClinicNotFound,
+    }),
     announcer: new Announcer(),
     toasts: new Toasts(),
     alertSettings: new AlertSettingsStore(me.member.id),

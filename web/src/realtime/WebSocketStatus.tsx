@@ -45,6 +45,11 @@ export function WebSocketStatus({ trueUntil, standIn }: WebSocketStatusProps) {
               {connection.error}
             </span>
           )}
+          {status === 'error' && connection.error && (
+            <span aria-hidden="true" className="hidden xl:inline">
+              ·
+            </span>
+          )}
           <NextAttempt />
         </span>
       ) : (

@@ -7,6 +7,7 @@ let socket: FakeSocket;
 let connection: RealtimeConnection;
 let random: number;
 const onUnauthenticated = vi.fn();
+const onClinicNotFound = vi.fn();
 
 const refused = (code = 'unavailable') =>
   Object.assign(new Error('recusada'), { data: { code, retryable: true } });
@@ -15,11 +16,13 @@ const status = () => connection.getSnapshot().status;
 beforeEach(() => {
   vi.useFakeTimers();
   onUnauthenticated.mockClear();
+  onClinicNotFound.mockClear();
   random = 0;
   socket = new FakeSocket();
   connection = new RealtimeConnection({
     clinicId: 1,
     onUnauthenticated,
+    onClinicNotFound,
     createSocket: socket.asSocket,
     random: () => random,
   });
@@ -204,6 +207,24 @@ describe('the end', () => {
     expect(status()).toBe('disconnected');
     vi.advanceTimersByTime(120_000);
     expect(socket.connects).toBe(1);
+  });
+
+  it('a clinic that is not found is told, while attempts go on', () => {
+    connection.start();
+    socket.comes('connect_error', refused());
+    expect(onClinicNotFound).not.toHaveBeenCalled();
+    nextAttemptAfter(1000);
+    socket.comes('connect_error', refused('not_found'));
+    expect(onClinicNotFound).toHaveBeenCalledOnce();
+    expect(onUnauthenticated).not.toHaveBeenCalled();
+    nextAttemptAfter(2000);
+  });
+
+  it('stopped by who was told that the clinic is not found, nothing is left', () => {
+    onClinicNotFound.mockImplementationOnce(() => connection.stop());
+    connection.start();
+    socket.comes('connect_error', refused('not_found'));
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('no listener and no timer survives stop, in any state', () => {

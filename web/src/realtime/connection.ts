@@ -44,6 +44,8 @@ export interface ConnectionOptions {
   clinicId: number;
   /** The server says that this session is over: no attempt can help. */
   onUnauthenticated?: () => void;
+  /** The server knows this member, and not in this clinic. Attempts go on, in case that is not for long. */
+  onClinicNotFound?: () => void;
   createSocket?: (clinicId: number) => SocketLike;
   random?: () => number;
 }
@@ -169,7 +171,10 @@ export class RealtimeConnection {
     if (error.data?.code === 'unauthenticated') {
       this.stop();
       this.#options.onUnauthenticated?.();
-    } else this.#failed(error.message);
+      return;
+    }
+    this.#failed(error.message);
+    if (error.data?.code === 'not_found') this.#options.onClinicNotFound?.();
   };
 
   /** One connection or attempt ended. Also called twice for one end (the engine's and ours): the second finds nothing. */

@@ -1,6 +1,7 @@
 import {
   ArrowLeft,
   Bell,
+  Cable,
   Clock,
   KeyRound,
   type LucideIcon,
@@ -13,7 +14,7 @@ import { Link, Redirect } from 'wouter';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { useMediaQuery } from '@/shared/lib/useMediaQuery';
 
-export type Section = 'avisos' | 'senha' | 'equipe' | 'etiquetas' | 'respostas' | 'clinica';
+export type Section = 'avisos' | 'senha' | 'equipe' | 'etiquetas' | 'respostas' | 'clinica' | 'canais';
 
 export interface AjustesPageProps {
   section: string | undefined;
@@ -31,6 +32,7 @@ const ICONS: Record<Section, LucideIcon> = {
   etiquetas: Tag,
   respostas: MessageSquareText,
   clinica: Clock,
+  canais: Cable,
 };
 
 /** Sections on the left, one of them on the right; on a phone one after the other. */

@@ -108,30 +108,31 @@ function Week(props: { weekly: Settings['weekly']; onChange: (weekly: Settings['
           const hours = weekly.filter((each) => each.day === day);
           return (
             <li key={day} className="flex flex-wrap items-center gap-x-4 gap-y-2 px-3 py-2 text-meta">
-              <span className="w-28 first-letter:uppercase">{nameOf(day)}</span>
-              {hours.length === 0 && <span className="text-ink-soft">{t.clinic.closed}</span>}
-              {hours.map(({ key, opens, closes }) => (
-                <span key={key} className="flex items-center gap-1.5 tabular-nums">
-                  <Time
-                    label={t.clinic.opens(nameOf(day))}
-                    value={opens}
-                    onChange={(time) => edit(key, { opens: time })}
-                  />
-                  {t.clinic.to}
-                  <Time
-                    label={t.clinic.closes(nameOf(day))}
-                    value={closes === END_OF_DAY ? '00:00' : closes}
-                    onChange={(time) => edit(key, { closes: time === '00:00' ? END_OF_DAY : time })}
-                  />
-                  <IconButton
-                    label={t.clinic.removeHours(nameOf(day))}
-                    onClick={() => onChange(weekly.filter((each) => each.key !== key))}
-                  >
-                    <X aria-hidden="true" className="size-4" />
-                  </IconButton>
-                </span>
-              ))}
-              <span className="flex-1" />
+              <span className="flex-1 first-letter:uppercase md:w-28 md:flex-none">{nameOf(day)}</span>
+              <div className="order-1 flex w-full flex-wrap items-center gap-x-4 gap-y-2 md:order-none md:w-auto md:flex-1">
+                {hours.length === 0 && <span className="text-ink-soft">{t.clinic.closed}</span>}
+                {hours.map(({ key, opens, closes }) => (
+                  <span key={key} className="flex items-center gap-1.5 tabular-nums">
+                    <Time
+                      label={t.clinic.opens(nameOf(day))}
+                      value={opens}
+                      onChange={(time) => edit(key, { opens: time })}
+                    />
+                    {t.clinic.to}
+                    <Time
+                      label={t.clinic.closes(nameOf(day))}
+                      value={closes === END_OF_DAY ? '00:00' : closes}
+                      onChange={(time) => edit(key, { closes: time === '00:00' ? END_OF_DAY : time })}
+                    />
+                    <IconButton
+                      label={t.clinic.removeHours(nameOf(day))}
+                      onClick={() => onChange(weekly.filter((each) => each.key !== key))}
+                    >
+                      <X aria-hidden="true" className="size-4" />
+                    </IconButton>
+                  </span>
+                ))}
+              </div>
               <IconButton
                 label={t.clinic.addHours(nameOf(day))}
                 onClick={() => onChange([...weekly, keyed(nextHours(day, hours))])}
@@ -160,7 +161,7 @@ function Time(props: { label: string; value: string; onChange: (time: string) =>
       aria-label={props.label}
       value={props.value}
       onChange={(event) => event.target.value && props.onChange(event.target.value)}
-      className="rounded-md border border-line-strong bg-surface px-2 py-1"
+      className="rounded-md border border-line-strong bg-raised px-2 py-1"
     />
   );
 }

@@ -26,19 +26,21 @@ export function LabelsPanel(props: PanelProps) {
       <p className="text-ink-soft text-meta">{t.labels.lead}</p>
       <ul className="space-y-3">
         {value.map((label, place) => (
-          <li key={label.key} className="flex items-end gap-3">
+          <li key={label.key} className="flex items-start gap-3">
             <label className="block">
               <span className="sr-only">{t.labels.colourOf(label.name)}</span>
               <input
                 type="color"
                 value={label.colour}
                 onChange={(event) => edit(place, { colour: event.target.value })}
-                className="block h-10 w-12 cursor-pointer rounded-box border border-line-strong bg-surface p-1"
+                className="block h-10 w-12 cursor-pointer rounded-box border border-line-strong bg-raised p-1"
               />
             </label>
             <div className="flex-1">
               <TextField
+                bare
                 label={t.labels.name}
+                placeholder={t.labels.name}
                 value={label.name}
                 maxLength={50}
                 error={fieldError(`labels[${place}].name`)}
@@ -58,7 +60,7 @@ export function LabelsPanel(props: PanelProps) {
         onClick={() =>
           change([...value, keyed({ name: '', colour: COLOURS[value.length % COLOURS.length] ?? '#0f766e' })])
         }
-        className="mr-3 inline-flex items-center gap-1.5"
+        className="flex items-center gap-1.5"
       >
         <Plus aria-hidden="true" className="size-4" /> {t.labels.add}
       </Button>

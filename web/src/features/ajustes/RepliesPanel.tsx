@@ -64,7 +64,7 @@ export function RepliesPanel(props: PanelProps) {
       </ul>
       <Button
         onClick={() => change([...value, keyed({ shortcut: '', title: '', body: '' })])}
-        className="mr-3 inline-flex items-center gap-1.5"
+        className="flex items-center gap-1.5"
       >
         <Plus aria-hidden="true" className="size-4" /> {t.replies.add}
       </Button>

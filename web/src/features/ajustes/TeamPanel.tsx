@@ -62,7 +62,7 @@ export function TeamPanel({ clinic, onClinic, ownId }: PanelProps & { ownId: str
               value={member.role}
               disabled={busy || !member.active}
               onChange={(event) => void change(member, { role: event.target.value as Role })}
-              className="rounded-md border border-line-strong bg-surface px-2 py-1.5 text-meta disabled:text-ink-soft"
+              className="rounded-md border border-line-strong bg-raised px-2 py-1.5 text-meta disabled:text-ink-soft"
             >
               <option value="agent">{t.team.roles.agent}</option>
               <option value="admin">{t.team.roles.admin}</option>
@@ -74,7 +74,9 @@ export function TeamPanel({ clinic, onClinic, ownId }: PanelProps & { ownId: str
             >
               {member.active ? t.team.deactivate : t.team.activate}
             </Button>
-            {member.id !== ownId && (
+            {member.id === ownId ? (
+              <span className="size-10" />
+            ) : (
               <IconButton label={t.team.resetOf(member.name)} onClick={() => setResetting(member)}>
                 <KeyRound aria-hidden="true" className="size-4" />
               </IconButton>

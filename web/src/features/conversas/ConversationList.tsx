@@ -117,7 +117,10 @@ const Rows = memo(function Rows({ rows, selectedId }: RowsProps) {
   useArrows(box, move);
 
   return (
-    <div ref={box} className="min-h-0 flex-1 overflow-y-auto overscroll-contain overflow-anchor-none">
+    <div
+      ref={box}
+      className="contain-strict min-h-0 flex-1 overflow-y-auto overscroll-contain [overflow-anchor:none]"
+    >
       <ul style={{ height: virtual.getTotalSize(), paddingTop: items[0]?.start }}>
         {items.map(({ index }) => {
           const conversation = rows[index];
@@ -127,7 +130,7 @@ const Rows = memo(function Rows({ rows, selectedId }: RowsProps) {
               key={conversation.id}
               aria-setsize={hasOlder ? -1 : rows.length}
               aria-posinset={index + 1}
-              className="h-18 border-line border-b"
+              className="contain-strict h-18 border-line border-b"
             >
               <ConversationRow
                 conversation={conversation}

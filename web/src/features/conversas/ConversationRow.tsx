@@ -7,7 +7,7 @@ import { firstName, fullTime, initials, listTime, soonTime } from '@/shared/lib/
 import { Avatar } from '@/shared/ui/Avatar';
 import { LabelDot } from './LabelDot';
 import type { ClinicView } from './useClinic';
-import { useUnread } from './useInbox';
+import { useInboxState, useUnread } from './useInbox';
 
 export const ROW_HEIGHT_PX = 72;
 
@@ -28,6 +28,7 @@ export const ConversationRow = memo(function ConversationRow(props: RowProps) {
   const { t, locale } = useI18n();
   const id = useId();
   const unread = useUnread(conversation);
+  const own = useOwnLast(conversation, props.member, props.clinic);
   const at = new Date(conversation.lastMessage?.at ?? conversation.createdAt);
   return (
     <Link
@@ -64,7 +65,7 @@ export const ConversationRow = memo(function ConversationRow(props: RowProps) {
             id={`${id}last`}
             className="flex min-w-0 flex-1 items-center gap-1 group-data-unread:text-ink"
           >
-            <LastLine conversation={conversation} member={props.member} />
+            <LastLine conversation={conversation} own={own} />
           </span>
           <Marks conversation={conversation} clinic={props.clinic} unsent={props.unsent} />
           {unread > 0 && <UnreadCount id={`${id}unread`} count={unread} />}
@@ -146,11 +147,20 @@ function UnreadCount({ id, count }: { id: string; count: number }) {
   );
 }
 
-function LastLine({ conversation, member }: { conversation: Conversation; member: Member }) {
+/** Who wrote it is told by its message where that is held; the list's line has a name only, which a colleague may share. */
+function useOwnLast({ id, lastMessage }: Conversation, member: Member, clinic: ClinicView): boolean {
+  const authorId = useInboxState(({ state }) => {
+    const rows = state.threads.get(id)?.rows;
+    return lastMessage && rows?.get(lastMessage.id)?.author.id;
+  });
+  if (authorId !== undefined) return authorId === member.id;
+  return lastMessage?.authorName === member.name && !clinic.hasNamesakes(member);
+}
+
+function LastLine({ conversation, own }: { conversation: Conversation; own: boolean }) {
   const { t } = useI18n();
   const last = conversation.lastMessage;
   if (!last) return <span className="italic">{t.list.noMessages}</span>;
-  const own = last.authorName === member.name;
   const author = last.direction === 'inbound' ? null : own ? t.list.you : firstName(last.authorName);
   return (
     <>

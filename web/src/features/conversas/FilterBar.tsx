@@ -1,5 +1,5 @@
 import { ChevronDown, FilterX } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { type ReactNode, useMemo } from 'react';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { Menu, MenuChoice } from '@/shared/ui/Menu';
 import { EVERYTHING, type Filter, isEverything } from './filters';
@@ -7,7 +7,7 @@ import { useClinic } from './useClinic';
 import { useInbox, useInboxState } from './useInbox';
 
 const CHIP =
-  'flex h-7 max-w-32 items-center gap-0.5 rounded-full border border-line px-2 text-mini hover:bg-surface aria-pressed:border-accent aria-pressed:bg-accent-tint aria-pressed:font-medium aria-pressed:text-accent data-on:border-accent data-on:bg-accent-tint data-on:font-medium data-on:text-accent';
+  'flex h-7 max-w-32 items-center gap-0.5 rounded-full border border-line px-1.5 text-mini hover:bg-surface aria-pressed:border-accent aria-pressed:bg-accent-tint aria-pressed:font-medium aria-pressed:text-accent data-on:border-accent data-on:bg-accent-tint data-on:font-medium data-on:text-accent';
 const ANY = '';
 
 /** Which conversations the list shows. */
@@ -16,7 +16,6 @@ export function FilterBar() {
   const inbox = useInbox();
   const filter = useInboxState(({ state }) => state.filtered?.filter) ?? EVERYTHING;
   const { team } = useClinic();
-  const labels = useLabels();
   const choose = (change: Partial<Record<keyof Filter, string | boolean>>) => {
     const chosen = Object.entries({ ...filter, ...change }).filter(
       ([, value]) => value !== ANY && value !== false,
@@ -47,12 +46,9 @@ export function FilterBar() {
         ]}
         onChange={(assigneeId) => choose({ assigneeId })}
       />
-      <Choice
-        label={t.filters.byLabel}
-        value={filter.label ?? ANY}
-        choices={[[ANY, t.filters.anyLabel], ...labels.map((label): [string, string] => [label, label])]}
-        onChange={(label) => choose({ label })}
-      />
+      <Chip label={t.filters.byLabel} chosen={filter.label ?? ANY} any={t.filters.anyLabel}>
+        <Labels value={filter.label ?? ANY} onChange={(label) => choose({ label })} />
+      </Chip>
       <button
         type="button"
         aria-pressed={filter.unread === true}
@@ -76,34 +72,53 @@ export function FilterBar() {
   );
 }
 
-/** The clinic's, and while it keeps none, those in use. */
-function useLabels(): readonly string[] {
-  const { labels, freeLabels } = useClinic();
-  const rows = useInboxState(({ state }) => state.list.shown);
-  if (!freeLabels) return labels.map(({ name }) => name);
-  return [...new Set(rows.flatMap((row) => row.labels))].sort();
-}
-
-function Choice(props: {
+interface ChoiceProps {
   label: string;
   value: string;
+  /** Whatever it is, first. */
   choices: readonly (readonly [string, string])[];
   onChange: (value: string) => void;
-}) {
-  const chosen: ReactNode = props.choices.find(([value]) => value === props.value)?.[1] ?? props.value;
+}
+
+function Choice(props: ChoiceProps) {
+  const nameOf = (wanted: string) => props.choices.find(([value]) => value === wanted)?.[1] ?? wanted;
+  return (
+    <Chip label={props.label} chosen={props.value === ANY ? ANY : nameOf(props.value)} any={nameOf(ANY)}>
+      <MenuChoice {...props} />
+    </Chip>
+  );
+}
+
+/** Says what is chosen, and while nothing is, what there is to choose. */
+function Chip(props: { label: string; chosen: string; any: string; children: ReactNode }) {
+  const { label, chosen, any } = props;
   return (
     <Menu
-      label={`${props.label}: ${chosen}`}
+      label={`${label}: ${chosen || any}`}
       side="bottom"
       align="start"
       trigger={
-        <span data-on={props.value === ANY ? undefined : ''} className={CHIP}>
-          <span className="truncate">{chosen}</span>
-          <ChevronDown aria-hidden="true" className="size-3 shrink-0" />
+        <span data-on={chosen === ANY ? undefined : ''} className={CHIP}>
+          <span className="truncate">{chosen || label}</span>
+          <ChevronDown aria-hidden="true" className="-mr-0.5 size-3 shrink-0" />
         </span>
       }
     >
-      <MenuChoice label={props.label} value={props.value} choices={props.choices} onChange={props.onChange} />
+      {props.children}
     </Menu>
   );
+}
+
+/** The clinic's labels, and while it keeps none, those in use: looked through while the menu is open, not for each packet. */
+function Labels({ value, onChange }: { value: string; onChange: (value: string) => void }) {
+  const { t } = useI18n();
+  const { labels, freeLabels } = useClinic();
+  const rows = useInboxState(({ state }) => state.list.shown);
+  const names = useMemo(
+    () =>
+      freeLabels ? [...new Set(rows.flatMap((row) => row.labels))].sort() : labels.map(({ name }) => name),
+    [freeLabels, rows, labels],
+  );
+  const choices = [[ANY, t.filters.anyLabel], ...names.map((name) => [name, name] as const)] as const;
+  return <MenuChoice label={t.filters.byLabel} value={value} choices={choices} onChange={onChange} />;
 }

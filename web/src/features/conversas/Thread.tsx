@@ -1,6 +1,15 @@
 import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, MessageSquareDashed, MessagesSquare, Trash2, TriangleAlert } from 'lucide-react';
-import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import {
+  memo,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import { Link, useSearch } from 'wouter';
 import type { Message } from '@/shared/api/types';
 import { errorText } from '@/shared/i18n/catalogue';
@@ -118,7 +127,7 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
         onScroll={readOlder}
-        className="h-full overflow-y-auto overscroll-contain overflow-anchor-none focus-visible:-outline-offset-2"
+        className="h-full overflow-y-auto overscroll-contain [overflow-anchor:none] focus-visible:-outline-offset-2"
       >
         <div className="relative mx-auto w-full max-w-4xl" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map(({ index, key, start }) => {
@@ -134,7 +143,7 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
                 {item && (
                   <Item
                     item={item}
-                    thread={thread}
+                    repliedTo={repliedTo(thread, item)}
                     contactName={props.contactName}
                     found={target !== null && item.kind === 'entry' && item.message?.id === target}
                   />
@@ -278,8 +287,28 @@ function useUnseen(shown: readonly Message[], atEnd: boolean, memberId: string):
     .length;
 }
 
-function Item(props: { item: TimelineItem; thread: ThreadState; contactName: string; found: boolean }) {
-  const { item, thread, contactName, found } = props;
+interface ItemProps {
+  item: TimelineItem;
+  repliedTo: Message | undefined;
+  contactName: string;
+  found: boolean;
+}
+
+function repliedTo({ rows }: ThreadState, item: TimelineItem): Message | undefined {
+  const id = item.kind === 'entry' ? item.message?.replyTo : undefined;
+  return id === undefined ? undefined : rows.get(id);
+}
+
+/** Drawn again only if it has changed itself: the timeline is made anew for each message that comes. */
+const Item = memo(DrawnItem, (former, now) => {
+  const { item, ...others } = former;
+  return isSame(item, now.item) && isSame({ ...others, item: now.item }, now);
+});
+
+const isSame = <Shape extends object>(a: Shape, b: Shape) =>
+  (Object.keys({ ...a, ...b }) as (keyof Shape)[]).every((name) => a[name] === b[name]);
+
+function DrawnItem({ item, repliedTo, contactName, found }: ItemProps) {
   const { t } = useI18n();
   const inbox = useInbox();
   const { outbox } = inbox;
@@ -288,7 +317,6 @@ function Item(props: { item: TimelineItem; thread: ThreadState; contactName: str
   }
   if (item.kind === 'day') return <Day at={item.at} />;
   if (item.kind === 'new') return <NewDivider />;
-  const replyTo = item.message?.replyTo;
   return (
     <Bubble
       entry={item}
@@ -296,7 +324,7 @@ function Item(props: { item: TimelineItem; thread: ThreadState; contactName: str
       contactName={contactName}
       startsGroup={item.startsGroup}
       endsGroup={item.endsGroup}
-      repliedTo={replyTo === undefined ? undefined : thread.rows.get(replyTo)}
+      repliedTo={repliedTo}
       onRetry={(pending) => inbox.retry(pending.clientKey)}
       onDiscard={(pending) => outbox.discard(pending.clientKey)}
       found={found}

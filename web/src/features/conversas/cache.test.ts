@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Conversation, Message, ReadMark } from '@/shared/api/types';
+import type { Arrival } from './arrivals';
 import {
-  type Arrival,
+  chooseFilter,
   clinicQuestion,
   completeTo,
   emptyInbox,
@@ -22,6 +23,7 @@ import {
   readMark,
   readPacket,
 } from './fixtures';
+import { unreadOf } from './unread';
 
 const all = (arrivals: Arrival[], from = emptyInbox(ANA.id)) => arrivals.reduce(ingest, from);
 const clinicAnswer = (cursor: string, more: object = {}, after?: string, conversationIds: string[] = []) =>
@@ -110,7 +112,11 @@ function randomHistory(random: () => number) {
     const id = `c${Math.floor(random() * 4)}`;
     if (random() < 0.2) {
       const memberId = random() < 0.6 ? ANA.id : 'bia';
-      const mark = readMark(id, seq, { memberId, upTo: Math.floor(random() * seq) });
+      const mark = readMark(id, seq, {
+        memberId,
+        inboundRead: Math.floor(random() * 3),
+        upTo: Math.floor(random() * seq),
+      });
       if (memberId === ANA.id) reads.set(id, mark);
       packets.push({ kind: 'readPacket', packet: readPacket(mark) });
       continue;
@@ -127,7 +133,12 @@ function randomHistory(random: () => number) {
         : message(id, seq);
     messages.set(row.id, row);
     const lastSeq = row.seq === seq ? seq : (conversations.get(id)?.lastSeq ?? seq);
-    const listRow = conversation(id, seq, { lastSeq, ...(random() < 0.1 && { deleted: true }) });
+    const listRow = conversation(id, seq, {
+      lastSeq,
+      inboundCount: Math.floor(random() * 3),
+      status: random() < 0.5 ? 'open' : 'resolved',
+      ...(random() < 0.1 && { deleted: true }),
+    });
     conversations.set(id, listRow);
     packets.push(conversationPacket(row), clinicPacket(listRow));
   }
@@ -164,6 +175,22 @@ describe('the law', () => {
     expect(onScreen(lived).reads).toEqual(new Map(reads.map((mark) => [mark.conversationId, mark])));
     expect(onScreen(latePages).reads).toEqual(expected.reads);
     expect(new Map(onScreen(latePages).threads)).toEqual(new Map(expected.threads));
+  });
+
+  it.each(seeds)('a filter shows what fits, whatever comes in between (seed %i)', (seed) => {
+    const random = randomFrom(seed);
+    const { packets } = randomHistory(random);
+    const arrivals = shuffled([...packets, ...packets.filter(() => random() < 0.5)], random);
+    const filter = random() < 0.5 ? { unread: true } : { status: 'resolved' as const };
+    let state = all([{ ...listPage([], 0), filter }], chooseFilter(emptyInbox(ANA.id), filter));
+    for (const arrival of arrivals) {
+      state = ingest(state, arrival);
+      const rows = [...state.conversations.values()].filter((row) => !row.deleted);
+      const unread = (row: Conversation) => unreadOf(state, new Map(), row) > 0;
+      const fitting = rows.filter((row) => (filter.unread ? unread(row) : row.status === 'resolved'));
+      const newestFirst = fitting.sort((a, b) => b.lastSeq - a.lastSeq || (a.id < b.id ? -1 : 1));
+      expect(state.filtered?.shown).toEqual(newestFirst);
+    }
   });
 
   it('gives back the same state for what it already knows', () => {

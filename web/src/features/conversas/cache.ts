@@ -5,16 +5,9 @@
  * Rules (web/README.md explains them): a row's higher version wins; tombstones are remembered; only clinic-room
  * packets and clinic answers move the cursor, and only without a gap.
  */
-import type { ClinicPacket, ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
-import type {
-  ClinicProfile,
-  Conversation,
-  ConversationPage,
-  Delta,
-  Message,
-  Page,
-  ReadMark,
-} from '@/shared/api/types';
+import type { ConversationListPacket } from '@/realtime/events';
+import type { ClinicProfile, Conversation, Message, ReadMark } from '@/shared/api/types';
+import { type Arrival, type Asked, changedBy, type MaybeDelta } from './arrivals';
 import { type Cursor, formatCursor, parseCursor } from './cursor';
 import { EVERYTHING, type Filter, filterKey, fits, isEverything } from './filters';
 import { PersistentMap } from './persistentMap';
@@ -71,30 +64,6 @@ export interface InboxState {
   readonly unmarked: ReadonlySet<string>;
 }
 
-/** What a delta was asked with. */
-export interface Asked {
-  readonly after?: string;
-  readonly conversationIds: readonly string[];
-}
-
-type MaybeDelta = { cursor: string } & Partial<Delta>;
-
-/** Everything that can arrive. */
-export type Arrival =
-  | { kind: 'conversationPage'; page: ConversationPage; before: string | null; life: number; filter?: Filter }
-  | { kind: 'messagePage'; conversationId: string; page: Page<Message>; before: string | null; life: number }
-  | { kind: 'clinicPacket'; packet: ConversationListPacket }
-  | { kind: 'profilePacket'; packet: ClinicPacket }
-  | { kind: 'tick'; seq: number }
-  | { kind: 'profile'; clinic: ClinicProfile }
-  | { kind: 'readPacket'; packet: ReadPacket }
-  | { kind: 'conversationPacket'; packet: MessagePacket }
-  | { kind: 'clinicAnswer'; asked: Asked; answer: MaybeDelta }
-  | { kind: 'conversationAnswer'; conversationId: string; after?: string; answer: MaybeDelta }
-  | { kind: 'message'; message: Message }
-  | { kind: 'conversation'; conversation: Conversation }
-  | { kind: 'read'; read: ReadMark };
-
 export function emptyInbox(memberId: string, life = 0): InboxState {
   return {
     memberId,
@@ -129,7 +98,7 @@ const UNREAD_THREAD: Thread = {
 };
 
 export function ingest(state: InboxState, arrival: Arrival): InboxState {
-  return refiltered(state, taken(state, arrival));
+  return refiltered(state, taken(state, arrival), changedBy(arrival));
 }
 
 /** Shows the list through a filter; its pages are to be read. */
@@ -206,33 +175,6 @@ export function noLongerLive(state: InboxState, conversationIds = [...state.thre
   return next;
 }
 
-/** The keys of commands whose effect an arrival shows; of a message also who wrote it. */
-export function keysIn(arrival: Arrival): readonly { clientKey: string; authorId?: string }[] {
-  switch (arrival.kind) {
-    case 'message':
-      return keysOf([arrival.message]);
-    case 'conversationPacket': {
-      const { clientKey, message } = arrival.packet;
-      return [
-        ...keysOf([message]),
-        ...(clientKey === undefined || clientKey === message.clientKey ? [] : [{ clientKey }]),
-      ];
-    }
-    case 'clinicPacket': {
-      const { clientKey, conversation } = arrival.packet;
-      // of a message it says the same as the conversation's room does, there with its author
-      return clientKey === undefined || conversation.lastSeq === arrival.packet.seq ? [] : [{ clientKey }];
-    }
-    case 'messagePage':
-      return keysOf(arrival.page.items);
-    case 'clinicAnswer':
-    case 'conversationAnswer':
-      return keysOf(arrival.answer.messages ?? []);
-    default:
-      return [];
-  }
-}
-
 /** Conversations to which a patient has written since, as a packet or a delta tells; a first read is no news. */
 export function newsIn(former: InboxState, arrival: Arrival): readonly Conversation[] {
   const told =
@@ -247,9 +189,6 @@ export function newsIn(former: InboxState, arrival: Arrival): readonly Conversat
     return former.conversations.get(id)?.lastMessage?.id !== lastMessage.id;
   });
 }
-
-const keysOf = (messages: readonly Message[]) =>
-  messages.flatMap(({ clientKey, author }) => (clientKey ? [{ clientKey, authorId: author.id }] : []));
 
 function conversationPage(
   state: InboxState,
@@ -273,18 +212,35 @@ function conversationPage(
 
 const windowOf = ({ loaded, before, floor }: Window): Window => ({ loaded, before, floor });
 
-/** What fits is judged anew whenever something has changed that it may depend on. */
-function refiltered(former: InboxState, state: InboxState): InboxState {
+/** What fits is judged anew whenever something has changed that it may depend on: of the rows that may have, if they are few. */
+function refiltered(
+  former: InboxState,
+  state: InboxState,
+  changed: readonly string[] | undefined,
+): InboxState {
   const { filtered, conversations, reads, unmarked } = state;
   if (!filtered) return state;
-  const same = conversations === former.conversations && filtered === former.filtered;
+  const sameWindow = filtered === former.filtered;
+  const same = conversations === former.conversations && sameWindow;
   if (same && (!filtered.filter.unread || (reads === former.reads && unmarked === former.unmarked)))
     return state;
-  const rows = shown(conversations, filtered, BY_NEWEST).filter((row) =>
-    fits(filtered.filter, row, isUnread(state, row)),
-  );
+  const rows =
+    changed && sameWindow
+      ? reshown(
+          { ...filteredView(former, filtered), shown: filtered.shown },
+          filteredView(state, filtered),
+          changed,
+          BY_NEWEST,
+        )
+      : shown(conversations, filtered, BY_NEWEST).filter(filteredView(state, filtered).shows);
   return { ...state, filtered: { ...filtered, shown: rows } };
 }
+
+const filteredView = (state: InboxState, filtered: FilteredList) => ({
+  rows: state.conversations,
+  shows: (row: Conversation) =>
+    isShown(row, filtered, BY_NEWEST) && fits(filtered.filter, row, isUnread(state, row)),
+});
 
 /** Its mark, or that there is none, has been told. */
 export const isMarked = ({ conversations, reads, unmarked }: InboxState, id: string): boolean =>
@@ -410,13 +366,13 @@ function withConversations(
 ): InboxState {
   const conversations = mergeRows(state.conversations, incoming);
   if (conversations === state.conversations && window === state.list) return state;
+  const shows = (row: Conversation) => isShown(row, window, BY_NEWEST);
   const few = incoming.length <= FEW && window === state.list;
   const rows = few
     ? reshown(
-        { shown: state.list.shown, rows: state.conversations },
-        conversations,
-        incoming,
-        window,
+        { rows: state.conversations, shown: state.list.shown, shows },
+        { rows: conversations, shows },
+        incoming.map(({ id }) => id),
         BY_NEWEST,
       )
     : shown(conversations, window, BY_NEWEST);

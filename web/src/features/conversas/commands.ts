@@ -5,7 +5,7 @@
 import type { ClientEvents } from '@/realtime/events';
 import { asApiError, wasUnanswered } from '@/shared/api/errors';
 import type { Conversation, Message, ReadMark, ReadOrder } from '@/shared/api/types';
-import type { Arrival } from './cache';
+import type { Arrival } from './arrivals';
 import type { Order } from './orders';
 import type * as rest from './rest';
 

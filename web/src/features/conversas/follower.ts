@@ -9,7 +9,8 @@ import { type ApiError, asApiError } from '@/shared/api/errors';
 import { Listeners } from '@/shared/lib/listeners';
 import { pause } from '@/shared/lib/pause';
 import { singleFlight } from '@/shared/lib/singleFlight';
-import { type Arrival, clinicQuestion, completeTo, hasHole, noLongerLive } from './cache';
+import type { Arrival } from './arrivals';
+import { clinicQuestion, completeTo, hasHole, noLongerLive } from './cache';
 import { formatCursor } from './cursor';
 import { LongPoll } from './longPoll';
 import type { Reader } from './reader';
@@ -42,6 +43,7 @@ export interface FollowerOptions {
   connected: () => void;
   /** The stand-in was answered: what waits may go. */
   answered: () => void;
+  clinicNotFound: () => void;
 }
 
 const MAX_ASKED_THREADS = 50;
@@ -78,6 +80,7 @@ export class Follower {
       },
       failed: (code) => {
         options.noteRefusal(code);
+        if (code === 'not_found') options.clinicNotFound();
         store.set({ standIn: 'failing' });
       },
     });

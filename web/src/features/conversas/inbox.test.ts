@@ -4,6 +4,7 @@ import { RealtimeConnection } from '@/realtime/connection';
 import { FakeSocket } from '@/realtime/fakeSocket';
 import { ApiError } from '@/shared/api/errors';
 import type {
+  ClinicProfile,
   Conversation,
   ConversationChange,
   ConversationPage,
@@ -13,7 +14,7 @@ import type {
   ReadMark,
   ReadOrder,
 } from '@/shared/api/types';
-import type { Asked } from './cache';
+import type { Asked } from './arrivals';
 import type { Filter } from './filters';
 import {
   ANA,
@@ -73,8 +74,12 @@ class Rest {
     }).finally(() => this.held--);
   };
 
-  getClinic = async (): Promise<never> => {
-    throw new ApiError('not_found');
+  clinicAsked = 0;
+  clinic: ClinicProfile | ApiError = new ApiError('not_found');
+  getClinic = async (): Promise<ClinicProfile> => {
+    this.clinicAsked++;
+    if (this.clinic instanceof ApiError) throw this.clinic;
+    return this.clinic;
   };
   getConversation = async (id: string) => conversation(id, this.seq);
   getSearch = async () => ({ items: [], before: null, seq: this.seq });
@@ -256,6 +261,48 @@ describe('reconnecting', () => {
     expect(inbox.state.list.shown.map((row) => row.id)).toEqual(['z']);
     await answer('conversation:join', { ok: true, cursor: 'other:2', ...rows }); // asked in the former life
     expect(sent('conversation:join').at(-1)).toEqual({ conversationId: 'a' });
+  });
+});
+
+describe('the clinic itself', () => {
+  const profile = { id: 1, name: 'Clínica', version: 3, members: [], labels: [] } as unknown as ClinicProfile;
+
+  it('is read again when everything was dropped, over the socket as over requests', async () => {
+    rest.clinic = profile;
+    await opened();
+    expect(inbox.state.clinic).toBe(profile);
+    await drop();
+    await vi.advanceTimersByTimeAsync(1000);
+    await connect();
+    rest.clinic = { ...profile, version: 1 };
+    await answer('clinic:join', joined('other:2', { ...rows, reset: true }));
+    expect(rest.clinicAsked).toBe(2);
+    expect(inbox.state.clinic?.version).toBe(1);
+    await drop();
+    await vi.advanceTimersByTimeAsync(3000);
+    rest.clinic = { ...profile, version: 2 };
+    rest.changes.shift()?.({ cursor: 'third:1', more: false, reset: true, ...rows });
+    await settle();
+    expect(inbox.state.clinic?.version).toBe(2);
+  });
+
+  it('is asked for again after a failure', async () => {
+    rest.clinic = NETWORK;
+    await opened();
+    expect(inbox.state.clinic).toBeNull();
+    await vi.advanceTimersByTimeAsync(1000);
+    rest.clinic = profile;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(inbox.state.clinic).toBe(profile);
+    expect(rest.clinicAsked).toBe(3);
+  });
+
+  it('whose screen is left is asked for no more', async () => {
+    rest.clinic = NETWORK;
+    await opened();
+    inbox.stop();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(rest.clinicAsked).toBe(1);
   });
 });
 

@@ -5,7 +5,8 @@
 import type { Conversation, ConversationChange, Member, Message, MessageKind } from '@/shared/api/types';
 import { Listeners } from '@/shared/lib/listeners';
 import { Shelf } from '@/shared/lib/shelf';
-import { type Arrival, chooseFilter, ingest, keysIn, newsIn } from './cache';
+import { type Arrival, keysIn } from './arrivals';
+import { chooseFilter, ingest, newsIn } from './cache';
 import { Commands } from './commands';
 import { Drafts, readDraft } from './drafts';
 import { EVERYTHING, type Filter } from './filters';
@@ -23,6 +24,7 @@ export interface InboxOptions {
   member: Member;
   connection: InboxConnection;
   onUnauthenticated: () => void;
+  onClinicNotFound?: () => void;
   api?: typeof rest;
 }
 
@@ -65,7 +67,13 @@ export class Inbox {
     };
     const kick = () => this.#kick();
     this.#reader = new Reader(shared);
-    this.#follower = new Follower({ ...shared, reader: this.#reader, connected: kick, answered: kick });
+    this.#follower = new Follower({
+      ...shared,
+      reader: this.#reader,
+      connected: kick,
+      answered: kick,
+      clinicNotFound: () => options.onClinicNotFound?.(),
+    });
     const commands = new Commands(shared);
     this.drafts = new Drafts(new Shelf(member.id, 'draft', clinicId, readDraft));
     this.outbox = new Outbox({

@@ -6,7 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { ClinicPacket, ConversationListPacket, MessagePacket, ReadPacket } from '@/realtime/events';
 import type { ClinicProfile, Conversation, Delta, Message, ReadMark } from '@/shared/api/types';
-import { type Arrival, emptyInbox, type InboxState, ingest } from './cache';
+import type { Arrival } from './arrivals';
+import { emptyInbox, type InboxState, ingest } from './cache';
 
 interface Rows {
   clinic: ClinicProfile;

@@ -1,7 +1,7 @@
 /** The stand-in while there is no socket: asks the clinic for changes, again and again, held by the server. */
 import { asApiError } from '@/shared/api/errors';
 import type { Delta } from '@/shared/api/types';
-import type { Asked } from './cache';
+import type { Asked } from './arrivals';
 
 export interface LongPollOptions {
   question: () => Asked;

@@ -6,7 +6,7 @@ import { asApiError } from '@/shared/api/errors';
 import { Listeners } from '@/shared/lib/listeners';
 import { pause } from '@/shared/lib/pause';
 import { singleFlight } from '@/shared/lib/singleFlight';
-import type { Arrival } from './cache';
+import type { Arrival } from './arrivals';
 import { type Filter, filterKey } from './filters';
 import type * as rest from './rest';
 import { FILTERED, type InboxStore, LIST, type Reading } from './store';
@@ -29,12 +29,14 @@ export class Reader {
   /** Conversations whose mark was asked for: once, for an answer may not bring it. */
   #askedMarks = new Set<string>();
   readonly #underway = new Map<string, Promise<void>>();
+  #stops = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
   }
 
   stop() {
+    this.#stops++;
     this.#kicks.tell();
   }
 
@@ -73,14 +75,21 @@ export class Reader {
     });
   }
 
-  /** Without it the screen knows colleagues by their ids alone; it is asked for again with the next page. */
+  /** Without it the screen knows colleagues by their ids alone. */
   #readProfile = singleFlight(async () => {
-    const { life } = this.#options.store.state;
-    try {
-      const clinic = await this.#options.api.getClinic(this.#options.clinicId);
-      if (life === this.#options.store.state.life) this.#options.ingest({ kind: 'profile', clinic });
-    } catch (thrown) {
-      this.#options.noteRefusal(asApiError(thrown).code);
+    const { store, api, clinicId } = this.#options;
+    const stops = this.#stops;
+    while (stops === this.#stops && !store.state.clinic) {
+      const { life } = store.state;
+      try {
+        const clinic = await api.getClinic(clinicId);
+        if (life === store.state.life) this.#options.ingest({ kind: 'profile', clinic });
+      } catch (thrown) {
+        const { code, retryable } = asApiError(thrown);
+        this.#options.noteRefusal(code);
+        if (!retryable) return;
+        await pause(ASK_AGAIN_MS, this.#kicks);
+      }
     }
   });
 

@@ -1,7 +1,7 @@
 /** The REST calls of this feature (the OpenAPI document describes them). */
 import { answerOf, api, within } from '@/shared/api/client';
 import type { ConversationChange, Message, NewMessage, Page, ReadOrder } from '@/shared/api/types';
-import type { Asked } from './cache';
+import type { Asked } from './arrivals';
 import type { Filter } from './filters';
 
 const PAGE_SIZE = 50;

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Conversation } from '@/shared/api/types';
 import { conversation } from './fixtures';
 import { PersistentMap } from './persistentMap';
-import { mergeRows, type Order, type Rows, reshown, shown, type Window } from './rows';
+import { isShown, mergeRows, type Order, type Rows, reshown, shown, type Window } from './rows';
 
 const ORDER: Order<Conversation> = {
   placeOf: (row) => row.lastSeq,
@@ -22,6 +22,7 @@ function numbers(seed: number) {
 it.each([1, 2, 3, 4, 5])('moving the few that changed shows what sorting all would (%i)', (seed) => {
   const next = numbers(seed);
   const window: Window = { loaded: true, before: 'more', floor: 50 };
+  const shows = (row: Conversation) => isShown(row, window, ORDER);
   let rows: Rows<Conversation> = new PersistentMap();
   let visible: readonly Conversation[] = [];
   for (let version = 1; version < 400; version++) {
@@ -31,9 +32,10 @@ it.each([1, 2, 3, 4, 5])('moving the few that changed shows what sorting all wou
         ...(next(9) === 0 && { deleted: true }),
       }),
     );
-    const former = { shown: visible, rows };
+    const former = { shown: visible, rows, shows };
     rows = mergeRows(rows, changed);
-    visible = reshown(former, rows, changed, window, ORDER);
+    const ids = changed.map(({ id }) => id);
+    visible = reshown(former, { rows, shows }, ids, ORDER);
     expect(visible).toEqual(shown(rows, window, ORDER));
   }
 });
@@ -41,7 +43,6 @@ it.each([1, 2, 3, 4, 5])('moving the few that changed shows what sorting all wou
 it('a closed window shows nothing', () => {
   const row = conversation('a', 1);
   const closed = { loaded: false, before: null, floor: 0 };
-  const rows = new PersistentMap([['a', row]]);
-  expect(shown(rows, closed, ORDER)).toEqual([]);
-  expect(reshown({ shown: [], rows: new PersistentMap<Conversation>() }, rows, [row], closed, ORDER)).toEqual([]);
+  expect(shown(new PersistentMap([['a', row]]), closed, ORDER)).toEqual([]);
+  expect(isShown(row, closed, ORDER)).toBe(false);
 });

@@ -72,19 +72,24 @@ export function shown<R extends Row>(rows: Rows<R>, window: Window, order: Order
   return [...rows.values()].filter((row) => isShown(row, window, order)).sort(comparing(order));
 }
 
-/** The same, where only a few rows have changed since: they go to their places, and ten thousand others stay in theirs. */
+/** Rows, and which of them are to be seen. */
+interface View<R extends Row> {
+  readonly rows: Rows<R>;
+  readonly shows: (row: R) => boolean;
+}
+
+/** The same, where only a few rows may have changed since: they go to their places, and ten thousand others stay in theirs. */
 export function reshown<R extends Row>(
-  former: { readonly shown: readonly R[]; readonly rows: Rows<R> },
-  rows: Rows<R>,
-  changed: readonly R[],
-  window: Window,
+  former: View<R> & { readonly shown: readonly R[] },
+  now: View<R>,
+  changed: readonly string[],
   order: Order<R>,
 ): readonly R[] {
   const next = [...former.shown];
-  for (const id of new Set(changed.map((row) => row.id))) {
-    const [before, now] = [former.rows.get(id), rows.get(id)];
-    if (before && isShown(before, window, order)) next.splice(placeIn(next, before, order), 1);
-    if (now && isShown(now, window, order)) next.splice(placeIn(next, now, order), 0, now);
+  for (const id of new Set(changed)) {
+    const [before, after] = [former.rows.get(id), now.rows.get(id)];
+    if (before && former.shows(before)) next.splice(placeIn(next, before, order), 1);
+    if (after && now.shows(after)) next.splice(placeIn(next, after, order), 0, after);
   }
   return next;
 }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { type Arrival, emptyInbox, ingest } from './cache';
+import type { Arrival } from './arrivals';
+import { emptyInbox, ingest } from './cache';
 import { ANA, conversation, listPacket, message, ownMessage, page, readMark } from './fixtures';
 import { endOf, newSince, unmarked, unreadConversations, unreadOf } from './unread';
 

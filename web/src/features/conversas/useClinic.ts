@@ -11,6 +11,8 @@ export interface ClinicView {
   /** Of anybody who is or was of the clinic. */
   nameOf(memberId: string): string | undefined;
   colourOf(label: string): string | undefined;
+  /** Somebody else who is or was of the clinic has the same name. */
+  hasNamesakes(member: { id: string; name: string }): boolean;
   /** Labels may be made up while the clinic keeps no list. */
   readonly freeLabels: boolean;
   readonly isAdmin: boolean;
@@ -35,6 +37,7 @@ function viewOf(clinic: ClinicProfile | null, me: { id: string; name: string }):
     waitingLimitMinutes: clinic?.waitingLimitMinutes,
     nameOf: (id) => names.get(id),
     colourOf: (label) => colours.get(label),
+    hasNamesakes: ({ id, name }) => members.some((each) => each.id !== id && each.name === name),
     freeLabels: (clinic?.labels ?? []).length === 0,
     isAdmin: members.find(({ id }) => id === me.id)?.role === 'admin',
   };

@@ -39,6 +39,24 @@ it('a session ended by the server is told from one that was left', async () => {
   expect(session.getSnapshot()).toEqual({ phase: 'signedOut', ended: false });
 });
 
+it('renewed, it knows the clinics of now; without an answer all stays, and refused it has ended', async () => {
+  answer(new Response(JSON.stringify(ME)));
+  const session = new Session();
+  await session.begin();
+  answer(new Response(JSON.stringify({ ...ME, clinics: [{ id: 2, name: 'Outra', role: 'agent' }] })));
+  await session.renew();
+  expect(session.getSnapshot()).toMatchObject({ phase: 'signedIn', me: { clinics: [{ id: 2 }] } });
+  answer(new TypeError('Failed to fetch'));
+  await session.renew();
+  expect(session.getSnapshot()).toMatchObject({ phase: 'signedIn', me: { clinics: [{ id: 2 }] } });
+  answer(new Response(JSON.stringify({ code: 'unauthenticated' }), { status: 401 }));
+  await session.renew();
+  expect(session.getSnapshot()).toEqual({ phase: 'signedOut', ended: true });
+  answer(new Response(JSON.stringify(ME)));
+  await session.renew();
+  expect(session.getSnapshot().phase).toBe('signedOut');
+});
+
 describe('tabs of one browser', () => {
   /** Two that hear each other. */
   function pair(): [Tabs, Tabs] {

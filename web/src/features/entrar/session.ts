@@ -41,6 +41,17 @@ export class Session {
     }
   }
 
+  /** The member's clinics may be others than before. If the server does not say, all stays as it is. */
+  renew = async () => {
+    const memberId = this.#memberId;
+    try {
+      const me = await answerOf(api.GET('/api/v1/me'));
+      if (memberId !== undefined && memberId === this.#memberId) this.#set({ phase: 'signedIn', me });
+    } catch (thrown) {
+      if (asApiError(thrown).code === 'unauthenticated') this.ended();
+    }
+  };
+
   /** Throws ApiError: `invalid_credentials`, `rate_limited`, … */
   async signIn(email: string, password: string) {
     const answer = await answerOf(api.POST('/api/v1/auth/login', { body: { email, password } }));

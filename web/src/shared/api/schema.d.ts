@@ -1560,7 +1560,10 @@ export interface operations {
     getClinic: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A cursor that the client has seen, `<epoch>:<seq>`: the answer is not older than that, whichever node gives it. One of another history is passed over. */
+                "Recado-After"?: string;
+            };
             path: {
                 /** @description The clinic. */
                 clinicId: number;
@@ -1577,6 +1580,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Clinic"];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid`: Part of the request is missing or malformed. */
             400: {
@@ -1607,6 +1617,15 @@ export interface operations {
             };
             /** @description `not_found`: There is nothing here for this session. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cursor_ahead`: The cursor lies ahead of everything there is; read afresh. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2371,7 +2390,10 @@ export interface operations {
                 /** @description Only those with messages that you have not read. */
                 unread?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description A cursor that the client has seen, `<epoch>:<seq>`: the answer is not older than that, whichever node gives it. One of another history is passed over. */
+                "Recado-After"?: string;
+            };
             path: {
                 /** @description The clinic. */
                 clinicId: number;
@@ -2388,6 +2410,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ConversationPage"];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid`: Part of the request is missing or malformed. */
             400: {
@@ -2418,6 +2447,15 @@ export interface operations {
             };
             /** @description `not_found`: There is nothing here for this session. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cursor_ahead`: The cursor lies ahead of everything there is; read afresh. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2976,7 +3014,10 @@ export interface operations {
     getConversation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A cursor that the client has seen, `<epoch>:<seq>`: the answer is not older than that, whichever node gives it. One of another history is passed over. */
+                "Recado-After"?: string;
+            };
             path: {
                 /** @description The conversation. */
                 conversationId: string;
@@ -2993,6 +3034,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Conversation"];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid`: Part of the request is missing or malformed. */
             400: {
@@ -3023,6 +3071,15 @@ export interface operations {
             };
             /** @description `not_found`: There is nothing here for this session. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cursor_ahead`: The cursor lies ahead of everything there is; read afresh. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3419,7 +3476,10 @@ export interface operations {
                 /** @description How many items at most. */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description A cursor that the client has seen, `<epoch>:<seq>`: the answer is not older than that, whichever node gives it. One of another history is passed over. */
+                "Recado-After"?: string;
+            };
             path: {
                 /** @description The conversation. */
                 conversationId: string;
@@ -3436,6 +3496,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["MessagePage"];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid`: Part of the request is missing or malformed. */
             400: {
@@ -3466,6 +3533,15 @@ export interface operations {
             };
             /** @description `not_found`: There is nothing here for this session. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cursor_ahead`: The cursor lies ahead of everything there is; read afresh. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,5 +1,5 @@
 import { X } from 'lucide-react';
-import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { Button } from './Button';
 
@@ -8,7 +8,8 @@ export function Dialog(props: { title: string; onClose: () => void; children: Re
   const { t } = useI18n();
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Closed before it leaves the page: only then does the browser give the focus back.
+  useLayoutEffect(() => {
     const dialog = element.current;
     if (!dialog?.open) dialog?.showModal();
     dialog?.querySelector<HTMLElement>('input, textarea, select')?.focus(); // else the first button has it
@@ -66,5 +67,5 @@ export function Confirm(props: {
 }
 
 export function DialogButtons({ children }: { children: ReactNode }) {
-  return <div className="mt-5 flex flex-wrap justify-end gap-2">{children}</div>;
+  return <div className="mt-5 flex flex-wrap justify-end gap-2 *:px-3.5 *:py-2 *:text-body">{children}</div>;
 }

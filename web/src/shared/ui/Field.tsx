@@ -1,19 +1,21 @@
 import { type ComponentProps, type ReactNode, useId } from 'react';
 
 const BOX =
-  'w-full rounded-box border border-line-strong bg-surface px-3 py-2 focus-visible:outline-offset-0 aria-invalid:border-broken disabled:text-ink-soft';
+  'w-full rounded-box border border-line-strong bg-raised px-3 py-2 focus-visible:outline-offset-0 aria-invalid:border-broken disabled:text-ink-soft';
 
 interface FieldProps {
   label: string;
   /** What is wrong with it, or what helps. */
   error?: string | undefined;
   hint?: string | undefined;
+  /** The label is heard, not seen: the fields stand in a list that says what they are. */
+  bare?: boolean;
 }
 
 function Frame(props: FieldProps & { id: string; children: ReactNode }) {
   return (
     <div className="space-y-1.5">
-      <label htmlFor={props.id} className="block font-medium text-meta">
+      <label htmlFor={props.id} className={props.bare ? 'sr-only' : 'block font-medium text-meta'}>
         {props.label}
       </label>
       {props.children}
@@ -31,9 +33,15 @@ const about = (id: string, { error, hint }: FieldProps) => ({
   'aria-invalid': error ? true : undefined,
 });
 
-export function TextField({ label, error, hint, ...input }: FieldProps & ComponentProps<'input'>) {
+export function TextField({
+  label,
+  error,
+  hint,
+  bare = false,
+  ...input
+}: FieldProps & ComponentProps<'input'>) {
   const id = useId();
-  const words = { label, error, hint };
+  const words = { label, error, hint, bare };
   return (
     <Frame id={id} {...words}>
       <input id={id} className={BOX} {...about(id, words)} {...input} />

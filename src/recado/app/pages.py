@@ -1,0 +1,253 @@
+"""Use cases that read what many screens read: access first, then the cache, then one snapshot of the store.
+
+Answers are bytes as they go over the wire. What depends on who asks, their read marks, is put in when serving, so that
+a page is everybody's. docs/cache.md.
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from msgspec import Struct, json
+from sqlalchemy import Connection
+
+from recado.app.access import Access
+from recado.app.paging import before_of, limit_of
+from recado.cache.cache import Cache
+from recado.cache.entry import Entry, Loaded
+from recado.domain import tags
+from recado.domain.accounts import Identity
+from recado.domain.cursor import Cursor
+from recado.domain.values import ClinicId, Conversation, ConversationId, MemberId, Seq, Value
+from recado.domain.views import ConversationPage, ListFilter, MessagePage, ThreadPlace
+from recado.errors import NotFoundError
+from recado.store import inbox
+from recado.store.clinic import clinics_by_id
+from recado.store.database import Database
+from recado.store.inbox import NEWEST, NO_FILTER
+
+
+class Answer(Struct, frozen=True):
+    """A body to be sent as it is. `cursor` is what it is known to be true of; `version` changes with the body."""
+
+    body: bytes
+    cursor: Cursor
+    version: str
+
+
+class Target(Struct, frozen=True):
+    """What a request asks for, once it has been understood: where it lies, and whether read marks belong to it."""
+
+    clinic_id: ClinicId
+    key: str
+    with_marks: bool = False
+
+
+class _Listed(Value, frozen=True, kw_only=True):
+    items: list[Conversation]
+    before: str | None
+
+
+class Pages:
+    def __init__(self, database: Database, access: Access, cache: Cache) -> None:
+        self._database = database
+        self._access = access
+        self._cache = cache
+
+    def at_once(self, identity: Identity, target: Target, after: Cursor | None = None) -> Answer | None:
+        """The answer, if everything it takes is at hand. Raises `not_found`, `forbidden`."""
+        self._access.clinic(identity, target.clinic_id, "inbox.read")
+        page = self._cache.at_once(target.clinic_id, target.key, after)
+        if page is None:
+            return None
+        if not target.with_marks:
+            return _answer(page)
+        marks = self._cache.at_once(target.clinic_id, _marks_key(target, identity), after)
+        if marks is None:
+            return None
+        return _answer_with(page, marks)
+
+    async def conversations(
+        self,
+        identity: Identity,
+        clinic_id: ClinicId,
+        *,
+        limit: int,
+        before: str | None,
+        fitting: ListFilter = NO_FILTER,
+        after: Cursor | None = None,
+    ) -> tuple[Answer, Target | None]:
+        """1 to MAX_PAGE conversations, newest first; and what to ask `at_once` for. Raises `not_found`, `invalid`."""
+        self._access.clinic(identity, clinic_id, "inbox.read")
+        size, older = limit_of(limit), before_of(before)
+        if fitting.unread:
+            read = partial(
+                inbox.conversation_page,
+                clinic_id=clinic_id,
+                member_id=identity.member_id,
+                limit=size,
+                before=older,
+                fitting=fitting,
+            )
+            return await self._uncached(clinic_id, read), None
+        place = f"{size}:{'' if older is None else older}:{tags.list_name(fitting)}"
+        target = Target(clinic_id, f"clinic:{clinic_id}:list:{place}", with_marks=True)
+        load = partial(_load_list, clinic_id=clinic_id, limit=size, before=older, fitting=fitting)
+        page = await self._read(target, load, after)
+        marks = await self._marks(identity, target, page, after)
+        return _answer_with(page, marks) or _answer(page), target
+
+    async def _marks(self, identity: Identity, target: Target, page: Entry, after: Cursor | None) -> Entry:
+        """How far the member has read in the conversations of `page`."""
+        key, shown = _marks_key(target, identity), page.tags[: page.shown]
+        load = partial(_load_marks, clinic_id=target.clinic_id, member_id=identity.member_id, shown=shown)
+        while True:
+            marks = await self._cache.get(
+                target.clinic_id, key, partial(self._database.read, load), after, shared=False
+            )
+            if all(tag in marks.body for tag in shown):
+                return marks
+            self._cache.memory.remove(key)  # of the page as it was
+
+    async def conversation(
+        self, identity: Identity, conversation_id: ConversationId, *, after: Cursor | None = None
+    ) -> tuple[Answer, Target]:
+        """Raises `not_found`, also for one that was deleted."""
+        clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
+        target = Target(clinic_id, f"clinic:{clinic_id}:conversation:{conversation_id}")
+        load = partial(_load_conversation, clinic_id=clinic_id, conversation_id=conversation_id)
+        return _answer(await self._read(target, load, after)), target
+
+    async def messages(
+        self,
+        identity: Identity,
+        conversation_id: ConversationId,
+        *,
+        limit: int,
+        place: ThreadPlace = NEWEST,
+        after: Cursor | None = None,
+    ) -> tuple[Answer, Target | None]:
+        """1 to MAX_PAGE messages, newest first, at one place of the thread. Raises `not_found`, `invalid`."""
+        clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
+        size = limit_of(limit)
+        read = partial(
+            _thread_page, clinic_id=clinic_id, conversation_id=conversation_id, limit=size, place=place
+        )
+        if place != NEWEST:
+            return await self._uncached(clinic_id, read), None
+        target = Target(clinic_id, f"clinic:{clinic_id}:thread:{conversation_id}:{size}")
+        load = partial(_load_thread, clinic_id=clinic_id, conversation_id=conversation_id, read=read)
+        return _answer(await self._read(target, load, after)), target
+
+    async def clinic(
+        self, identity: Identity, clinic_id: ClinicId, *, after: Cursor | None = None
+    ) -> tuple[Answer, Target]:
+        """What the clinic keeps, as every member may see it. Raises `not_found`."""
+        self._access.clinic(identity, clinic_id, "inbox.read")
+        target = Target(clinic_id, f"clinic:{clinic_id}:clinic")
+        load = partial(_load_clinic, clinic_id=clinic_id)
+        return _answer(await self._read(target, load, after)), target
+
+    async def _read(
+        self, target: Target, load: Callable[[Connection], Loaded], after: Cursor | None
+    ) -> Entry:
+        read = partial(self._database.read, load)
+        return await self._cache.get(target.clinic_id, target.key, read, after)
+
+    async def _uncached(
+        self, clinic_id: ClinicId, read: Callable[[Connection], ConversationPage | MessagePage]
+    ) -> Answer:
+        """Always read from a snapshot of now, so there is no cursor that it could be behind."""
+
+        def load(connection: Connection) -> Loaded:
+            return Loaded(_label(connection, clinic_id), (), json.encode(read(connection)))
+
+        loaded = await self._database.read(load)
+        return _answer(Entry(loaded))
+
+
+def _answer(entry: Entry) -> Answer:
+    return Answer(entry.body, entry.cursor, f'"{entry.epoch}:{entry.label}"')
+
+
+def _answer_with(page: Entry, marks: Entry) -> Answer | None:
+    """A list with one member's marks; None if some are not at hand."""
+    try:
+        mine = b",".join(filter(None, map(marks.body.__getitem__, page.tags[: page.shown])))
+    except KeyError:
+        return None
+    body = b'%b,"reads":[%b],"seq":%d}' % (page.body, mine, page.label)
+    cursor = Cursor(page.epoch, min(page.ok, marks.ok))
+    return Answer(body, cursor, f'"{page.epoch}:{page.label}:{zlib.crc32(mine):x}"')
+
+
+def _marks_key(target: Target, identity: Identity) -> str:
+    return f"{target.key}@{identity.member_id}"
+
+
+def _label(connection: Connection, clinic_id: ClinicId) -> Cursor:
+    return inbox.heads(connection, [clinic_id])[clinic_id].cursor
+
+
+def _load_list(
+    connection: Connection, clinic_id: ClinicId, limit: int, before: Seq | None, fitting: ListFilter
+) -> Loaded:
+    """All of a page but its end, where the marks of who asks belong."""
+    label = _label(connection, clinic_id)
+    found = inbox.conversations_before(connection, clinic_id, None, limit + 1, before, fitting)
+    items = found[:limit]
+    page = _Listed(items=items, before=str(items[-1].last_seq) if len(found) > limit else None)
+    depends = tags.list_tags(fitting, [row.id for row in found], first=before is None)
+    return Loaded(label, depends, json.encode(page)[:-1], len(items))
+
+
+def _load_marks(
+    connection: Connection, clinic_id: ClinicId, member_id: MemberId, shown: Sequence[str]
+) -> Loaded:
+    label = _label(connection, clinic_id)
+    ids = [ConversationId(tag[1:]) for tag in shown]
+    found = dict.fromkeys(shown, b"")
+    for mark in inbox.reads_of(connection, member_id, ids):
+        found[tags.conversation_tag(mark.conversation_id)] = json.encode(mark)
+    return Loaded(label, (tags.marks_tag(member_id),), found)
+
+
+def _load_conversation(
+    connection: Connection, clinic_id: ClinicId, conversation_id: ConversationId
+) -> Loaded:
+    label = _label(connection, clinic_id)
+    found = inbox.conversation(connection, conversation_id)
+    if found is None or found.deleted:
+        raise NotFoundError
+    return Loaded(label, (tags.conversation_tag(conversation_id),), json.encode(found))
+
+
+def _load_thread(
+    connection: Connection,
+    clinic_id: ClinicId,
+    conversation_id: ConversationId,
+    read: Callable[[Connection], MessagePage],
+) -> Loaded:
+    label = _label(connection, clinic_id)
+    return Loaded(label, (tags.thread_tag(conversation_id),), json.encode(read(connection)))
+
+
+def _thread_page(
+    connection: Connection,
+    clinic_id: ClinicId,
+    conversation_id: ConversationId,
+    limit: int,
+    place: ThreadPlace,
+) -> MessagePage:
+    """Raises NotFoundError for a conversation that was deleted; only one without a word may be, so only then we ask."""
+    page = inbox.message_page(connection, clinic_id, conversation_id, limit, place)
+    if all(message.deleted for message in page.items):
+        found = inbox.conversation(connection, conversation_id)
+        if found is None or found.deleted:
+            raise NotFoundError
+    return page
+
+
+def _load_clinic(connection: Connection, clinic_id: ClinicId) -> Loaded:
+    label = _label(connection, clinic_id)
+    return Loaded(label, (tags.CLINIC,), json.encode(clinics_by_id(connection, [clinic_id])[clinic_id]))

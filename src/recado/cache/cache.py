@@ -1,0 +1,172 @@
+"""Reads an answer once and serves it as long as the log lets it: memory, then Redis, then the loader. docs/cache.md.
+
+Validity is decided when reading, never when storing: a slow loader may store what it likes, and a lost message between
+nodes makes nothing untrue. What is cached must be a function of rows whose every change is a record of one clinic.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Protocol
+
+from msgspec import Struct
+
+from recado import observe
+from recado.cache.entry import Entry, Loaded, Log
+from recado.cache.memory import Memory
+from recado.clock import clock
+from recado.domain.cursor import Cursor
+from recado.domain.values import ClinicId, Seq
+from recado.errors import CursorAheadError, UnavailableError
+
+Load = Callable[[], Awaitable[Loaded]]
+
+log = observe.get_logger("cache")
+
+
+class Logs(Protocol):
+    """What this node knows of the clinics' logs: feed/feed.py."""
+
+    def log_of(self, clinic_id: ClinicId) -> Log | None: ...
+
+    async def follow_reads(self, clinic_id: ClinicId) -> Log: ...
+
+    async def refresh(self, clinic_id: ClinicId, seq: Seq = ...) -> bool: ...
+
+    def doubt(self, clinic_ids: list[ClinicId]) -> None: ...
+
+
+class SecondLevel(Protocol):
+    """Shared by all nodes; may lose, delay or bring back what it likes."""
+
+    async def get(self, key: str) -> Entry | None: ...
+
+    def put(self, key: str, entry: Entry) -> None: ...
+
+
+class Counts(Struct):
+    """Since the start. `again`: a joined flight had begun too early. `bypassed`: what the log is could not be told."""
+
+    memory: int = 0
+    second: int = 0
+    loaded: int = 0
+    joined: int = 0
+    again: int = 0
+    bypassed: int = 0
+    late: int = 0
+    refreshed: int = 0
+
+
+class Cache:
+    """Keys begin with `clinic:<id>:`. Only a key's own clinic may be read in its loader."""
+
+    def __init__(self, logs: Logs, memory: Memory, second: SecondLevel | None = None) -> None:
+        self._logs = logs
+        self._second = second
+        self._flights: dict[str, asyncio.Task[Entry]] = {}
+        self.memory = memory
+        self.counts = Counts()
+
+    def at_once(self, clinic_id: ClinicId, key: str, after: Cursor | None = None) -> Entry | None:
+        """The answer, if it is at hand and known to be true; else `get` knows what to do."""
+        known = self._logs.log_of(clinic_id)
+        if known is None or not _is_current(known, after):
+            return None
+        entry = self.memory.get(key)
+        if entry is None or not entry.holds(known):
+            return None
+        known.used = True
+        self.counts.memory += 1
+        return entry
+
+    async def get(
+        self, clinic_id: ClinicId, key: str, load: Load, after: Cursor | None = None, *, shared: bool = True
+    ) -> Entry:
+        """The answer as of `after` or later. `load` sees one snapshot, taken after it is called.
+
+        `shared`: other nodes may want it too. Raises what `load` raises; `cursor_ahead`, `unavailable`.
+        """
+        known = self._logs.log_of(clinic_id) or await self._logs.follow_reads(clinic_id)
+        known.used = True
+        if not _is_current(known, after) and not await self._catch_up(clinic_id, known, after):
+            return await self._past_the_cache(load, after)
+        entry = self.memory.get(key)
+        if entry is not None and entry.holds(known):
+            self.counts.memory += 1
+            return entry
+        need, epoch = known.seq, known.epoch
+        while True:
+            flight = self._flights.get(key)
+            # One that is done waits for its callback; to wait for it again would spin.
+            own = flight is None or flight.done()
+            if flight is None or own:
+                flight = self._take_off(clinic_id, key, known, load, shared=shared)
+            else:
+                self.counts.joined += 1
+            entry = await asyncio.shield(flight)  # who is cancelled takes nobody with them
+            if own or (entry.epoch == epoch and entry.ok >= need) or entry.holds(known):
+                return entry
+            self.counts.again += 1
+
+    def _take_off(
+        self, clinic_id: ClinicId, key: str, known: Log, load: Load, *, shared: bool
+    ) -> asyncio.Task[Entry]:
+        second = self._second if shared else None
+        flight = asyncio.get_running_loop().create_task(self._fill(clinic_id, key, known, load, second))
+        self._flights[key] = flight
+        flight.add_done_callback(partial(self._landed, key))
+        return flight
+
+    def _landed(self, key: str, flight: asyncio.Task[Entry]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # whoever waits has it; nobody may
+
+    async def _fill(
+        self, clinic_id: ClinicId, key: str, known: Log, load: Load, second: SecondLevel | None
+    ) -> Entry:
+        if second is not None:
+            entry = await second.get(key)
+            if entry is not None and entry.holds(known):
+                self.counts.second += 1
+                self.memory.put(key, entry)
+                return entry
+        epoch, floor = known.epoch, known.seq
+        entry = Entry(await load())
+        self.counts.loaded += 1
+        if entry.epoch == epoch and entry.label < floor:
+            # An old snapshot, or a standby: older than what this node has promised already.
+            self.counts.late += 1
+            log.error("load_too_old", clinic_id=clinic_id, seq=entry.label, seq_known=floor)
+            raise UnavailableError
+        if entry.epoch != known.epoch:
+            self._logs.doubt([clinic_id])
+        self.memory.put(key, entry)  # it may be outdated by now: that is seen by who reads it
+        if second is not None and entry.holds(known):
+            second.put(key, entry)
+        return entry
+
+    async def _catch_up(self, clinic_id: ClinicId, known: Log, after: Cursor | None) -> bool:
+        """Ask the log what we have to know; False: it cannot be had."""
+        self.counts.refreshed += 1
+        current = True
+        if not _is_current(known, None) or (after is not None and after.epoch != known.epoch):
+            current = await self._logs.refresh(clinic_id)
+        if after is not None and after.epoch == known.epoch and known.seq < after.seq:
+            current = await self._logs.refresh(clinic_id, after.seq)
+        return current
+
+    async def _past_the_cache(self, load: Load, after: Cursor | None) -> Entry:
+        entry = Entry(await load())
+        self.counts.bypassed += 1
+        if after is not None and after.epoch == entry.epoch and entry.label < after.seq:
+            raise CursorAheadError
+        return entry
+
+
+def _is_current(known: Log, after: Cursor | None) -> bool:
+    """Whether all is known that has been promised to somebody, or was seen by who asks."""
+    if known.seq < known.need or clock() >= known.lease:
+        return False
+    return after is None or (after.epoch == known.epoch and after.seq <= known.seq)

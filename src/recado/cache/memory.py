@@ -1,0 +1,50 @@
+"""The first level: entries of this process, least recently used out first, bounded by bytes and by age.
+
+The age is no part of the truth, which the log judges: it bounds what a wrong tag or an unlogged write could do.
+"""
+
+from collections import OrderedDict
+
+from recado.cache.entry import Entry
+from recado.clock import clock
+
+
+class Memory:
+    def __init__(self, max_bytes: int, max_age_s: float) -> None:
+        self.bytes = 0
+        self.evictions = 0
+        self._max_bytes = max_bytes
+        self._max_age_s = max_age_s
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: str) -> Entry | None:
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if clock() - entry.put_at > self._max_age_s:
+            self.remove(key)
+            return None
+        self._entries.move_to_end(key)
+        return entry
+
+    def put(self, key: str, entry: Entry) -> None:
+        """One that is larger than everything together is not kept."""
+        self.remove(key)
+        size = entry.size
+        if size > self._max_bytes:
+            return
+        entry.put_at = clock()
+        self._entries[key] = entry
+        self.bytes += size
+        while self.bytes > self._max_bytes:
+            _, oldest = self._entries.popitem(last=False)
+            self.bytes -= oldest.size
+            self.evictions += 1
+
+    def remove(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.bytes -= entry.size

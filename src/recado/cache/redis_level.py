@@ -1,0 +1,146 @@
+"""The second level: Redis as a store of bytes. GET and SET, nothing else, and nothing it does can make an answer wrong.
+
+A time limit for each operation, and a breaker: while Redis is gone, reads do without it, and only `run` tries whether
+it is back. docs/cache.md, "Redis".
+"""
+
+import asyncio
+import contextlib
+
+import msgspec
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from recado import observe
+from recado.cache.entry import Entry, Loaded
+from recado.domain.cursor import Cursor
+from recado.domain.values import Seq
+
+LIMIT_S = 0.025
+TRIES = 3
+"""An operation may be slow by chance; so many in a row are not."""
+PROBE_EVERY_S = 0.25
+MAX_WRITES = 100
+CONNECTIONS = 16
+FORM = "recado:1"
+"""Another form of the bodies or of this record gets another number, so that versions do not read each other's."""
+
+TROUBLE = (RedisError, OSError, TimeoutError)
+
+log = observe.get_logger("cache")
+
+
+class Stored(msgspec.Struct, array_like=True, frozen=True):
+    key: str
+    epoch: str
+    ok: Seq
+    tags: list[str]
+    shown: int
+    body: bytes
+
+
+_decode = msgspec.msgpack.Decoder(Stored).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class RedisLevel:
+    def __init__(self, url: str, max_age_s: float) -> None:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            protocol=2,  # what a library speaks by default may change; we use nothing of 3
+            max_connections=CONNECTIONS,
+            timeout=LIMIT_S,
+            socket_connect_timeout=4 * LIMIT_S,
+            socket_timeout=1,
+            retry=Retry(NoBackoff(), 0),  # its own would multiply the limit
+            health_check_interval=0,
+        )
+        self._redis = Redis.from_pool(pool)
+        self._max_age_ms = int(max_age_s * 1000)
+        self._failures = 0
+        self._writes: set[asyncio.Task[None]] = set()
+        self._broken = asyncio.Event()
+        self.errors = self.breaks = self.puts = self.dropped = self.unreadable = 0
+
+    @property
+    def broken(self) -> bool:
+        """The breaker is open: nobody asks Redis just now."""
+        return self._broken.is_set()
+
+    async def get(self, key: str) -> Entry | None:
+        """What is stored under `key`, not yet judged."""
+        if self.broken:
+            return None
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                raw = await self._redis.get(f"{FORM}:{key}")
+        except TROUBLE as error:
+            self._fail(error)
+            return None
+        self._failures = 0
+        if not isinstance(raw, bytes):
+            return None
+        try:
+            stored = _decode(raw)
+        except msgspec.MsgspecError:
+            self.unreadable += 1
+            return None
+        if stored.key != key:
+            self.unreadable += 1
+            return None
+        label = Cursor(stored.epoch, stored.ok)
+        return Entry(Loaded(label, stored.tags, stored.body, stored.shown))
+
+    def put(self, key: str, entry: Entry) -> None:
+        """In the background; when too many wait already, not at all."""
+        if self.broken or len(self._writes) >= MAX_WRITES:
+            self.dropped += 1
+            return
+        raw = _encode(Stored(key, entry.epoch, entry.ok, list(entry.tags), entry.shown, entry.body))
+        writing = asyncio.get_running_loop().create_task(self._put(f"{FORM}:{key}", raw))
+        self._writes.add(writing)
+        writing.add_done_callback(self._writes.discard)
+
+    async def run(self) -> None:
+        """Until cancelled: whenever it is broken, try until it is not. No reader ever waits for that."""
+        try:
+            while True:
+                await self._broken.wait()
+                await asyncio.sleep(PROBE_EVERY_S)
+                with contextlib.suppress(*TROUBLE):
+                    async with asyncio.timeout(4 * LIMIT_S):
+                        await self._redis.ping()
+                    self._failures = 0
+                    self._broken.clear()
+                    log.info("redis_back")
+        finally:
+            await self._close()
+
+    async def _put(self, name: str, raw: bytes) -> None:
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await self._redis.set(name, raw, px=self._max_age_ms)
+        except TROUBLE as error:
+            self._fail(error)
+        else:
+            self.puts += 1
+
+    def _fail(self, error: BaseException) -> None:
+        """Who refuses us is gone; who is silent may be slow."""
+        self.errors += 1
+        self._failures += 1
+        refused = isinstance(error, (RedisConnectionError, OSError)) and not isinstance(error, TimeoutError)
+        if not self.broken and (refused or self._failures >= TRIES):
+            self.breaks += 1
+            self._broken.set()
+            log.warning("redis_lost", error=type(error).__name__)
+
+    async def _close(self) -> None:
+        for writing in self._writes:
+            writing.cancel()
+        await asyncio.gather(*self._writes, return_exceptions=True)
+        with contextlib.suppress(*TROUBLE):
+            await self._redis.aclose()

@@ -1,0 +1,156 @@
+"""Reads whose answer is at hand, answered before anything else looks at them. docs/cache.md, "Over HTTP".
+
+An address is understood once, by its route; when it comes again, what it asks for is known. Whatever is not plainly a
+hit of a member whose session is remembered goes the long way, which refuses, reads and explains.
+"""
+
+import time
+from typing import Any
+
+from litestar import Response
+from litestar.connection import Request
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from msgspec import Struct
+from uuid_utils import uuid7
+
+from recado.app.origins import SESSION_COOKIE
+from recado.app.pages import Answer, Pages, Target
+from recado.app.sessions import Sessions
+from recado.domain.cursor import parse_cursor
+from recado.errors import RecadoError
+from recado.observe import get_logger
+from recado.rest.envelope import ALWAYS, TAME_REQUEST_ID, UNLESS_STATED
+
+MAX_ADDRESSES = 20_000
+JSON = "application/json"
+CURSOR_HEADER = "Recado-Cursor"
+NO_TOKEN = ""
+
+FIXED = [
+    (b"content-type", JSON.encode()),
+    *((name.lower().encode(), value.encode()) for name, value in {**ALWAYS, **UNLESS_STATED}.items()),
+]
+
+log = get_logger("rest")
+
+
+class Known(Struct, frozen=True):
+    """An address that a route has understood."""
+
+    target: Target
+    route: str
+
+
+class Reads:
+    """Pages, and the addresses whose page is known. When there are too many, all are forgotten."""
+
+    def __init__(self, pages: Pages) -> None:
+        self.pages = pages
+        self._known: dict[tuple[str, bytes], Known] = {}
+
+    def learn(self, scope: HTTPScope, target: Target) -> None:
+        if len(self._known) >= MAX_ADDRESSES:
+            self._known.clear()
+        route: Any = scope.get("path_template")
+        self._known[scope["path"], scope["query_string"]] = Known(target, route)
+
+    def find(self, scope: HTTPScope) -> Known | None:
+        return self._known.get((scope["path"], scope["query_string"]))
+
+
+class AtOnce:
+    """`app` is the long way."""
+
+    def __init__(self, app: ASGIApp, reads: Reads, sessions: Sessions) -> None:
+        self._app = app
+        self._reads = reads
+        self._sessions = sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and scope["method"] == "GET":
+            known = self._reads.find(scope)
+            if known is not None and await self._answered(scope, known, send):
+                return
+        await self._app(scope, receive, send)
+
+    async def _answered(self, scope: HTTPScope, known: Known, send: Send) -> bool:
+        started_at = time.perf_counter()
+        token, after, unless, request_id = _headers_of(scope)
+        try:
+            identity = self._sessions.recall(token)
+            seen = parse_cursor(after) if after else None
+            answer = None if identity is None else self._reads.pages.at_once(identity, known.target, seen)
+        except RecadoError:
+            return False
+        if answer is None or identity is None:
+            return False
+        if not TAME_REQUEST_ID.fullmatch(request_id):
+            request_id = str(uuid7())
+        status, body = (304, b"") if _names(unless, answer.version) else (200, answer.body)
+        headers = [
+            *(FIXED if status == 200 else FIXED[1:]),
+            (b"etag", answer.version.encode()),
+            (b"recado-cursor", str(answer.cursor).encode()),
+            (b"x-request-id", request_id.encode()),
+        ]
+        if status == 200:
+            headers.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+        log.debug(
+            "request",
+            request_id=request_id,
+            method="GET",
+            route=known.route,
+            status=status,
+            duration_ms=round((time.perf_counter() - started_at) * 1000, 1),
+            member_id=identity.member_id,
+        )
+        return True
+
+
+def answered(
+    request: Request[Any, Any, Any], reads: Reads, answer: Answer, target: Target | None
+) -> Response[Any]:
+    """A route's answer; the next request for the same address is answered at once."""
+    if target is not None:
+        reads.learn(request.scope, target)
+    headers = {"ETag": answer.version, CURSOR_HEADER: str(answer.cursor)}
+    if _names(request.headers.get("if-none-match"), answer.version):
+        return Response(None, status_code=304, headers=headers)
+    return Response(answer.body, media_type=JSON, headers=headers)
+
+
+def _headers_of(scope: HTTPScope) -> tuple[str, str | None, str | None, str]:
+    """Token, cursor, If-None-Match, request id. A bearer token counts before the cookie (authentication.py)."""
+    token, cookie, after, unless, request_id = None, NO_TOKEN, None, None, ""
+    for name, value in scope["headers"]:
+        match name:
+            case b"authorization":
+                scheme, _, given = value.decode("latin-1").partition(" ")
+                token = given.strip() if scheme.lower() == "bearer" else None
+            case b"cookie":
+                cookie = _session_of(value.decode("latin-1"))
+            case b"recado-after":
+                after = value.decode("latin-1")
+            case b"if-none-match":
+                unless = value.decode("latin-1")
+            case b"x-request-id":
+                request_id = value.decode("latin-1")
+    return cookie if token is None else token, after, unless, request_id
+
+
+def _session_of(cookies: str) -> str:
+    for cookie in cookies.split(";"):
+        name, _, value = cookie.strip().partition("=")
+        if name == SESSION_COOKIE:
+            return value
+    return NO_TOKEN
+
+
+def _names(unless: str | None, version: str) -> bool:
+    """RFC 9110, 13.1.2: a list of versions, compared weakly, or `*`."""
+    if unless is None:
+        return False
+    return any(each.strip().removeprefix("W/") in {version, "*"} for each in unless.split(","))

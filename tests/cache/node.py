@@ -1,0 +1,126 @@
+"""A node as far as the cache needs one: its own database connections, feed, writer, cache and, if wanted, Redis.
+
+Several may share one database. They hint at each other by hand, so that a test can lose what it wants to lose.
+"""
+
+import asyncio
+import contextlib
+from functools import partial
+
+from recado.app.access import Access
+from recado.app.pages import Pages, _load_list
+from recado.cache.cache import Cache
+from recado.cache.memory import Memory
+from recado.cache.redis_level import RedisLevel
+from recado.domain.accounts import Identity
+from recado.domain.cursor import Cursor
+from recado.domain.tags import list_name
+from recado.feed.feed import Feed
+from recado.store.database import Database
+from recado.store.inbox import NO_FILTER, heads
+from recado.store.writer import Writer
+
+LIMIT = 5
+
+
+class Node:
+    """`polls` runs the feed's poll; without it a lease that ended is renewed by who reads."""
+
+    def __init__(self, stock, *, redis_url=None, history=200, polls=False) -> None:
+        self.stock = stock
+        self.clinic_id = stock.clinic_id
+        self.database = Database(stock.database.url.render_as_string(hide_password=False))
+        self.told, self.resets, self.peers = [], [], []
+        self.hints = True
+        self.feed = Feed(self.database, self.told.append, self.resets.append, history=history)
+        self.redis = RedisLevel(redis_url, 600) if redis_url else None
+        self.cache = Cache(self.feed, Memory(64 << 20, 600), self.redis)
+        self.pages = Pages(self.database, Access(self.database), self.cache)
+        self.writer = Writer(self.database, stock.sources, self.committed, self.feed.doubt)
+        self._polls = polls
+
+    async def __aenter__(self):
+        parts = [self.writer.run(), *([self.feed.run()] if self._polls else [])]
+        parts += [self.redis.run()] if self.redis else []
+        self.tasks = [asyncio.create_task(part) for part in parts]
+        return self
+
+    async def __aexit__(self, *_):
+        for task in (*self.tasks, *self.feed._pulls, *self.cache._flights.values()):
+            task.cancel()
+        await asyncio.gather(*self.tasks, *self.feed._pulls, return_exceptions=True)
+        self.database.close()
+
+    def committed(self, committed) -> None:
+        self.feed.advance(committed.told)
+        for each in committed.told if self.hints else ():
+            for peer in self.peers:
+                peer.feed.hear(each.record.clinic_id, each.record.seq)
+
+    async def write(self, command):
+        """Carry it out; the cursor that the writer's client has then."""
+        outcome = await self.writer.execute(command)
+        return Cursor(self.head().epoch, outcome.seq)
+
+    def head(self):
+        return self.database.read_now(lambda c: heads(c, [self.clinic_id]))[self.clinic_id].cursor
+
+    @property
+    def log(self):
+        return self.feed.log_of(self.clinic_id)
+
+    def loader(self, *, before=None, fitting=NO_FILTER, limit=LIMIT):
+        load = partial(_load_list, clinic_id=self.clinic_id, limit=limit, before=before, fitting=fitting)
+        return partial(self.database.read, load)
+
+    async def page(self, *, load=None, after=None, before=None, fitting=NO_FILTER, limit=LIMIT):
+        """A page of the list, as everybody shares it."""
+        key = f"clinic:{self.clinic_id}:list:{limit}:{before}:{list_name(fitting)}"
+        load = load or self.loader(before=before, fitting=fitting, limit=limit)
+        return await self.cache.get(self.clinic_id, key, load, after)
+
+    async def truth(self, **which):
+        return (await self.loader(**which)()).body
+
+    async def is_fresh(self, *, after=None, **which) -> bool:
+        return (await self.page(after=after, **which)).body == await self.truth(**which)
+
+    def identity(self):
+        roles = {self.clinic_id: "admin"}
+        return Identity(
+            session_id="s",
+            member_id=self.stock.member_id,
+            name="Ana",
+            email="ana@clinica.example",
+            roles=roles,
+            clinic_names={self.clinic_id: "Clínica"},
+            password_temporary=False,
+            expires_at="2999-01-01T00:00:00.000Z",
+        )
+
+
+def acquainted(*nodes) -> None:
+    for node in nodes:
+        node.peers = [each for each in nodes if each is not node]
+
+
+class Gate:
+    """A loader that has read, and waits to be let through with it."""
+
+    def __init__(self, load) -> None:
+        self._load = load
+        self.reached, self.open = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self):
+        loaded = await self._load()
+        self.reached.set()
+        await self.open.wait()
+        return loaded
+
+
+@contextlib.asynccontextmanager
+async def nodes(stock, count, **options):
+    async with contextlib.AsyncExitStack() as stack:
+        made = [await stack.enter_async_context(Node(stock, **options)) for _ in range(count)]
+        acquainted(*made)
+        yield made

@@ -170,7 +170,7 @@ def main():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--ping-interval-ms", type=int, default=300)
     parser.add_argument("--ping-timeout-ms", type=int, default=200)
-    parser.add_argument("--connect-timeout-ms", type=int, default=1_000)
+    parser.add_argument("--connect-timeout-ms", type=int, default=45_000)
     parser.add_argument("--max-payload", type=int, default=1_000_000)
     parser.add_argument(
         "--websocket", choices=["picows", "asgi"], default=os.environ.get("RECADO_WEBSOCKET") or "picows"

@@ -232,6 +232,16 @@ def test_the_servers_disconnect_is_told_to_the_client():
     assert joined().drop("/", 0.0) == [SendPacket(b"41")]
 
 
+def test_pings_keep_their_beat_when_ticks_are_late():
+    member = joined()
+    assert member.tick(26.0) == [SendPacket(b"2")]
+    member.touch(26.0)
+    assert member.due() == 50.0
+    member.touch(80.0)
+    assert member.tick(80.0) == [SendPacket(b"2")]
+    assert member.due() == 105.0
+
+
 @pytest.mark.parametrize("late", ['42["ev"]', "41", "430[]"])
 def test_late_packets_after_the_servers_disconnect_are_dropped_silently(late):
     assert dropped().receive_text(late, 0.0) == []

@@ -39,7 +39,7 @@ def browse():
 
         def open_(*args):
             browser = Browser(*args)
-            stack.enter_context(browser.http)
+            stack.callback(browser.http.close)
             return browser
 
         yield open_

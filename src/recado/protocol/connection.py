@@ -76,7 +76,10 @@ class EngineConnection:
         if now >= self._deadline:
             return self.close("ping timeout")
         if now >= self._next_ping:
-            self._next_ping = now + self._timing.ping_interval_s
+            # On the beat, so that late ticks do not add up; a beat that has been missed is not made up for.
+            self._next_ping += self._timing.ping_interval_s
+            if self._next_ping <= now:
+                self._next_ping = now + self._timing.ping_interval_s
             return [SendPacket(engineio.PING)]
         return []
 

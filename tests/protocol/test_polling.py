@@ -56,10 +56,10 @@ def test_whatever_is_framed_has_its_polling_form(messages):
     forms = [
         "b" + base64.b64encode(each).decode() if isinstance(each, bytes) else "4" + each for each in messages
     ]
-    if messages:
-        assert session.get() == Reply(200, "\x1e".join(forms).encode())
-    else:
-        assert session.get() is None
+    for start in range(0, len(forms), polling.MAX_PACKETS):
+        some = forms[start : start + polling.MAX_PACKETS]
+        assert session.get() == Reply(200, "\x1e".join(some).encode())
+    assert session.get() is None
 
 
 def test_every_phase_knows_every_request():
@@ -95,9 +95,45 @@ def test_the_servers_close_answers_the_held_get_or_waits_for_the_next():
     session = PollingSession()
     session.send([HELLO])
     assert session.leave(at_once=False) is None
-    assert session.post() == polling.OK
+    assert session.post() is None
+    session.posted()
     assert session.get() == Reply(200, b"4hello\x1e1")
     assert session.phase is Phase.GONE
+
+
+def test_an_answer_has_sixteen_packets_at_most():
+    """More of them python-engineio's client drops."""
+    session = held()
+    frames = [text_frame(b"4%d" % number) for number in range(40)]
+    answers = [session.send(frames), session.get(), session.get()]
+    assert [len(split(answer.body)) for answer in answers] == [16, 16, 8]
+    assert [packet for answer in answers for packet in split(answer.body)] == [f"4{n}" for n in range(40)]
+    assert session.size == 0
+    assert session.get() is None
+
+
+@pytest.mark.parametrize(("waiting", "sizes"), [(15, [16]), (16, [16, 1]), (17, [16, 2])])
+def test_a_goodbye_comes_behind_everything_that_waits(waiting, sizes):
+    session = PollingSession()
+    session.send([HELLO] * waiting)
+    session.leave(at_once=False)
+    packets = []
+    for size in sizes:
+        assert session.phase is Phase.LEAVING
+        answer = split(session.get().body)
+        assert len(answer) == size
+        packets += answer
+    assert packets == ["4hello"] * waiting + ["1"]
+    assert session.phase is Phase.GONE
+
+
+def test_who_may_return_is_not_told_to_close():
+    assert held().leave(at_once=False, may_return=True) == Reply(200, b"6")
+    assert held().leave(at_once=True, may_return=True) == Reply(200, b"6")
+    session = PollingSession()
+    session.send([HELLO])
+    session.leave(at_once=False, may_return=True)
+    assert session.get() == Reply(200, b"4hello\x1e6")
 
 
 def test_a_close_at_once_keeps_nothing():

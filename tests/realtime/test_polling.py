@@ -342,6 +342,31 @@ async def test_the_servers_close_waits_for_the_next_get(echo):
     await echo.until_empty()
 
 
+async def test_who_may_come_back_is_not_told_to_close(echo):
+    """python-engineio's client would stay away."""
+    async with joined(echo.port) as poller:
+        poller.send_get()
+        await until_held(echo)
+        echo.root.sessions[0].close("access changed")
+        assert (await poller.fetching.answer()).body == "6"
+        assert await is_over(poller)
+
+
+async def test_a_client_that_said_goodbye_between_two_gets_is_forgotten_soon(echo):
+    async with joined(echo.port) as poller:
+        await poller.send("1")
+        await echo.until_empty()
+    assert echo.engine._hub.polls == {}
+
+
+async def test_after_both_goodbyes_nothing_is_kept_for_a_get(echo):
+    """socket.io-client says its own when it is told to leave all its namespaces, and polls no more."""
+    async with joined(echo.port) as poller:
+        echo.root.sessions[0].close("session ended")
+        await poller.send("3", "1")
+        await echo.until_empty()
+
+
 async def test_a_goodbye_that_nobody_fetches_is_forgotten(serve):
     echo = await serve(farewell_timeout_s=0.2)
     async with joined(echo.port) as poller:
@@ -380,7 +405,8 @@ async def test_draining_answers_held_polls(echo):
         await until_held(echo)
         draining = asyncio.ensure_future(echo.engine.drain(0.1))
         assert (await poller.fetching.answer()).body == '42["server:draining",{"reconnectInMs":100}]'
-        assert (await poller.get()).body == "1"
+        assert (await poller.get()).body == "6"
+        assert await is_over(poller)
         await draining
         answer = await ask(echo.port, "/socket.io/?EIO=4&transport=polling")
         assert (answer.status, json.loads(answer.body)["message"]) == (503, "Draining")
@@ -393,7 +419,7 @@ async def test_a_server_that_ends_lets_held_polls_go_first(echo):
         echo.stop()
         assert (await poller.fetching.answer()).body.startswith('42["server:draining"')
         poller.send_get()
-        assert (await poller.fetching.answer()).body == "1"
+        assert (await poller.fetching.answer()).body == "6"
         await echo.stopped()
 
 
@@ -406,7 +432,7 @@ async def test_what_is_sent_while_draining_is_not_begun(echo):
         sending = asyncio.ensure_future(poller.post('42["wait",2]'))
         assert '42["server:draining",{"reconnectInMs":5000}]' in await poller.packets()
         echo.root.gate.set()
-        assert (await poller.get()).body == "1"
+        assert (await poller.get()).body == "6"
         await sending
         await draining
     assert echo.root.started == [1]
@@ -420,10 +446,10 @@ async def test_a_question_that_is_not_answered_in_time_ends_and_its_late_answer_
         assert await poller.until("42") == ['42["message-back",1]']
 
 
-async def test_a_client_in_no_namespace_is_told_to_go(serve):
+async def test_a_client_in_no_namespace_is_let_go(serve):
     echo = await serve(connect_timeout_s=0.2)
     async with polling(echo.port) as poller:
-        assert await poller.packets() == ["1"]
+        assert await poller.packets() == ["6"]
         assert await is_over(poller)
 
 

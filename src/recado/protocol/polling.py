@@ -17,6 +17,9 @@ SEPARATOR = b"\x1e"
 RELEASES_AT_ONCE = 2
 """GETs of one upgrade that are answered at once. A client that only polls on must not spin."""
 
+MAX_PACKETS = 16
+"""In one answer. python-engineio's client drops an answer of more, and its connection with it (docs/realtime.md)."""
+
 _TEXT = "text/plain; charset=UTF-8"
 _JSON = "application/json"
 
@@ -96,7 +99,6 @@ class Action(Enum):
     RELEASE = auto()  # with a NOOP, if there are none
     FAREWELL = auto()
     TAKE = auto()
-    IGNORE = auto()
     CALL = auto()
     TURN_AWAY = auto()  # answered 101, then closed: clients have no ear for a refusal here
     MISTAKEN = auto()  # bad request
@@ -126,7 +128,7 @@ ACTIONS: dict[Phase, dict[Request, Action]] = {
     },
     Phase.LEAVING: {
         Request.GET: Action.FAREWELL,
-        Request.POST: Action.IGNORE,
+        Request.POST: Action.TAKE,
         Request.UPGRADE: Action.TURN_AWAY,
     },
     Phase.GONE: {
@@ -162,8 +164,7 @@ class PollingSession:
             case Action.HOLD | Action.RELEASE:
                 return self._get()
             case Action.FAREWELL:
-                self.phase = Phase.GONE
-                return self._everything(self._last_word)
+                return self._farewell(self._last_word)
             case Action.MISTAKEN:
                 return error_reply(*BAD_REQUEST)
             case _:
@@ -178,8 +179,6 @@ class PollingSession:
                     return OVERLAPPING
                 self._taking = True
                 return None
-            case Action.IGNORE:
-                return OK
             case Action.MISTAKEN:
                 return error_reply(*BAD_REQUEST)
             case _:
@@ -202,7 +201,7 @@ class PollingSession:
             return None
         self._frames.extend(frames)
         self.size += sum(map(len, frames))
-        return self._everything() if self.held else None
+        return self._some() if self.held else None
 
     def probe(self) -> Reply | None:
         """The WebSocket said "2probe"."""
@@ -215,7 +214,7 @@ class PollingSession:
         if not self.held:
             return None
         self._releases += 1
-        return self._everything() if self._frames else self._everything(engineio.NOOP)
+        return self._some() if self._frames else self._some(engineio.NOOP)
 
     def desist(self) -> None:
         """The WebSocket is lost, or broke the rules: nothing has happened."""
@@ -229,9 +228,13 @@ class PollingSession:
         frames, self._frames, self.size = self._frames, [], 0
         return frames, reply
 
-    def leave(self, *, at_once: bool) -> Reply | None:
-        """The server ends it; unless `at_once`, what waits and the goodbye are kept for the next GET."""
-        return self._leave(engineio.CLOSE, at_once=at_once)
+    def leave(self, *, at_once: bool, may_return: bool = False) -> Reply | None:
+        """The server ends it; unless `at_once`, what waits and the goodbye are kept for the next GETs.
+
+        Who may return is not told to close, which python-engineio's client takes as a wish to stay away: it learns
+        from its next GET that its session is gone.
+        """
+        return self._leave(engineio.NOOP if may_return else engineio.CLOSE, at_once=at_once)
 
     def end(self) -> Reply | None:
         """The client said goodbye. Its GET comes home with a NOOP, even if it was overtaken and comes only now."""
@@ -248,7 +251,7 @@ class PollingSession:
         if self.held:
             return OVERLAPPING
         if self._frames:
-            return self._everything()
+            return self._some()
         self.held = True
         if self.phase is Phase.PROBING and self._releases < RELEASES_AT_ONCE:
             return self.release()
@@ -258,8 +261,7 @@ class PollingSession:
         if self.phase not in _OPEN:
             return None
         if self.held:
-            self.phase = Phase.GONE
-            return self._everything(last_word)
+            return self._farewell(last_word)
         if at_once:
             self.lose()
         else:
@@ -267,9 +269,18 @@ class PollingSession:
             self._last_word = last_word
         return None
 
-    def _everything(self, *last: bytes) -> Reply:
+    def _farewell(self, last_word: bytes) -> Reply:
+        """With the last word it is over; what waits and does not fit beside it goes first."""
+        if len(self._frames) >= MAX_PACKETS:
+            return self._some()
+        self.phase = Phase.GONE
+        return self._some(last_word)
+
+    def _some(self, *last: bytes) -> Reply:
+        """The oldest that wait, as many as fit."""
         self.held = False
-        frames, self._frames, self.size = self._frames, [], 0
+        frames, self._frames = self._frames[:MAX_PACKETS], self._frames[MAX_PACKETS:]
+        self.size -= sum(map(len, frames))
         return Reply(200, payload([*map(packet_of, frames), *last]))
 
 

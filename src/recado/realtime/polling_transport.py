@@ -36,6 +36,9 @@ RELEASE_AFTER_S = 0.02
 PACKETS_AT_ONCE = 64
 """Then other callbacks get their turn: a body of a million empty packets must not stall the loop."""
 
+OVERTAKEN_S = 1.0
+"""How long a GET may still come that the client's own goodbye has overtaken. Others do not come any more."""
+
 AT_ONCE = frozenset({1002, 1007, 1009, 4002, 4008})
 """Closes without a goodbye: who broke a rule, is gone or does not fetch would hold what waits for it."""
 
@@ -114,11 +117,11 @@ class PollingTransport:
                     await asyncio.shield(self._paused)
                 if number % PACKETS_AT_ONCE == 0:
                     await asyncio.sleep(0)
-                if link.closed:
-                    break
                 if packet == engineio.PacketType.CLOSE:
                     self._peer_closed(link)
                     return OK
+                if link.closed:
+                    continue  # to its goodbye: then nobody comes for ours
                 link.receive_text(packet, size)
         except ViolationError as violation:
             link.fail(violation.reason)
@@ -156,7 +159,8 @@ class PollingTransport:
         return self._session.size
 
     def close(self, close: SocketClose) -> None:
-        self._answer(self._session.leave(at_once=close.code in AT_ONCE))
+        at_once = close.code in AT_ONCE
+        self._answer(self._session.leave(at_once=at_once, may_return=close.reconnect))
         self.resume_reading()
         self._close_probe()
         self._leave_if_over()
@@ -227,6 +231,8 @@ class PollingTransport:
         self._answer(self._session.end())
         self._close_probe()
         self._leave_if_over()
+        if self._session.phase is Phase.LEAVING:
+            link.hub.wheel.schedule(link, link.hub.clock() + OVERTAKEN_S)
 
     def _leave_if_over(self) -> None:
         if self._session.phase is Phase.GONE:

@@ -57,6 +57,7 @@ class Echo:
             "join": self._join,
             "leave": self._leave,
             "pub": self._pub,
+            "pub-in": self._pub_in,
             "wait": self._wait,
             "held-join": self._held_join,
             "bug": self._bug,
@@ -116,6 +117,9 @@ class Echo:
         return {"ok": True}
 
     async def _pub(self, _session, *args, room="r"):
+        self.rooms.emit(room, "msg", *args)
+
+    async def _pub_in(self, _session, room, *args):
         self.rooms.emit(room, "msg", *args)
 
     async def _wait(self, _session, number, *_more):

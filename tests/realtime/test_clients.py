@@ -1,6 +1,8 @@
-"""The clients everybody has, unchanged: socket.io-client 4.8.4 under Node, and python-socketio's two."""
+"""socket.io-client 4.8.4 under Node, unchanged, over every way of transport: one process per way sees all scenarios."""
 
 import asyncio
+import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -8,12 +10,18 @@ import sys
 from pathlib import Path
 
 import pytest
-import socketio
+import pytest_asyncio
 
 from realtime.echo import serving
+from realtime.test_python_clients import connected
 
 HERE = Path(__file__).parent
 NODE_MODULES = HERE.parents[1] / "web" / "node_modules"
+PATIENCE_S = 60
+WAYS = ["websocket", "polling", "polling,websocket"]
+"""What the client is told to use, in this order; the last is where it ends."""
+LOST = {"transport close", "transport error"}
+"""What socket.io-client says when it is about to come back; the second when its poll found the session gone."""
 
 
 @pytest.fixture(scope="module")
@@ -29,53 +37,101 @@ def node():
     return found
 
 
-async def run(node, echo, scenario):
-    """What the scenario in client.mjs saw."""
+@contextlib.asynccontextmanager
+async def client(node, url, *arguments):
+    """The lines that client.mjs writes, as they come."""
     process = await asyncio.create_subprocess_exec(
         node,
         str(HERE / "client.mjs"),
         str(NODE_MODULES),
-        echo.url,
-        scenario,
+        url,
+        *arguments,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        limit=1 << 20,
     )
+
+    async def lines():
+        async for line in process.stdout:
+            yield json.loads(line)
+
     try:
-        async with asyncio.timeout(30):
-            out, err = await process.communicate()
+        async with asyncio.timeout(PATIENCE_S):
+            yield lines()
+            assert await process.wait() == 0
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == 0, err.decode()
-    return json.loads(out)
 
 
-async def test_socketio_client_talks_both_ways(node, echo):
-    seen = await run(node, echo, "echo")
-    assert seen.pop("sid") == echo.root.sessions[0].id
+class Sight:
+    """What the client saw, by scenario, and what the server knows about it."""
+
+    def __init__(self, way):
+        self.last = way.split(",")[-1]
+        self.scenarios = {}
+        self.sids = set()
+        self.exceptions = []
+
+    async def read(self, lines, *, until_ready=False):
+        async for line in lines:
+            if until_ready and "ready" in line:
+                return
+            self.scenarios[line["scenario"]] = line["seen"]
+
+    def take(self, echo):
+        self.sids |= {session.id for session in echo.root.sessions}
+        self.exceptions += echo.log.exceptions
+
+
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="module",
+    params=[(websocket, way) for websocket in ("picows", "asgi") for way in WAYS],
+    ids="-".join,
+)
+async def saw(request, node):
+    websocket, way = request.param
+    sight = Sight(way)
+    options = {"websocket": websocket, "ping_interval_s": 0.3, "ping_timeout_s": 20.0}
+    async with contextlib.AsyncExitStack() as stack:
+        async with serving(**options) as echo:
+            lines = await stack.enter_async_context(client(node, echo.url, way))
+            await sight.read(lines, until_ready=True)
+            sight.take(echo)
+            echo.stop()
+            await echo.stopped()
+        async with serving(port=echo.port, **options) as echo:
+            await sight.read(lines)
+            await echo.until_empty()
+            sight.take(echo)
+    return sight
+
+
+def test_socketio_client_talks_both_ways(saw):
+    seen = saw.scenarios["talks"]
+    assert seen.pop("sid") in saw.sids
     assert seen == {
         "auth": [{"token": "t"}],
         "message": [1, "ção", {"a": [None]}],
         "ack": ["x", 2],
-        "large": 900_000,
         "asked": [{"answer": [42]}],
-        "joined": [{"ok": True}],
-        "packet": [{"b": 1}],
+        "transport": saw.last,
+        "afterwards": ["still here"],
     }
-    await echo.root.until(lambda: len(echo.root.gone) == 1)
 
 
-async def test_socketio_client_reads_a_refusal_and_may_try_again(node, echo):
-    assert await run(node, echo, "refused") == {
+def test_socketio_client_reads_a_refusal_and_may_try_again(saw):
+    assert saw.scenarios["refused"] == {
         "message": "No valid session came with the request.",
         "data": {"code": "unauthenticated", "retryable": False},
         "active": False,
+        "ack": ["let in"],
     }
 
 
-async def test_socketio_client_shares_one_connection_between_namespaces(node, echo):
-    assert await run(node, echo, "namespaces") == {
+def test_socketio_client_shares_one_connection_between_namespaces(saw):
+    assert saw.scenarios["namespaces"] == {
         "refused": "Invalid namespace",
         "back": ["custom"],
         "differ": True,
@@ -83,84 +139,97 @@ async def test_socketio_client_shares_one_connection_between_namespaces(node, ec
     }
 
 
-async def test_socketio_client_answers_our_heartbeat(node, serve):
-    echo = await serve(ping_interval_s=0.3, ping_timeout_s=0.2)
-    assert await run(node, echo, "heartbeat") == {"ack": ["alive"]}
+def test_socketio_client_hears_its_rooms_and_no_others(saw):
+    assert saw.scenarios["rooms"] == {
+        "joined": [{"ok": True}],
+        "heard": {"inside": ["to the room"], "outside": []},
+    }
 
 
-async def test_socketio_client_comes_back_by_itself_with_what_it_had_to_say(node, echo):
-    assert await run(node, echo, "reconnects") == {
-        "reason": "transport close",
+def test_socketio_client_sends_and_receives_900_kilobytes(saw):
+    assert saw.scenarios["large"] == {"bytes": 900_000, "same": True, "afterUpgrade": True}
+
+
+def test_socketio_client_answers_our_heartbeat(saw):
+    assert saw.scenarios["heartbeat"] == {"ack": ["alive"]}
+
+
+def test_socketio_client_comes_back_by_itself_with_what_it_had_to_say(saw):
+    assert saw.scenarios["reconnects"].pop("reason") in LOST
+    assert saw.scenarios["reconnects"] == {
         "differ": True,
         "buffered": ["buffered"],
     }
 
 
-async def test_socketio_client_stays_away_when_its_session_has_ended(node, echo):
-    assert await run(node, echo, "staysAway") == {"reason": "io server disconnect", "active": False}
+def test_socketio_client_stays_away_when_its_session_has_ended(saw):
+    assert saw.scenarios["staysAway"] == {"reason": "io server disconnect", "active": False}
 
 
-async def test_socketio_clients_binary_event_does_not_break_the_session(node, echo):
-    assert await run(node, echo, "binary") == {"livesOn": [1]}
+def test_socketio_client_comes_back_by_itself_after_a_restart(saw):
+    assert saw.scenarios["restart"].pop("reason") in LOST
+    assert saw.scenarios["restart"] == {
+        "drained": ["reconnectInMs"],
+        "differ": True,
+        "kept": ["said while it was away"],
+        "transport": saw.last,
+    }
 
 
-async def test_python_socketios_async_client_talks_both_ways(echo):
-    client = socketio.AsyncClient(reconnection=False)
-    heard = asyncio.Queue()
-    client.on("*", lambda event, *args: heard.put_nowait((event, args)))
-    client.on("question", lambda number: number + 41)
-    await client.connect(echo.url, auth={"token": "t"}, transports=["websocket"])
-    assert await heard.get() == ("auth", ({"token": "t"},))
-    assert client.get_sid() == echo.root.sessions[0].id
-    assert await client.call("message-with-ack", ("x", 2), timeout=10) == ("x", 2)
-    assert await client.call("message-with-ack", "x" * 900_000, timeout=10) == "x" * 900_000
-    assert await client.call("ask", timeout=10) == {"answer": [42]}
-    assert await client.call("join", "r", timeout=10) == {"ok": True}
-    await client.emit("pub", {"b": 1})
-    assert await heard.get() == ("msg", ({"b": 1},))
-    await client.disconnect()
-    await echo.root.until(lambda: len(echo.root.gone) == 1)
+def test_socketio_client_sends_and_receives_binary_events_and_acknowledgements(saw):
+    assert saw.scenarios["binary"] == {
+        "event": ["010203", ["", "between", "ff00"]],
+        "ack": ["x", "04"],
+        "ten": [f"{number:02x}" for number in range(10)],
+        "asked": "0129",
+        "large": True,
+        "afterUpgrade": ["09", "08"],
+    }
 
 
-async def test_python_socketios_async_client_reads_a_refusal(echo):
-    client = socketio.AsyncClient(reconnection=False)
-    refused = asyncio.get_running_loop().create_future()
-    client.on("connect_error", lambda data: refused.done() or refused.set_result(data))
-    with pytest.raises(socketio.exceptions.ConnectionError):
-        await client.connect(echo.url, auth={"refuse": ""}, transports=["websocket"])
-    assert (await refused)["data"]["code"] == "unauthenticated"
-    await client.disconnect()
+def test_socketio_client_makes_nothing_fail_here(saw):
+    assert saw.exceptions == []
 
 
-async def test_python_socketios_sync_client_talks_both_ways(serve):
-    echo = await serve(ping_interval_s=0.3, ping_timeout_s=0.2)
+async def test_members_of_all_ways_hear_the_same_text_and_binary_in_the_same_order(node, echo):
+    """Also python-socketio's, in the same room; whoever publishes hears it as well."""
+    async with contextlib.AsyncExitStack() as stack:
+        listeners = [
+            await stack.enter_async_context(connected(echo.url, way))
+            for way in (["websocket"], ["polling"], ["polling", "websocket"])
+        ]
+        for listener in listeners:
+            assert await listener.next() == ("auth", ({},))
+            await listener.call("join", "mixed")
+        async with client(node, echo.url, "websocket", "mixed") as lines:
+            (seen,) = [line["seen"] async for line in lines]
+        first, *others = seen["heard"]
+        others += [[hexed((await listener.next())[1]) for _ in range(len(first))] for listener in listeners]
+        assert all(other == first for other in others)
+        assert sorted(first) == sorted(
+            [sender, number, f"0{sender}{number:02x}" if number % 2 else "text"]
+            for sender in range(3)
+            for number in range(20)
+        )
+        assert seen["transport"] == ["websocket", "polling", "websocket"]
+    assert echo.log.exceptions == []
 
-    def talk():
-        client = socketio.SimpleClient()
-        client.connect(echo.url, auth={"token": "t"}, transports=["websocket"])
-        seen = [client.receive(timeout=10), client.call("message-with-ack", ("x", 2), timeout=10)]
-        client.call("join", "r", timeout=10)
-        client.emit("pub", 1)
-        seen.append(client.receive(timeout=10))
-        client.disconnect()
-        return seen
 
-    assert await asyncio.to_thread(talk) == [["auth", {"token": "t"}], ("x", 2), ["msg", 1]]
-    await echo.root.until(lambda: len(echo.root.gone) == 1)
+async def test_a_thousand_upgrades_amid_traffic_both_ways_lose_and_double_nothing(node, echo):
+    async def publish():
+        for number in itertools.count():
+            echo.rooms.emit("load", "msg", number, *([b"attached"] if number % 5 == 0 else []))
+            await asyncio.sleep(0.002)
+
+    async with asyncio.TaskGroup() as tasks:
+        publisher = tasks.create_task(publish())
+        async with client(node, echo.url, "polling,websocket", "upgrades") as lines:
+            (seen,) = [line["seen"] async for line in lines]
+        publisher.cancel()
+    assert seen == {"upgrades": 1_000, "faults": []}
+    assert echo.log.exceptions == []
 
 
-async def test_python_socketios_client_comes_back_after_a_restart():
-    client = socketio.AsyncClient(reconnection_delay=0.05, reconnection_delay_max=0.1)
-    connects = asyncio.Queue()
-    client.on("connect", lambda: connects.put_nowait(1))
-    async with serving() as echo:
-        await client.connect(echo.url, transports=["websocket"])
-        await connects.get()
-        port = echo.port
-        echo.stop()
-        await echo.stopped()
-    async with serving(port=port) as echo:
-        async with asyncio.timeout(20):
-            await connects.get()
-        assert await client.call("message-with-ack", 1, timeout=10) == 1
-        await client.disconnect()
+def hexed(args):
+    """As client.mjs tells of bytes."""
+    return [arg.hex() if isinstance(arg, bytes) else arg for arg in args]

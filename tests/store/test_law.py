@@ -4,6 +4,7 @@ import asyncio
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from recado.domain.clinic import BusinessHours, CannedReply, Label, OpenHours
 from recado.domain.clinic_commands import (
@@ -30,6 +31,7 @@ from recado.domain.packets import (
     ConversationPacket,
     MessagePacket,
     ReadPacket,
+    TickPacket,
     packets,
 )
 from recado.errors import RefusedError
@@ -257,6 +259,15 @@ async def test_live_packets_equal_those_read_from_the_log(writing):
         told = writing.told[-1]
         *_, read = writing.database.read_now(lambda c: inbox.log_after(c, writing.clinic_id, 0, 10))
         assert list(packets(read)) == list(packets(told))
+
+
+async def test_a_record_of_a_newer_version_moves_the_cursor_and_says_no_more(writing):
+    for command in (writing.inbound(), writing.settle(UpdateClinic, name="Outra")):
+        await writing.writer.execute(command)
+        told = writing.told[-1]
+        unknown = replace(told, record=replace(told.record, type="Merged"))
+        room = f"clinic:{writing.clinic_id}"
+        assert list(packets(unknown)) == [(room, "clinic:tick", TickPacket(seq=told.record.seq))]
 
 
 async def test_every_record_is_told_to_the_clinic_exactly_once_and_last(writing):

@@ -126,12 +126,13 @@ CLINIC_EVENTS = {
     "ChannelAdded": "clinic:tick",
     "ChannelUpdated": "clinic:tick",
 }
-"""Every record → what its clinic's room hears."""
+"""Every record → what its clinic's room hears. One of a newer version's type is a tick: it counts, and says no more."""
 
 
 def packets(told: Told) -> Iterator[Packet]:
     """The conversation-room packet, if there is one, then the clinic-room packet, of one record."""
     record = told.record
+    event = CLINIC_EVENTS.get(record.type, "clinic:tick")
     message = told.message if isinstance(told, ConversationTold) else None
     if message is not None and record.type in MESSAGE_EVENTS:
         yield Packet(
@@ -145,15 +146,16 @@ def packets(told: Told) -> Iterator[Packet]:
                 client_key=record.client_key,
             ),
         )
-    payload = _of_clinic(told) if isinstance(told, ClinicTold) else _of_conversation(told)
-    yield Packet(clinic_room(record.clinic_id), CLINIC_EVENTS[record.type], payload)
+    yield Packet(clinic_room(record.clinic_id), event, _for_clinic(told, event))
 
 
-def _of_clinic(told: ClinicTold) -> ClinicPacket | TickPacket:
+def _for_clinic(told: Told, event: str) -> Value:
     record = told.record
-    if CLINIC_EVENTS[record.type] == "clinic:tick":
+    if event == "clinic:tick":
         return TickPacket(seq=record.seq)
-    return ClinicPacket(clinic=told.clinic, seq=record.seq, client_key=record.client_key)
+    if isinstance(told, ClinicTold):
+        return ClinicPacket(clinic=told.clinic, seq=record.seq, client_key=record.client_key)
+    return _of_conversation(told)
 
 
 def _of_conversation(told: ConversationTold) -> ReadPacket | ConversationPacket:

@@ -23,6 +23,7 @@ from prometheus_client import REGISTRY
 
 from recado import __version__, observe
 from recado.app.access import Access
+from recado.app.cache_report import CacheReport
 from recado.app.channels import Channels
 from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
@@ -52,6 +53,7 @@ from recado.realtime.gateway import Gateway
 from recado.realtime.hub import Settings
 from recado.realtime.serving import make_server, spare_the_collector
 from recado.rest.application import create_application
+from recado.rest.caching import cache_routes
 from recado.rest.realtime import realtime_routes
 from recado.store.batch import Committed, Sources
 from recado.store.database import Database
@@ -108,6 +110,7 @@ class Server:
         self.broker.subscribe(self.feed.hear, self.feed.poll_soon, self.feed.deafen)
         memory = Memory(config.cache_max_bytes, config.cache_max_age_s)
         self.cache = Cache(self.feed, memory, self.redis)
+        self.cache_report = CacheReport(self.cache, self.redis, self.feed)
         access = Access(self.database)
         self.sessions = Sessions(
             self.database,
@@ -161,6 +164,7 @@ class Server:
             max_connections_per_member=config.max_connections_per_member,
         )
         self.engine.serve("/", self.gateway)
+        own = own_origins(config.base_url, config.allowed_origins)
         self.application = create_application(
             sessions=self.sessions,
             queries=self.queries,
@@ -172,12 +176,8 @@ class Server:
             settings=config,
             extra_routes=[
                 channel_routes(self.inbox, self.channels, now=now, new_id=new_id),
-                realtime_routes(
-                    self._realtime,
-                    access,
-                    self.sessions,
-                    own_origins(config.base_url, config.allowed_origins),
-                ),
+                realtime_routes(self._realtime, access, self.sessions, own),
+                cache_routes(self.cache_report.statistics, access, self.sessions, own),
             ],
         )
 
@@ -234,6 +234,7 @@ class Server:
             self.engine.start()
             spare_the_collector()
             REGISTRY.register(self.engine.report)
+            REGISTRY.register(self.cache_report)
             log.info("serving", version=__version__, url=self.config.base_url)
             await server.serve(sockets=[listening])
             self.sender.stop()
@@ -243,6 +244,7 @@ class Server:
             for task in helpers:
                 task.cancel()
         REGISTRY.unregister(self.engine.report)
+        REGISTRY.unregister(self.cache_report)
         await self.engine.stop()
         log.info("stopped")
 

@@ -1,6 +1,7 @@
-"""Shapes of what an administrator is told of the live connections. Numbers of the process; no person, no words.
+"""Shapes of what an administrator is told of the live connections and of the cache. No person, no words.
 
-The engine fills them in, REST sends them. docs/realtime.md, "Statistics".
+Numbers of the process; the engine and cache_report.py fill them in, REST sends them. docs/realtime.md, "Statistics";
+docs/cache.md, "Operating".
 """
 
 from recado.domain.values import Value
@@ -47,3 +48,52 @@ class RealtimeStatistics(Value, frozen=True, kw_only=True):
     handshake: TimeStatistics
     ack: TimeStatistics
     delivery: TimeStatistics
+
+
+class MemoryStatistics(Value, frozen=True, kw_only=True):
+    """`evictions`: for want of room; `expired`: as old as RECADO_CACHE_MAX_AGE_S."""
+
+    hits: int
+    entries: int
+    bytes: int
+    evictions: int
+    expired: int
+
+
+class RedisStatistics(Value, frozen=True, kw_only=True):
+    """`broken`: nobody asks it just now. `dropped`: writes that were not tried."""
+
+    hits: int
+    writes: int
+    dropped: int
+    errors: int
+    breaks: int
+    unreadable: int
+    broken: bool
+
+
+class FeedStatistics(Value, frozen=True, kw_only=True):
+    """`followed` clinics. `oldestMs`: how long ago the log was asked that was asked longest ago."""
+
+    followed: int
+    leases_over: int
+    oldest_ms: float
+    deaf: bool
+
+
+class CacheStatistics(Value, frozen=True, kw_only=True):
+    """This process, since its start. `misses` were loaded from the database, `joined` waited for another's load.
+
+    `rechecks`: what they waited for had begun too early. `bypasses`: loaded without the cache, as the log could not be
+    relied upon. `refreshes`: readers who asked the log first. `refused`: loads from an old snapshot.
+    """
+
+    memory: MemoryStatistics
+    redis: RedisStatistics | None = None
+    feed: FeedStatistics
+    misses: int
+    joined: int
+    rechecks: int
+    bypasses: int
+    refreshes: int
+    refused: int

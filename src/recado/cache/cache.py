@@ -45,7 +45,10 @@ class SecondLevel(Protocol):
 
 
 class Counts(Struct):
-    """Since the start. `again`: a joined flight had begun too early. `bypassed`: what the log is could not be told."""
+    """Since the start. `again`: a joined flight had begun too early. `bypassed`: what the log is could not be told.
+
+    `late`: loads from an old snapshot, refused. `refreshed`: readers who had to ask the log first.
+    """
 
     memory: int = 0
     second: int = 0

@@ -13,6 +13,7 @@ class Memory:
     def __init__(self, max_bytes: int, max_age_s: float) -> None:
         self.bytes = 0
         self.evictions = 0
+        self.expired = 0
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self._entries: OrderedDict[str, Entry] = OrderedDict()
@@ -26,6 +27,7 @@ class Memory:
             return None
         if clock() - entry.put_at > self._max_age_s:
             self.remove(key)
+            self.expired += 1
             return None
         self._entries.move_to_end(key)
         return entry

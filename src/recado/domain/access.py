@@ -14,6 +14,7 @@ Action = Literal[
     "members.manage",
     "channels.manage",
     "realtime.read",
+    "cache.read",
 ]
 
 ALLOWED: dict[Action, frozenset[Role]] = {
@@ -26,6 +27,7 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     "members.manage": frozenset({"admin"}),
     "channels.manage": frozenset({"admin"}),
     "realtime.read": frozenset({"admin"}),
+    "cache.read": frozenset({"admin"}),
 }
 
 

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from recado import observe
@@ -35,6 +36,18 @@ TRIES = 3
 """A question that was under way already when we came may be answered with less than we know; the next one is ours."""
 
 log = observe.get_logger("feed")
+
+
+class Standing(Struct, frozen=True):
+    """How current a node is. `leases_over`: of how many clinics the next reader asks the log.
+
+    `oldest_s`: how long ago the log was asked that was asked longest ago.
+    """
+
+    followed: int
+    leases_over: int
+    oldest_s: float
+    deaf: bool
 
 
 class Feed:
@@ -63,6 +76,15 @@ class Feed:
         self._follow_changes = 0
         self._deaf = False
         self._ask = asyncio.Event()
+
+    def standing(self) -> Standing:
+        now, known = clock(), [clinic for clinic in self._clinics.values() if clinic.known]
+        return Standing(
+            followed=len(known),
+            leases_over=sum(now >= clinic.lease for clinic in known),
+            oldest_s=max((now - clinic.heard_at for clinic in known), default=0.0),
+            deaf=self._deaf,
+        )
 
     async def follow(self, clinic_id: ClinicId) -> None:
         """From the moment this returns, every later record is told. Pair with `unfollow`."""
@@ -307,6 +329,7 @@ class Feed:
     def _renew(self, clinic: Followed, asked_at: float) -> None:
         """From the question, not from its answer, which may have been long on its way."""
         clinic.lease = max(clinic.lease, asked_at + (DEAF_LEASE_S if self._deaf else LEASE_S))
+        clinic.heard_at = max(clinic.heard_at, asked_at)
 
     def _apply(self, clinic: Followed, told: Told) -> None:
         clinic.take(told.record, touched(told.record))

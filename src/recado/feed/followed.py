@@ -22,7 +22,7 @@ class Followed:
 
     `seq` and `head`: the newest record that is known, and its random id. `base`: every record after it is accounted for
     in `touched`, which names by tag the newest record that touched it. `need`: how far the log has come, as somebody
-    said.
+    said. `heard_at`: when the log was asked last, of which the answer has come.
     """
 
     __slots__ = (
@@ -31,6 +31,7 @@ class Followed:
         "epoch",
         "followers",
         "head",
+        "heard_at",
         "lease",
         "need",
         "pull",
@@ -50,6 +51,7 @@ class Followed:
         self.touched: dict[str, Seq] = {}
         self.need = UNKNOWN
         self.lease = 0.0
+        self.heard_at = 0.0
         self.since = 0.0
         self.followers = 0
         self.used = False

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/admin/cache": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the cache's statistics
+         * @description Numbers of this server process since its start, for administrators of any clinic.
+         */
+        get: operations["getCacheStatistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/realtime": {
         parameters: {
             query?: never;
@@ -587,6 +607,24 @@ export interface components {
             weekly: components["schemas"]["OpenHours"][];
         };
         /**
+         * CacheStatistics
+         * @description This process, since its start. `misses` were loaded from the database, `joined` waited for another's load.
+         *
+         *     `rechecks`: what they waited for had begun too early. `bypasses`: loaded without the cache, as the log could not be
+         *     relied upon. `refreshes`: readers who asked the log first. `refused`: loads from an old snapshot.
+         */
+        CacheStatistics: {
+            bypasses: number;
+            feed: components["schemas"]["FeedStatistics"];
+            joined: number;
+            memory: components["schemas"]["MemoryStatistics"];
+            misses: number;
+            rechecks: number;
+            redis?: components["schemas"]["RedisStatistics"];
+            refreshes: number;
+            refused: number;
+        };
+        /**
          * CannedReply
          * @description A text to begin an answer with; `shortcut` is what is typed after the slash.
          */
@@ -752,6 +790,16 @@ export interface components {
             message: string;
         };
         /**
+         * FeedStatistics
+         * @description `followed` clinics. `oldestMs`: how long ago the log was asked that was asked longest ago.
+         */
+        FeedStatistics: {
+            deaf: boolean;
+            followed: number;
+            leasesOver: number;
+            oldestMs: number;
+        };
+        /**
          * Health
          * @description `checks`: each part the server stands on, and whether it answers.
          */
@@ -869,6 +917,17 @@ export interface components {
             name: string;
             /** @enum {string} */
             role: "admin" | "agent";
+        };
+        /**
+         * MemoryStatistics
+         * @description `evictions`: for want of room; `expired`: as old as RECADO_CACHE_MAX_AGE_S.
+         */
+        MemoryStatistics: {
+            bytes: number;
+            entries: number;
+            evictions: number;
+            expired: number;
+            hits: number;
         };
         /** Message */
         Message: {
@@ -1019,6 +1078,19 @@ export interface components {
             repeated?: number;
         };
         /**
+         * RedisStatistics
+         * @description `broken`: nobody asks it just now. `dropped`: writes that were not tried.
+         */
+        RedisStatistics: {
+            breaks: number;
+            broken: boolean;
+            dropped: number;
+            errors: number;
+            hits: number;
+            unreadable: number;
+            writes: number;
+        };
+        /**
          * RenameOrder
          * @description `contact:rename`.
          */
@@ -1130,6 +1202,53 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getCacheStatistics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CacheStatistics"];
+                };
+            };
+            /** @description `unauthenticated`: No valid session came with the request. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: The session's role does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getRealtimeStatistics: {
         parameters: {
             query?: {

@@ -1,0 +1,51 @@
+"""`GET /api/v1/admin/cache` on a whole server: for administrators, with the numbers of their reads."""
+
+import httpx
+import pytest
+
+from e2e.processes import shared_server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with shared_server(tmp_path_factory.mktemp("caching")) as server:
+        yield server
+
+
+def token_of(server, role):
+    """Of the first clinic's member with this role."""
+    clinic_id = server.clinic_ids()[0]
+    for member in server.members(clinic_id):
+        body = {"email": member["email"], "password": member["password"]}
+        told = httpx.post(f"{server.url}/api/v1/auth/login", json=body).json()
+        if {"id": clinic_id, "role": role}.items() <= told["clinics"][0].items():
+            return told["token"]
+    raise LookupError(role)
+
+
+def get(server, path, token=None):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx.get(f"{server.url}/api/v1{path}", headers=headers)
+
+
+def test_an_administrator_sees_how_reads_were_answered(server):
+    token = token_of(server, "admin")
+    before = get(server, "/admin/cache", token).json()
+    for _ in range(3):
+        assert get(server, f"/clinics/{server.clinic_ids()[0]}", token).status_code == 200
+    after = get(server, "/admin/cache", token).json()
+    assert after["misses"] == before["misses"] + 1
+    assert after["memory"]["hits"] == before["memory"]["hits"] + 2
+    assert after["memory"]["bytes"] > 0
+    assert (after["feed"]["followed"], after["feed"]["leasesOver"]) == (1, 0)
+    assert after["feed"]["oldestMs"] < 3000
+    assert "redis" not in after
+    metrics = httpx.get(f"{server.url}/metrics").text
+    assert f'recado_cache_hits_total{{level="memory"}} {float(after["memory"]["hits"])}' in metrics
+    assert f"recado_cache_misses_total {float(after['misses'])}" in metrics
+    assert "recado_feed_lease_age_seconds 0." in metrics
+
+
+@pytest.mark.parametrize(("role", "status"), [(None, 401), ("agent", 403)])
+def test_others_see_nothing(server, role, status):
+    assert get(server, "/admin/cache", role and token_of(server, role)).status_code == status

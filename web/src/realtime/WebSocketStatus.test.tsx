@@ -48,6 +48,18 @@ it('says each state in words', () => {
   expect(badge()).toHaveTextContent('Desconectado');
 });
 
+it.each([
+  ['websocket error', undefined, 'O servidor não foi encontrado.'],
+  ['Too many connections', 'too_many_connections', 'Há telas demais abertas com este acesso. Feche algumas.'],
+])('says in our words why: %s', (message, code, words) => {
+  show();
+  for (let attempt = 0; attempt < 6; attempt++) {
+    pass(20_000);
+    comes('connect_error', Object.assign(new Error(message), code && { data: { code } }));
+  }
+  expect(screen.getByText(words)).toHaveAttribute('data-part', 'error');
+});
+
 it('a blip shows no yellow', () => {
   show();
   comes('connect');

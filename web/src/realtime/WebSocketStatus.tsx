@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import type { Messages } from '@/shared/i18n/catalogue';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { clockTimeWithSeconds } from '@/shared/lib/format';
 import { useDelayed } from '@/shared/lib/useDelayed';
@@ -30,6 +31,7 @@ export interface WebSocketStatusProps {
 export function WebSocketStatus({ trueUntil, standIn }: WebSocketStatusProps) {
   const { t, locale } = useI18n();
   const connection = useWebSocket();
+  const error = connection.error === null ? null : inWords(t, connection.error);
   const status = useShownStatus(connection.status);
   const look = LOOKS[status ?? 'disconnected'];
   const asOf =
@@ -40,12 +42,12 @@ export function WebSocketStatus({ trueUntil, standIn }: WebSocketStatusProps) {
         <span className="hidden min-w-0 items-center gap-2 truncate sm:flex">
           {asOf && <span className="truncate">{asOf}</span>}
           {asOf && <span aria-hidden="true">·</span>}
-          {status === 'error' && connection.error && (
-            <span data-part="error" title={connection.error} className="hidden max-w-40 truncate xl:inline">
-              {connection.error}
+          {status === 'error' && error && (
+            <span data-part="error" title={error} className="hidden max-w-40 truncate xl:inline">
+              {error}
             </span>
           )}
-          {status === 'error' && connection.error && (
+          {status === 'error' && error && (
             <span aria-hidden="true" className="hidden xl:inline">
               ·
             </span>
@@ -112,6 +114,13 @@ function NextAttempt() {
   );
 }
 
+/** A code of ours or a reason of socket.io-client's, as a person says it; what is neither stands as it is. */
+function inWords(t: Messages, error: string): string {
+  const ours: Record<string, string> = t.errors;
+  const theirs: Record<string, string> = t.status.reasons;
+  return ours[error] ?? theirs[error] ?? error;
+}
+
 function Details(props: {
   status: ConnectionStatus;
   asOf: string | null;
@@ -150,7 +159,7 @@ function Details(props: {
         {error && status !== 'connected' && (
           <>
             <dt className="text-ink-soft">{t.status.lastError}</dt>
-            <dd className="break-words text-right">{error}</dd>
+            <dd className="break-words text-right">{inWords(t, error)}</dd>
           </>
         )}
       </dl>

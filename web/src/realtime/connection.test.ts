@@ -54,7 +54,7 @@ describe('the schedule', () => {
     connection.start();
     expect(socket.connects).toBe(1);
     exhaust();
-    expect(connection.getSnapshot()).toMatchObject({ status: 'error', error: 'recusada' });
+    expect(connection.getSnapshot()).toMatchObject({ status: 'error', error: 'unavailable' });
     for (let round = 0; round < 20; round++) {
       nextAttemptAfter(OFFLINE_RETRY_MS);
       expect(status()).toBe('error');

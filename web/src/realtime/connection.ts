@@ -173,7 +173,7 @@ export class RealtimeConnection {
       this.#options.onUnauthenticated?.();
       return;
     }
-    this.#failed(error.message);
+    this.#failed(error.data?.code ?? error.message);
     if (error.data?.code === 'not_found') this.#options.onClinicNotFound?.();
   };
 

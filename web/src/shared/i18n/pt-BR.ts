@@ -75,6 +75,16 @@ export const ptBR = {
     errorText: 'O servidor não respondeu. Tentamos de novo a cada 30 segundos.',
     disconnectedText: 'A conexão está fechada.',
     lastError: 'Último erro',
+    /** What socket.io-client says of a connection that ended or never was, in its own words → in ours. */
+    reasons: {
+      'websocket error': 'O servidor não foi encontrado.',
+      'xhr poll error': 'O servidor não foi encontrado.',
+      timeout: 'O servidor demorou demais.',
+      'transport close': 'A conexão caiu.',
+      'transport error': 'A conexão caiu.',
+      'ping timeout': 'O servidor parou de responder.',
+      'io server disconnect': 'O servidor encerrou a conexão.',
+    },
     transport: 'Transporte',
     webSocket: 'WebSocket',
     longPoll: 'consultas (HTTP)',

@@ -111,11 +111,6 @@ def test_the_clinic_as_members_see_it_stays_as_it_is():
     [
         ({"name": " "}, "name", "empty"),
         ({"name": "x" * 101}, "name", "too_long"),
-        ({"secret": KEY.removeprefix("whsec_")}, "secret", "wrong_format"),
-        ({"secret": "whsec_"}, "secret", "wrong_format"),
-        ({"secret": "whsec_" + "A" * 33}, "secret", "wrong_format"),
-        ({"secret": "whsec_" + base64.b64encode(b"k" * 23).decode()}, "secret", "wrong_format"),
-        ({"secret": "whsec_" + base64.b64encode(b"k" * 65).decode()}, "secret", "wrong_format"),
         ({"secret": "whsec_ção" + "A" * 40}, "secret", "wrong_format"),
         ({"kind": "whatsapp", "secret": "with space"}, "secret", "wrong_format"),
         ({"kind": "whatsapp", "secret": ""}, "secret", "wrong_format"),
@@ -140,6 +135,23 @@ def test_what_will_not_do_is_refused_by_path_and_code(fields, path, code):
     with pytest.raises(ConflictError if code == "of_another_kind" else InvalidError) as refused:
         decide(add(**fields))
     assert refused.value.errors == ((path, code),)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        KEY.removeprefix("whsec_"),
+        "whsec_",
+        "whsec_" + "A" * 33,
+        "whsec_" + base64.b64encode(b"k" * 23).decode(),
+        "whsec_" + base64.b64encode(b"k" * 65).decode(),
+    ],
+)
+def test_what_would_do_for_whatsapp_and_is_no_key_conflicts_with_a_generic_channel(secret):
+    for command in (add(secret=secret), update(channel_id="site", secret=secret)):
+        with pytest.raises(ConflictError) as refused:
+            decide(command, SITE)
+        assert refused.value.errors == (("secret", "wrong_format"),)
 
 
 def test_the_operator_may_send_replies_to_a_plain_address_of_the_own_network():

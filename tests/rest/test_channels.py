@@ -117,7 +117,7 @@ async def test_the_list_tells_when_something_last_came_in_and_went_out(service, 
     [
         ({"kind": "fax"}, [("kind", "unknown_value")]),
         ({"name": ""}, [("name", "empty")]),
-        ({"secret": "secreto"}, [("secret", "wrong_format")]),
+        ({"secret": "o secreto"}, [("secret", "wrong_format")]),
         ({"outboundUrl": "http://secreto.example"}, [("outboundUrl", "wrong_format")]),
         ({"phoneNumberId": "1"}, [("phoneNumberId", "of_another_kind")]),
     ],

@@ -224,6 +224,8 @@ async def test_the_orders_limits_are_in_the_document(document):
     assert "maxLength" not in limits("InviteOrder", "name")
     assert limits("Label", "name")["maxLength"] == 50
     assert limits("OpenHours", "opens")["pattern"].startswith("^")
+    assert limits("UpdateChannelOrder", "name")["maxLength"] == 100
+    assert limits("UpdateChannelOrder", "secret")["pattern"] == "^[!-~]{1,256}$"
 
 
 async def test_conflicts_are_named_where_they_can_happen(document):
@@ -234,6 +236,10 @@ async def test_conflicts_are_named_where_they_can_happen(document):
         if "409" in operation["responses"]
     }
     assert conflicts == {
+        "listConversations": {"cursor_ahead"},
+        "getConversation": {"cursor_ahead"},
+        "listMessages": {"cursor_ahead"},
+        "getClinic": {"cursor_ahead"},
         "sendMessage": {"conflict", "conversation_moved"},
         "editMessage": {"message_left"},
         "deleteMessage": {"message_left"},

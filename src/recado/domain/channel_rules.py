@@ -106,8 +106,10 @@ def _checked(kind: ChannelKind, settings: dict[str, Any], *, by_operator: bool) 
             continue
         if kind == "generic" and name in OF_WHATSAPP_ONLY:
             raise ConflictError(errors=[FieldError(path, "of_another_kind")])
-        if not _fits(kind, name, value, by_operator=by_operator):
+        if not _fits(name, value, by_operator=by_operator):
             raise InvalidError(errors=[FieldError(path, "wrong_format")])
+        if kind == "generic" and name == "secret" and not _is_key(value):
+            raise ConflictError(errors=[FieldError(path, "wrong_format")])
     return kept
 
 
@@ -120,10 +122,11 @@ def _name(name: str) -> str:
     return " ".join(name.split())
 
 
-def _fits(kind: ChannelKind, name: str, value: str, *, by_operator: bool) -> bool:
+def _fits(name: str, value: str, *, by_operator: bool) -> bool:
+    """Whether it will do for a channel of some kind."""
     match name:
         case "secret":
-            return _is_key(value) if kind == "generic" else _is_visible(value, MAX_SECRET_CHARS)
+            return _is_visible(value, MAX_SECRET_CHARS)
         case "access_token":
             return _is_visible(value, MAX_ACCESS_TOKEN_CHARS)
         case "phone_number_id":

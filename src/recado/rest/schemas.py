@@ -7,8 +7,16 @@ from typing import Any, get_args, get_type_hints
 from msgspec import Struct
 from msgspec.structs import fields
 
+from recado.app.channels import AddChannelOrder, UpdateChannelOrder
 from recado.app.inbox import Number, Order, UpdateOrder
 from recado.app.passwords import MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS
+from recado.domain.channel_rules import (
+    MAX_ACCESS_TOKEN_CHARS,
+    MAX_CHANNEL_NAME_CHARS,
+    MAX_NUMBER_CHARS,
+    MAX_SECRET_CHARS,
+    MAX_URL_CHARS,
+)
 from recado.domain.clinic_limits import (
     CLOSES,
     COLOUR,
@@ -60,6 +68,19 @@ CLINIC_LIMITS: dict[str, Node] = {
 }
 """The same for what a clinic keeps (clinic_limits.py), by kind and field."""
 
+CHANNEL_LIMITS: dict[str, Node] = {
+    "name": {"minLength": 1, "maxLength": MAX_CHANNEL_NAME_CHARS, "pattern": VISIBLE},
+    "secret": {"pattern": f"^[!-~]{{1,{MAX_SECRET_CHARS}}}$"},
+    "access_token": {"pattern": f"^[!-~]{{1,{MAX_ACCESS_TOKEN_CHARS}}}$"},
+    "phone_number_id": {"pattern": f"^[0-9]{{1,{MAX_NUMBER_CHARS}}}$"},
+    "outbound_url": {
+        "format": "uri",
+        "maxLength": MAX_URL_CHARS,
+        "pattern": r'^https://[0-9A-Za-z.-]+(:[1-9][0-9]{0,3})?(/[!"$-~]*)?$',
+    },
+}
+"""The same for a channel's settings (channel_rules.py)."""
+
 SNOOZING: Node = {
     "if": {"required": ["status"], "properties": {"status": {"const": "snoozed"}}},
     "then": {"required": ["snoozedUntil"], "properties": {"snoozedUntil": {"type": "string"}}},
@@ -93,6 +114,8 @@ def annotate(schema: Node, kind: type[Struct]) -> None:
 
 def _limit(property_: Node, kind: type[Struct], field: str) -> None:
     limits = CLINIC_LIMITS.get(f"{kind.__name__}.{field}")
+    if limits is None and kind in {AddChannelOrder, UpdateChannelOrder}:
+        limits = CHANNEL_LIMITS.get(field)
     if limits is None:
         limits = LIMITS.get(field, {}) if issubclass(kind, Order) else {}
     choices = property_.get("oneOf") or property_.get("anyOf") or [property_]

@@ -20,6 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "scripts"))
 
 import cashews
 
+from recado import observe
 from recado.cache.cache import Cache
 from recado.cache.entry import Loaded
 from recado.cache.memory import Memory
@@ -48,6 +49,7 @@ class Node(NamedTuple):
 
 
 def node(url: str) -> Node:
+    observe.configure("warning", "json")
     database = Database(url)
     feed = Feed(database, lambda _told: None)
     broker = PostgresBroker(arguments(database.url))

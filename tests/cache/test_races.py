@@ -143,6 +143,17 @@ class TestWhatIsHeard:
         await eventually(lambda: clock() > there.log.lease, "the lease ends", 2)
         assert await there.is_fresh()
 
+    async def test_who_hears_no_hints_asks_at_once_and_then_before_long(self, two, stock):
+        here, there = two
+        await there.page()
+        here.hints = False
+        there.feed.deafen()
+        await here.write(message_to(stock, 3))
+        assert await there.is_fresh()
+        await here.write(message_to(stock, 4))
+        await eventually(lambda: clock() > there.log.lease, "the lease is short", 1)
+        assert await there.is_fresh()
+
     async def test_a_lease_counts_from_the_question(self, two, stock, soon_over):
         here, there = two
         await there.page()

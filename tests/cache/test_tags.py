@@ -162,6 +162,22 @@ async def test_a_record_that_lacks_a_fact_makes_everything_stale(node, stock, fa
     assert tags.touched(msgspec.structs.replace(told.record, type="Merged")) is None
 
 
+async def test_how_far_a_member_has_read_is_on_their_next_page_and_on_nobody_elses(
+    node, stock, threads, colleague
+):
+    async def reads(who):
+        answer, _ = await node.pages.conversations(who, node.clinic_id, limit=5, before=None)
+        return msgspec.json.decode(answer.body)["reads"]
+
+    ana, bruno = node.identity(), msgspec.structs.replace(node.identity(), member_id=colleague)
+    assert (await reads(ana), await reads(bruno)) == ([], [])
+    for up_to in (len(threads) - 1, len(threads)):
+        await node.writer.execute(stock.order(MarkRead, conversation_id=threads[-1], up_to=up_to))
+        [mark] = await reads(ana)
+        assert mark["conversationId"] == threads[-1]
+        assert await reads(bruno) == []
+
+
 async def test_two_hundred_members_screens_share_one_page(stock, threads):
     async with Node(stock) as node:
         who = [msgspec.structs.replace(node.identity(), member_id=f"m{n}") for n in range(200)]

@@ -12,7 +12,7 @@ from msgspec import Struct, json
 from sqlalchemy import Connection
 
 from recado.app.access import Access
-from recado.app.paging import before_of, limit_of
+from recado.app.paging import END, AskedPlace, before_of, limit_of
 from recado.cache.cache import Cache
 from recado.cache.entry import Entry, Loaded
 from recado.domain import tags
@@ -124,12 +124,12 @@ class Pages:
         conversation_id: ConversationId,
         *,
         limit: int,
-        place: ThreadPlace = NEWEST,
+        asked: AskedPlace = END,
         after: Cursor | None = None,
     ) -> tuple[Answer, Target | None]:
         """1 to MAX_PAGE messages, newest first, at one place of the thread. Raises `not_found`, `invalid`."""
         clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
-        size = limit_of(limit)
+        size, place = limit_of(limit), asked.place()
         read = partial(
             _thread_page, clinic_id=clinic_id, conversation_id=conversation_id, limit=size, place=place
         )

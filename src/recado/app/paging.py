@@ -1,10 +1,31 @@
 """How much of a list is asked for, and from where on: text → numbers, or a refusal by path and code. Pure."""
 
-from recado.domain.values import Seq
+from msgspec import Struct
+
+from recado.domain.values import MessageId, Seq
+from recado.domain.views import ThreadPlace
 from recado.errors import FieldError, InvalidError
 
 MAX_PAGE = 100
 MAX_SEQ_DIGITS = 18
+
+
+class AskedPlace(Struct, frozen=True):
+    """A place of a thread as it was asked for. It is looked at when it is known that who asks may read the thread."""
+
+    before: str | None = None
+    after: str | None = None
+    around: MessageId | None = None
+
+    def place(self) -> ThreadPlace:
+        """Of several places `around` counts, then `after`. Raises InvalidError."""
+        older, newer = before_of(self.before), before_of(self.after, "after")
+        if self.around is not None:
+            return ThreadPlace(around=self.around)
+        return ThreadPlace(before=older) if newer is None else ThreadPlace(after=newer)
+
+
+END = AskedPlace()
 
 
 def limit_of(limit: int) -> int:

@@ -9,9 +9,10 @@ from litestar import Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
 
+from recado.app.paging import AskedPlace
 from recado.app.queries import MAX_WAIT_S, Queries
 from recado.domain.values import ClinicId, Conversation
-from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage, ThreadPlace
+from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
 from recado.errors import (
     CursorAheadError,
     FieldError,
@@ -89,7 +90,7 @@ async def get_conversation(
 
 @get(
     "/conversations/{conversationId:str}/messages",
-    dependencies={"place": Provide(parameters.thread_place, sync_to_thread=False)},
+    dependencies={"asked": Provide(parameters.asked_place, sync_to_thread=False)},
     operation_id="listMessages",
     summary="List messages",
     description="A page of the conversation's messages, newest first: at its end, or `before`, `after` or `around`.",
@@ -101,7 +102,7 @@ async def list_messages(
     request: MemberRequest,
     reads: NamedDependency[Reads],
     conversation_id: parameters.ConversationPath,
-    place: NamedDependency[ThreadPlace],
+    asked: NamedDependency[AskedPlace],
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
     seen: parameters.Seen = None,
 ) -> Response[MessagePage]:
@@ -109,7 +110,7 @@ async def list_messages(
         request.user,
         parameters.conversation_id_of(conversation_id),
         limit=limit,
-        place=place,
+        asked=asked,
         after=parameters.seen_of(seen),
     )
     return answered(request, reads, answer, target)

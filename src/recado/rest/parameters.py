@@ -9,13 +9,13 @@ import msgspec
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from recado.app.inbox import Key
-from recado.app.paging import MAX_PAGE, before_of
+from recado.app.paging import MAX_PAGE, AskedPlace
 from recado.app.payloads import field_error
 from recado.app.queries import MAX_THREADS
 from recado.domain.cursor import Cursor, parse_cursor
 from recado.domain.text import clean
 from recado.domain.values import ClientKey, ConversationId, ConversationStatus, MemberId, MessageId
-from recado.domain.views import ListFilter, ThreadPlace
+from recado.domain.views import ListFilter
 from recado.errors import FieldError, InvalidError
 
 DEFAULT_PAGE = 50
@@ -151,12 +151,8 @@ def list_filter(
     )
 
 
-def thread_place(before: Before = None, after: Newer = None, around: Around = None) -> ThreadPlace:
-    """Of several places `around` counts, then `after`. Raises InvalidError."""
-    older, newer = before_of(before), before_of(after, "after")
-    if around is not None:
-        return ThreadPlace(around=MessageId(around))
-    return ThreadPlace(before=older) if newer is None else ThreadPlace(after=newer)
+def asked_place(before: Before = None, after: Newer = None, around: Around = None) -> AskedPlace:
+    return AskedPlace(before, after, None if around is None else MessageId(around))
 
 
 def _status_of(parameter: str | None) -> ConversationStatus | None:

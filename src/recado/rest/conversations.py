@@ -11,7 +11,7 @@ from litestar.openapi import ResponseSpec
 
 from recado.app.paging import AskedPlace
 from recado.app.queries import MAX_WAIT_S, Queries
-from recado.domain.values import ClinicId, Conversation
+from recado.domain.values import ClinicId, Conversation, MessageId
 from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
 from recado.errors import (
     CursorAheadError,
@@ -90,7 +90,6 @@ async def get_conversation(
 
 @get(
     "/conversations/{conversationId:str}/messages",
-    dependencies={"asked": Provide(parameters.asked_place, sync_to_thread=False)},
     operation_id="listMessages",
     summary="List messages",
     description="A page of the conversation's messages, newest first: at its end, or `before`, `after` or `around`.",
@@ -98,19 +97,21 @@ async def get_conversation(
     responses=CACHED_READING,
     tags=["Inbox"],
 )
-async def list_messages(
+async def list_messages(  # noqa: PLR0917 - Litestar hands them in by name
     request: MemberRequest,
     reads: NamedDependency[Reads],
     conversation_id: parameters.ConversationPath,
-    asked: NamedDependency[AskedPlace],
     limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    before: parameters.Before = None,
+    after: parameters.Newer = None,
+    around: parameters.Around = None,
     seen: parameters.Seen = None,
 ) -> Response[MessagePage]:
     answer, target = await reads.pages.messages(
         request.user,
         parameters.conversation_id_of(conversation_id),
         limit=limit,
-        asked=asked,
+        asked=AskedPlace(before, after, None if around is None else MessageId(around)),
         after=parameters.seen_of(seen),
     )
     return answered(request, reads, answer, target)

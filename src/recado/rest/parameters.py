@@ -9,12 +9,12 @@ import msgspec
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from recado.app.inbox import Key
-from recado.app.paging import MAX_PAGE, AskedPlace
+from recado.app.paging import MAX_PAGE
 from recado.app.payloads import field_error
 from recado.app.queries import MAX_THREADS
 from recado.domain.cursor import Cursor, parse_cursor
 from recado.domain.text import clean
-from recado.domain.values import ClientKey, ConversationId, ConversationStatus, MemberId, MessageId
+from recado.domain.values import ClientKey, ConversationId, ConversationStatus, MemberId
 from recado.domain.views import ListFilter
 from recado.errors import FieldError, InvalidError
 
@@ -149,10 +149,6 @@ def list_filter(
         label=None if label is None else clean(label),
         unread=unread,
     )
-
-
-def asked_place(before: Before = None, after: Newer = None, around: Around = None) -> AskedPlace:
-    return AskedPlace(before, after, None if around is None else MessageId(around))
 
 
 def _status_of(parameter: str | None) -> ConversationStatus | None:

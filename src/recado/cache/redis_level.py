@@ -16,12 +16,16 @@ from redis.exceptions import RedisError
 
 from recado import observe
 from recado.cache.entry import Entry, Loaded
+from recado.clock import clock
 from recado.domain.cursor import Cursor
 from recado.domain.values import Seq
 
 LIMIT_S = 0.025
 TRIES = 3
 """An operation may be slow by chance; so many in a row are not."""
+LATE_S = 0.005
+LATE_WEIGHT = 0.15
+"""Of a limit that was noticed so much too late: it was rather this process that had no time to look."""
 PROBE_EVERY_S = 0.25
 MAX_WRITES = 100
 CONNECTIONS = 16
@@ -60,7 +64,7 @@ class RedisLevel:
         )
         self._redis = Redis.from_pool(pool)
         self._max_age_ms = int(max_age_s * 1000)
-        self._failures = 0
+        self._failures = 0.0
         self._writes: set[asyncio.Task[None]] = set()
         self._broken = asyncio.Event()
         self.errors = self.breaks = self.puts = self.dropped = self.unreadable = 0
@@ -74,13 +78,14 @@ class RedisLevel:
         """What is stored under `key`, not yet judged."""
         if self.broken:
             return None
+        began = clock()
         try:
             async with asyncio.timeout(LIMIT_S):
                 raw = await self._redis.get(f"{FORM}:{key}")
         except TROUBLE as error:
-            self._fail(error)
+            self._fail(error, clock() - began)
             return None
-        self._failures = 0
+        self._failures = 0.0
         if not isinstance(raw, bytes):
             return None
         try:
@@ -113,25 +118,26 @@ class RedisLevel:
                 with contextlib.suppress(*TROUBLE):
                     async with asyncio.timeout(4 * LIMIT_S):
                         await self._redis.ping()
-                    self._failures = 0
+                    self._failures = 0.0
                     self._broken.clear()
                     log.info("redis_back")
         finally:
             await self._close()
 
     async def _put(self, name: str, raw: bytes) -> None:
+        began = clock()
         try:
             async with asyncio.timeout(LIMIT_S):
                 await self._redis.set(name, raw, px=self._max_age_ms)
         except TROUBLE as error:
-            self._fail(error)
+            self._fail(error, clock() - began)
         else:
             self.puts += 1
 
-    def _fail(self, error: BaseException) -> None:
-        """Who refuses us is gone; who is silent may be slow."""
+    def _fail(self, error: BaseException, took_s: float) -> None:
+        """Who refuses us is gone; who is silent may be slow, or has answered and was not read in time."""
         self.errors += 1
-        self._failures += 1
+        self._failures += LATE_WEIGHT if took_s > LIMIT_S + LATE_S else 1.0
         refused = isinstance(error, (RedisConnectionError, OSError)) and not isinstance(error, TimeoutError)
         if not self.broken and (refused or self._failures >= TRIES):
             self.breaks += 1

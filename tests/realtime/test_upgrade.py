@@ -72,6 +72,7 @@ async def test_what_waits_leaves_on_the_websocket_first_and_in_order(echo):
     async with joined(echo.port, room="r") as poller, probing(poller) as peer:
         for number in range(3):
             echo.rooms.emit("r", "msg", number, b"\x00")
+        await until(lambda: echo.root.sessions[0].link._transport.buffered_bytes() > 0)
         peer.send_text("5")
         peer.emit("message", "behind")
         for number in range(3):

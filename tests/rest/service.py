@@ -17,7 +17,6 @@ import uvicorn
 from argon2 import PasswordHasher
 from litestar import Litestar
 from msgspec.structs import replace
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from recado.app.access import Access
@@ -36,6 +35,7 @@ from recado.domain.commands import ReceiveMessage
 from recado.domain.instants import instant
 from recado.domain.values import ChannelId, ClinicId, Instant, Message
 from recado.feed.feed import Feed
+from recado.realtime.http_protocol import HttpProtocol
 from recado.rest import create_application
 from recado.rest.document import describe
 from recado.store import accounts
@@ -226,11 +226,11 @@ async def serving(
 
 @contextlib.asynccontextmanager
 async def listening(application: Litestar, listener: socket.socket) -> AsyncIterator[None]:
-    """Uvicorn's own protocol, without the pauses with which its Server starts and stops."""
+    """The product's HTTP protocol, without the pauses with which its Server starts and stops."""
     config = uvicorn.Config(application, log_config=None, access_log=False, proxy_headers=False)
     config.load()
     state = ServerState()
-    protocol = functools.partial(HttpToolsProtocol, config=config, server_state=state, app_state={})
+    protocol = functools.partial(HttpProtocol, config=config, server_state=state, app_state={})
     server = await asyncio.get_running_loop().create_server(protocol, sock=listener)
     try:
         yield

@@ -14,18 +14,12 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
+from recado.app.whole_answer import WHOLE_ANSWER
 from recado.realtime.head import find_upgrade
 from recado.realtime.picows_transport import WebSocketProtocol
 
 MAX_HEAD_BYTES = 16_384
 Headers = Sequence[tuple[bytes, bytes]]
-
-
-WHOLE_ANSWER = "recado.whole_answer"
-"""ASGI extension: a function `(scope, status, headers, body)` that answers at once, and returns whether it could.
-
-Through uvicorn's `send` a held poll's answer costs a task's turn and two system calls.
-"""
 
 
 class HttpProtocol(HttpToolsProtocol):

@@ -11,10 +11,10 @@ from typing import Protocol
 
 from recado.app.addresses import Network
 from recado.app.origins import Origin, parse_origin
+from recado.app.whole_answer import WHOLE_ANSWER
 from recado.protocol.polling import OK, Reply, error_reply
 from recado.realtime.asgi_transport import Application, Message, Receive, Send, head_of
 from recado.realtime.head import Head, Refusal
-from recado.realtime.http_protocol import WHOLE_ANSWER
 from recado.realtime.polling_transport import AnswerNow, PollingTransport
 
 METHODS = b"GET,HEAD,PUT,PATCH,POST,DELETE"

@@ -17,6 +17,7 @@ from uuid_utils import uuid7
 from recado.app.origins import SESSION_COOKIE
 from recado.app.pages import Answer, Pages, Target
 from recado.app.sessions import Sessions
+from recado.app.whole_answer import WHOLE_ANSWER
 from recado.domain.cursor import parse_cursor
 from recado.errors import RecadoError
 from recado.observe import get_logger
@@ -96,8 +97,11 @@ class AtOnce:
         ]
         if status == 200:
             headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        extensions: Any = scope.get("extensions") or {}
+        whole = extensions.get(WHOLE_ANSWER)
+        if whole is None or not whole(scope, status, headers, body):
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body, "more_body": False})
         log.debug(
             "request",
             request_id=request_id,

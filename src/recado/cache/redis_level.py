@@ -6,6 +6,9 @@ it is back. docs/cache.md, "Redis".
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import msgspec
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -21,11 +24,10 @@ from recado.domain.cursor import Cursor
 from recado.domain.values import Seq
 
 LIMIT_S = 0.025
+"""Of an operation, in which this thread had time to listen; what it computes meanwhile is not Redis's slowness."""
+LONGEST_S = 0.2
 TRIES = 3
 """An operation may be slow by chance; so many in a row are not."""
-LATE_S = 0.005
-LATE_WEIGHT = 0.15
-"""Of a limit that was noticed so much too late: it was rather this process that had no time to look."""
 PROBE_EVERY_S = 0.25
 MAX_WRITES = 100
 CONNECTIONS = 16
@@ -35,6 +37,8 @@ FORM = "recado:1"
 TROUBLE = (RedisError, OSError, TimeoutError)
 
 log = observe.get_logger("cache")
+
+T = TypeVar("T")
 
 
 class Stored(msgspec.Struct, array_like=True, frozen=True):
@@ -64,7 +68,7 @@ class RedisLevel:
         )
         self._redis = Redis.from_pool(pool)
         self._max_age_ms = int(max_age_s * 1000)
-        self._failures = 0.0
+        self._failures = 0
         self._writes: set[asyncio.Task[None]] = set()
         self._broken = asyncio.Event()
         self.errors = self.breaks = self.puts = self.dropped = self.unreadable = 0
@@ -78,14 +82,12 @@ class RedisLevel:
         """What is stored under `key`, not yet judged."""
         if self.broken:
             return None
-        began = clock()
         try:
-            async with asyncio.timeout(LIMIT_S):
-                raw = await self._redis.get(f"{FORM}:{key}")
+            raw = await _in_time(self._redis.get(f"{FORM}:{key}"))
         except TROUBLE as error:
-            self._fail(error, clock() - began)
+            self._fail(error)
             return None
-        self._failures = 0.0
+        self._failures = 0
         if not isinstance(raw, bytes):
             return None
         try:
@@ -118,26 +120,24 @@ class RedisLevel:
                 with contextlib.suppress(*TROUBLE):
                     async with asyncio.timeout(4 * LIMIT_S):
                         await self._redis.ping()
-                    self._failures = 0.0
+                    self._failures = 0
                     self._broken.clear()
                     log.info("redis_back")
         finally:
             await self._close()
 
     async def _put(self, name: str, raw: bytes) -> None:
-        began = clock()
         try:
-            async with asyncio.timeout(LIMIT_S):
-                await self._redis.set(name, raw, px=self._max_age_ms)
+            await _in_time(self._redis.set(name, raw, px=self._max_age_ms))
         except TROUBLE as error:
-            self._fail(error, clock() - began)
+            self._fail(error)
         else:
             self.puts += 1
 
-    def _fail(self, error: BaseException, took_s: float) -> None:
-        """Who refuses us is gone; who is silent may be slow, or has answered and was not read in time."""
+    def _fail(self, error: BaseException) -> None:
+        """Who refuses us is gone; who is silent may be slow."""
         self.errors += 1
-        self._failures += LATE_WEIGHT if took_s > LIMIT_S + LATE_S else 1.0
+        self._failures += 1
         refused = isinstance(error, (RedisConnectionError, OSError)) and not isinstance(error, TimeoutError)
         if not self.broken and (refused or self._failures >= TRIES):
             self.breaks += 1
@@ -150,3 +150,19 @@ class RedisLevel:
         await asyncio.gather(*self._writes, return_exceptions=True)
         with contextlib.suppress(*TROUBLE):
             await self._redis.aclose()
+
+
+async def _in_time(operation: Awaitable[T]) -> T:
+    """What Redis answers. Raises TimeoutError after LIMIT_S, less what this thread computed, or after LONGEST_S."""
+    began, computed = clock(), time.thread_time()
+    answer = asyncio.ensure_future(operation)
+    try:
+        while not answer.done():
+            took_s, busy_s = clock() - began, time.thread_time() - computed
+            left_s = min(LIMIT_S - took_s + busy_s, LONGEST_S - took_s)
+            if left_s <= 0:
+                raise TimeoutError
+            await asyncio.wait({answer}, timeout=left_s)
+        return answer.result()
+    finally:
+        answer.cancel()

@@ -102,6 +102,22 @@ def test_a_channel_that_cannot_be_added_is_one_line(recado, options, told):
     assert nobodys.output == "Error: channel: the clinic has none with this id\n"
 
 
+def test_the_cache_is_invalidated_by_a_record_and_no_pattern_is_one_line(recado):
+    clinic_id = recado("clinic", "add", "Clínica").output.strip()
+    done = recado("cache", "invalidate", f"clinic:{clinic_id}:*")
+    assert (done.exit_code, done.output) == (0, "")
+    database = Database("sqlite:///var/recado.db")
+    types = database.read_now(lambda c: c.execute(text("SELECT type FROM events")).scalars().all())
+    database.close()
+    assert types == ["CacheInvalidated"]
+    for pattern, told in (
+        ("clinic:*", "pattern: malformed"),
+        ("clinic:99:*", "clinic: there is none with this id"),
+    ):
+        refused = recado("cache", "invalidate", pattern)
+        assert (refused.exit_code, refused.output) == (1, f"Error: {told}\n")
+
+
 def test_without_a_secret_nothing_starts_but_the_demo_makes_its_own_once(recado, monkeypatch, tmp_path):
     monkeypatch.delenv("RECADO_SECRET")
     refused = recado("migrate")

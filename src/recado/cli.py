@@ -1,4 +1,4 @@
-"""The command line: serve, migrate, backup, restore, demo, clinic and member, simulate, standin.
+"""The command line: serve, migrate, backup, restore, demo, clinic, channel and member, cache, simulate, standin.
 
 Every failure is one line on standard error and exit code 1. docs/operations.md.
 """
@@ -227,6 +227,19 @@ def member_reset_password(email: str, password: str) -> None:
     """Give a member another password and end all their sessions."""
     with _database(_load()) as database, _passwords() as passwords:
         administration.reset_password(database, passwords, email, password, server.SOURCES)
+
+
+@main.group()
+def cache() -> None:
+    """What servers keep in memory and in Redis."""
+
+
+@cache.command("invalidate")
+@click.argument("pattern")
+def cache_invalidate(pattern: str) -> None:
+    """Make every server load anew what PATTERN names: 'clinic:42:*', all of the clinic with this id."""
+    with _database(_load()) as database:
+        administration.invalidate_cache(database, pattern, server.SOURCES)
 
 
 @main.command()

@@ -27,6 +27,7 @@ from recado.app.cache_report import CacheReport
 from recado.app.channels import Channels
 from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
+from recado.app.invalidation import Invalidation
 from recado.app.origins import own_origins
 from recado.app.outbox import Outbox
 from recado.app.pages import Pages
@@ -177,7 +178,13 @@ class Server:
             extra_routes=[
                 channel_routes(self.inbox, self.channels, now=now, new_id=new_id),
                 realtime_routes(self._realtime, access, self.sessions, own),
-                cache_routes(self.cache_report.statistics, access, self.sessions, own),
+                cache_routes(
+                    self.cache_report.statistics,
+                    Invalidation(writer=self.writer, access=access),
+                    access,
+                    self.sessions,
+                    own,
+                ),
             ],
         )
 

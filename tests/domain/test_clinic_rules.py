@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from recado.domain.clinic import BusinessHours, CannedReply, Clinic, ClinicMember, Label, OpenHours
 from recado.domain.clinic_commands import (
     ChangePassword,
+    InvalidateCache,
     InviteMember,
     ResetPassword,
     UpdateClinic,
@@ -262,3 +263,43 @@ def test_no_command_prints_what_it_carries():
     for command in (invite(), reset("bruno"), change("h"), person("bruno", 1)):
         assert "new" not in repr(command)
         assert "@" not in repr(command)
+
+
+def invalidate(pattern, by="ana"):
+    return InvalidateCache(clinic_id=1, member_id=by, client_key="k", pattern=pattern)
+
+
+@pytest.mark.parametrize("by", ["ana", None])
+def test_an_invalidation_is_told_with_its_pattern_and_leaves_the_clinic_as_it_is(by):
+    [event] = decide(invalidate("clinic:1:list:*", by))
+    assert clinic_facts_of(event) == {"pattern": "clinic:1:list:*"}
+    assert after(invalidate("clinic:1:*", by)) == CLINIC
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *(
+            "",
+            "*",
+            "clinic:1",
+            "clinic:1:",
+            "clinic:*:*",
+            "clinic:2:*",
+            "clinic:11:*",
+            "clinic:01:*",
+            "xclinic:1:*",
+        ),
+        *("clinic:1:*\n", "clinic:1:a b", "clinic:1:é", "clinic:\u0661:*", f"clinic:1:{'x' * 201}"),
+    ],
+)
+def test_an_invalidation_of_no_pattern_or_another_clinics_is_refused(pattern):
+    with pytest.raises(InvalidError) as refused:
+        decide(invalidate(pattern))
+    assert [(error.path, error.code) for error in refused.value.errors] == [("pattern", "malformed")]
+
+
+def test_only_active_admins_invalidate():
+    for by, refusal in (("bruno", ForbiddenError), ("eva", NotFoundError), ("nobody", NotFoundError)):
+        with pytest.raises(refusal):
+            decide(invalidate("clinic:1:*", by))

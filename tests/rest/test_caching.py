@@ -1,4 +1,6 @@
-"""`GET /api/v1/admin/cache` on a whole server: for administrators, with the numbers of their reads."""
+"""`/api/v1/admin/cache` on a whole server: for administrators, with the numbers of their reads; and to load anew."""
+
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -49,3 +51,32 @@ def test_an_administrator_sees_how_reads_were_answered(server):
 @pytest.mark.parametrize(("role", "status"), [(None, 401), ("agent", 403)])
 def test_others_see_nothing(server, role, status):
     assert get(server, "/admin/cache", role and token_of(server, role)).status_code == status
+
+
+def invalidate(server, role, clinic_id, pattern):
+    body = {"clinicId": clinic_id, "pattern": pattern, "clientKey": str(uuid4())}
+    headers = {"Authorization": f"Bearer {token_of(server, role)}"}
+    return httpx.post(f"{server.url}/api/v1/admin/cache/invalidate", headers=headers, json=body)
+
+
+def test_an_administrator_has_the_own_clinic_loaded_anew(server):
+    clinic_id, token = server.clinic_ids()[0], token_of(server, "admin")
+    path = f"/clinics/{clinic_id}"
+    known = get(server, path, token)
+    before = get(server, "/admin/cache", token).json()["misses"]
+    assert invalidate(server, "admin", clinic_id, f"clinic:{clinic_id}:*").status_code == 204
+    again = get(server, path, token)
+    assert again.headers["recado-cursor"] != known.headers["recado-cursor"]
+    assert again.json() == known.json()
+    assert get(server, "/admin/cache", token).json()["misses"] == before + 1
+
+
+def test_nobody_else_has_a_clinic_loaded_anew(server):
+    ours, another = server.clinic_ids()[:2]
+    assert invalidate(server, "agent", ours, f"clinic:{ours}:*").status_code == 403
+    assert invalidate(server, "admin", another, f"clinic:{another}:*").status_code == 404
+    refused = invalidate(server, "admin", ours, f"clinic:{another}:*")
+    assert (refused.status_code, refused.json()["errors"]) == (
+        400,
+        [{"path": "pattern", "code": "malformed"}],
+    )

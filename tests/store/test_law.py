@@ -10,6 +10,7 @@ from recado.domain.clinic import BusinessHours, CannedReply, Label, OpenHours
 from recado.domain.clinic_commands import (
     AddChannel,
     ChangePassword,
+    InvalidateCache,
     ResetPassword,
     RotateSecret,
     UpdateChannel,
@@ -177,6 +178,7 @@ def any_settling(stock, rng):
                 name="Site",
                 **fresh,
             ),
+            lambda: stock.settle(InvalidateCache, member_id=by, pattern=f"clinic:{stock.clinic_id}:*"),
             lambda: stock.settle(RotateSecret, member_id=by, channel_id=stock.channel.id, **fresh),
             lambda: stock.settle(
                 UpdateChannel,
@@ -271,7 +273,7 @@ async def test_a_record_of_a_newer_version_moves_the_cursor_and_says_no_more(wri
 
 
 async def test_every_record_is_told_to_the_clinic_exactly_once_and_last(writing):
-    await live_a_while(writing, random.Random(1), 40)
+    await live_a_while(writing, random.Random(2), 40)
     for told in writing.told:
         *before, last = [packet.room for packet in packets(told)]
         assert last == f"clinic:{writing.clinic_id}"

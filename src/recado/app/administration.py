@@ -1,4 +1,4 @@
-"""Clinics, channels, members and passwords by the operator, for the command line: the same commands as members give.
+"""Clinics, channels, members, passwords and the cache, by the operator at the command line: members' commands.
 
 So a server that runs beside hears of them by the log, like any other node.
 """
@@ -15,6 +15,7 @@ from recado.app.passwords import Passwords, check_new_password
 from recado.domain.accounts import Channel
 from recado.domain.clinic_commands import (
     AddChannel,
+    InvalidateCache,
     InviteMember,
     OfClinic,
     ResetPassword,
@@ -22,6 +23,7 @@ from recado.domain.clinic_commands import (
     UpdateMember,
 )
 from recado.domain.clinic_limits import clinic_name
+from recado.domain.tags import clinic_of
 from recado.domain.text import clean, email_from, name_from
 from recado.domain.values import ChannelId, ChannelKind, ClinicId, Instant, MemberId, Role
 from recado.errors import (
@@ -163,9 +165,18 @@ def update_channel(
         _carry_out(database, command, sources)
 
 
+def invalidate_cache(database: Database, pattern: str, sources: Sources) -> None:
+    """Raises `not_found` (clinic), `invalid`."""
+    clinic_id = clinic_of(pattern)
+    if clinic_id is None:
+        raise InvalidError("pattern: malformed", errors=[FieldError("pattern", "malformed")])
+    with _told_as_a_line(not_found="clinic: there is none with this id"):
+        _carry_out(database, InvalidateCache(clinic_id=clinic_id, pattern=pattern), sources)
+
+
 @contextmanager
 def _told_as_a_line(*, not_found: str) -> Iterator[None]:
-    """What a channel's rules refuse, by option instead of by path."""
+    """What the rules refuse, by option instead of by path."""
     try:
         yield
     except NotFoundError:

@@ -15,6 +15,7 @@ Action = Literal[
     "channels.manage",
     "realtime.read",
     "cache.read",
+    "cache.invalidate",
 ]
 
 ALLOWED: dict[Action, frozenset[Role]] = {
@@ -28,6 +29,7 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     "channels.manage": frozenset({"admin"}),
     "realtime.read": frozenset({"admin"}),
     "cache.read": frozenset({"admin"}),
+    "cache.invalidate": frozenset({"admin"}),
 }
 
 

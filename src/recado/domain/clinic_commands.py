@@ -112,5 +112,13 @@ class RotateSecret(ChannelCommand, frozen=True, kw_only=True):
     fresh_verify_token: str
 
 
+class InvalidateCache(ClinicCommand, frozen=True, kw_only=True):
+    """Believe no cached answer that `pattern` names and that is older than the order, on any node."""
+
+    pattern: str
+
+
 OfChannel = AddChannel | UpdateChannel | RotateSecret
-OfClinic = UpdateClinic | InviteMember | UpdateMember | ResetPassword | ChangePassword | OfChannel
+OfClinic = (
+    UpdateClinic | InviteMember | UpdateMember | ResetPassword | ChangePassword | OfChannel | InvalidateCache
+)

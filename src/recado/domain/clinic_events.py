@@ -68,8 +68,20 @@ class ChannelUpdated(Struct, frozen=True, kw_only=True):
         return sorted(name for name in fields if getattr(self.before, name) != getattr(self.after, name))
 
 
+class CacheInvalidated(Struct, frozen=True, kw_only=True):
+    pattern: str
+
+
 ChannelEvent = ChannelAdded | ChannelUpdated
-ClinicEvent = ClinicUpdated | MemberInvited | MemberUpdated | PasswordReset | PasswordChanged | ChannelEvent
+ClinicEvent = (
+    ClinicUpdated
+    | MemberInvited
+    | MemberUpdated
+    | PasswordReset
+    | PasswordChanged
+    | ChannelEvent
+    | CacheInvalidated
+)
 
 
 def clinic_facts_of(event: ClinicEvent) -> dict[str, Any]:
@@ -96,6 +108,8 @@ def clinic_facts_of(event: ClinicEvent) -> dict[str, Any]:
             states = [event.before.active, event.after.active]
             active = {"active": states} if states[0] != states[1] else {}
             return {"channelId": event.after.id, "changed": event.changed, **active}
+        case CacheInvalidated():
+            return {"pattern": event.pattern}
         case _:
             assert_never(event)
 

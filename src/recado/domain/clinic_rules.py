@@ -17,6 +17,7 @@ from recado.domain.clinic_commands import (
     AddChannel,
     ChangePassword,
     ClinicCommand,
+    InvalidateCache,
     InviteMember,
     OfClinic,
     ResetPassword,
@@ -26,6 +27,7 @@ from recado.domain.clinic_commands import (
     UpdateMember,
 )
 from recado.domain.clinic_events import (
+    CacheInvalidated,
     ChannelAdded,
     ChannelUpdated,
     ClinicEvent,
@@ -36,6 +38,7 @@ from recado.domain.clinic_events import (
     PasswordReset,
 )
 from recado.domain.clinic_limits import MAX_MEMBERS, canned_replies, clinic_name, hours, labels, waiting_limit
+from recado.domain.tags import clinic_of
 from recado.domain.values import ClinicId, MemberId, Seq
 from recado.errors import (
     AlreadyMemberError,
@@ -108,6 +111,11 @@ def decide_clinic(office: Office, command: OfClinic, new_id: Callable[[], str]) 
         case AddChannel() | UpdateChannel() | RotateSecret():
             _require(office.clinic, command, "channels.manage")
             return decide_channel(office.channels, command)
+        case InvalidateCache():
+            _require(office.clinic, command, "cache.invalidate")
+            if clinic_of(command.pattern) != office.clinic.id:
+                raise InvalidError(errors=[FieldError("pattern", "malformed")])
+            return (CacheInvalidated(pattern=command.pattern),)
         case _:
             assert_never(command)
 
@@ -125,7 +133,7 @@ def evolve_clinic(clinic: Clinic, event: ClinicEvent, seq: Seq) -> Clinic:
             before = _member(clinic, event.member_id)
             after = replace(before, role=event.role_after, active=event.active_after)
             return _with_member(clinic, after, seq)
-        case PasswordReset() | PasswordChanged() | ChannelAdded() | ChannelUpdated():
+        case PasswordReset() | PasswordChanged() | ChannelAdded() | ChannelUpdated() | CacheInvalidated():
             return clinic
         case _:
             assert_never(event)

@@ -125,6 +125,7 @@ CLINIC_EVENTS = {
     "PasswordChanged": "clinic:tick",
     "ChannelAdded": "clinic:tick",
     "ChannelUpdated": "clinic:tick",
+    "CacheInvalidated": "clinic:tick",
 }
 """Every record → what its clinic's room hears. One of a newer version's type is a tick: it counts, and says no more."""
 

@@ -4,18 +4,28 @@ docs/cache.md. Too many tags cost a read of the database, one too few costs the 
 None: a record of a type that this version does not know, or that lacks a fact, makes everything older stale.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from recado.domain.events import Record
-from recado.domain.values import ConversationId, MemberId
+from recado.domain.values import ClinicId, ConversationId, MemberId
 from recado.domain.views import ListFilter
 
 CLINIC = "clinic"
 """What the clinic keeps: settings, members, labels, canned replies."""
 
 NOTHING: tuple[str, ...] = ()
+
+PATTERN = re.compile("clinic:([1-9][0-9]{0,8}):[!-~]{1,200}")
+"""What an invalidation names, `clinic:42:*`: visible ASCII, as it is kept in the log."""
+
+
+def clinic_of(pattern: str) -> ClinicId | None:
+    """The clinic whose answers the pattern names; None if it is none."""
+    match = PATTERN.fullmatch(pattern)
+    return ClinicId(int(match[1])) if match else None
 
 
 def conversation_tag(conversation_id: ConversationId | str | None) -> str:
@@ -83,7 +93,7 @@ def _touched(record: Record) -> Sequence[str] | None:
             return (CLINIC,)
         case "PasswordReset" | "PasswordChanged" | "ChannelAdded" | "ChannelUpdated":
             return NOTHING
-        case _:
+        case _:  # CacheInvalidated too: all that its pattern names, and more
             return None
 
 

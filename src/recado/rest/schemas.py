@@ -33,6 +33,7 @@ from recado.domain.clinic_limits import (
     TIME_ZONE,
 )
 from recado.domain.decide import MAX_BODY_CHARS, MAX_LABELS, MAX_NAME_CHARS
+from recado.domain.tags import PATTERN
 from recado.domain.text import MAX_EMAIL_CHARS, VISIBLE
 from recado.domain.values import Instant
 
@@ -65,8 +66,9 @@ CLINIC_LIMITS: dict[str, Node] = {
     "OpenHours.closes": {"pattern": f"^{CLOSES}$"},
     "BusinessHours.time_zone": {"pattern": f"^{TIME_ZONE}$"},
     "BusinessHours.weekly": {"maxItems": MAX_OPEN_HOURS},
+    "InvalidateCacheOrder.pattern": {"pattern": f"^{PATTERN.pattern}$"},
 }
-"""The same for what a clinic keeps (clinic_limits.py), by kind and field."""
+"""The same for what a clinic keeps (clinic_limits.py) and for its cache (tags.py), by kind and field."""
 
 CHANNEL_LIMITS: dict[str, Node] = {
     "name": {"minLength": 1, "maxLength": MAX_CHANNEL_NAME_CHARS, "pattern": VISIBLE},

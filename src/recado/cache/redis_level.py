@@ -6,7 +6,6 @@ it is back. docs/cache.md, "Redis".
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -19,13 +18,12 @@ from redis.exceptions import RedisError
 
 from recado import observe
 from recado.cache.entry import Entry, Loaded
-from recado.clock import clock
 from recado.domain.cursor import Cursor
 from recado.domain.values import Seq
 
 LIMIT_S = 0.025
-"""Of an operation, in which this thread had time to listen; what it computes meanwhile is not Redis's slowness."""
-LONGEST_S = 0.2
+TURNS = 30
+"""Of the loop, after the limit: a busy one has the answer in its socket, and a new connection asks several times."""
 TRIES = 3
 """An operation may be slow by chance; so many in a row are not."""
 PROBE_EVERY_S = 0.25
@@ -153,16 +151,16 @@ class RedisLevel:
 
 
 async def _in_time(operation: Awaitable[T]) -> T:
-    """What Redis answers. Raises TimeoutError after LIMIT_S, less what this thread computed, or after LONGEST_S."""
-    began, computed = clock(), time.thread_time()
+    """What Redis answers. Raises TimeoutError after LIMIT_S and TURNS."""
     answer = asyncio.ensure_future(operation)
     try:
-        while not answer.done():
-            took_s, busy_s = clock() - began, time.thread_time() - computed
-            left_s = min(LIMIT_S - took_s + busy_s, LONGEST_S - took_s)
-            if left_s <= 0:
-                raise TimeoutError
-            await asyncio.wait({answer}, timeout=left_s)
+        await asyncio.wait({answer}, timeout=LIMIT_S)
+        for _ in range(TURNS):
+            if answer.done():
+                break
+            await asyncio.sleep(0)
+        else:
+            raise TimeoutError
         return answer.result()
     finally:
         answer.cancel()

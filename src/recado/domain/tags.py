@@ -93,8 +93,8 @@ def _touched(record: Record) -> Sequence[str] | None:
             return (CLINIC,)
         case "PasswordReset" | "PasswordChanged" | "ChannelAdded" | "ChannelUpdated":
             return NOTHING
-        case _:  # CacheInvalidated too: all that its pattern names, and more
-            return None
+        case _:
+            return None  # of CacheInvalidated, too: all that its pattern names, and more
 
 
 def _entered(facts: dict[str, Any]) -> list[str]:

@@ -28,7 +28,7 @@ from recado.app.addresses import Network
 from recado.errors import SocketClose
 from recado.protocol.violation import ViolationError
 from recado.protocol.websocket import MessageAssembler, payload_of
-from recado.realtime.head import Head, Refusal, head_of, parse_head
+from recado.realtime.head import Head, Refusal, head_of_match, parse_head
 from recado.realtime.hub import Log
 from recado.realtime.transport import Endpoint, Receiver
 
@@ -321,7 +321,7 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         if match.end() > MAX_HEAD_BYTES:
             self._refuse_unasked(Refusal(431, "Request header fields too large"))
             return
-        self._answer(head_of(match, peer=self._peer(), trusted_proxies=self.trusted_proxies), rest)
+        self._answer(head_of_match(match, peer=self._peer(), trusted_proxies=self.trusted_proxies), rest)
 
     def buffer_updated(self, nbytes: int) -> None:
         """Each byte that comes proves life: a large message over a slow line is whole only after long."""

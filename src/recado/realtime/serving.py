@@ -30,9 +30,13 @@ GC_THRESHOLD = (10_000, 20, 50)
 WebSocketKind = Literal["picows", "asgi"]
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Uvicorn logs a traceback when a peer sends what is not UTF-8. The peer is closed with 1007; that is enough."""
-    return not str(record.msg).startswith("Invalid UTF-8")
+_ANSWERED = ("Invalid UTF-8", "ASGI callable returned without completing handshake")
+"""What uvicorn logs as errors, the first with a traceback, of peers that have their answer: 1007, or a refusal, which it
+takes for no answer at all."""
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(_ANSWERED)
 
 
 class ServedEndpoint(Endpoint, PollingEndpoint, Protocol):
@@ -93,7 +97,7 @@ def make_server(
     if websocket == "picows":
         protocol = make_websocket_protocol(endpoints, log=log, trusted_proxies=trusted_proxies)
     else:
-        logging.getLogger("uvicorn.error").addFilter(_is_ours)
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         app = AsgiWebSockets(endpoints, app, log=log, trusted_proxies=trusted_proxies)
     config = uvicorn.Config(
         app,

@@ -396,16 +396,16 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         """Refuse, or show picows a head: the five fields it checks and nothing of the peer's."""
         self._head_seen = True
         endpoint = self.endpoints.get(head.path.rstrip("/"))
+        key = head.header("sec-websocket-key") or ""
         if endpoint is None:
             self._refuse_unasked(Refusal(404, "Not found"))
-        elif refusal := _check_handshake(head):
+        elif refusal := _check_handshake(head, key):
             self._refuse_unasked(refusal)
         elif refusal := endpoint.admit(head):
             self._refuse(refusal)
         else:
             _offered.append(PicowsTransport(endpoint, head))
-            key = (head.header("sec-websocket-key") or "").encode()
-            self._feed(_HEAD % key + rest)
+            self._feed(_HEAD % key.encode() + rest)
 
     def _refuse_unasked(self, refusal: Refusal) -> None:
         """What no endpoint was asked about is counted by the first."""
@@ -447,9 +447,8 @@ def make_websocket_protocol(
     return type("WebSocketProtocol", (WebSocketProtocol,), variables)
 
 
-def _check_handshake(head: Head) -> Refusal | None:
+def _check_handshake(head: Head, key: str) -> Refusal | None:
     """What RFC 6455 section 4.2.1 asks of a client, beyond what uvicorn has checked to come here."""
-    key = head.header("sec-websocket-key") or ""
     try:
         well_formed = len(base64.b64decode(key, validate=True)) == 16
     except ValueError:

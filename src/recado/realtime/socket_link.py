@@ -63,7 +63,7 @@ class SocketLink(Link):
             case ConnectRequested(namespace, auth):
                 session = Session(self.hub.new_id(), self, self.hub.namespaces[namespace].rooms)
                 self.sessions[namespace] = session
-                self.hub.spawn(self._connect(session, auth))
+                self._connect(session, auth)
             case AckReceived(namespace, ack_id, args):
                 self._answer(namespace, ack_id, args)
             case AttachmentsAwaited():
@@ -120,9 +120,28 @@ class SocketLink(Link):
         if answer is not None and not answer.done():
             answer.set_result(args)
 
-    async def _connect(self, session: Session, auth: dict[str, Any]) -> None:
+    def _connect(self, session: Session, auth: dict[str, Any]) -> None:
+        """As in `_start`."""
+        try:
+            coming = self._handlers(session).connect(session, auth)
+        except Exception as error:  # noqa: BLE001 - as in _start
+            self._welcome(session, self._refusal(session, error))
+            return
+        if coming is None:
+            self._welcome(session, None)
+        else:
+            self.hub.spawn(self._await_connect(session, coming))
+
+    async def _await_connect(self, session: Session, coming: Awaitable[None]) -> None:
+        refusal = None
+        try:
+            await coming
+        except Exception as error:  # noqa: BLE001 - as in _start
+            refusal = self._refusal(session, error)
+        self._welcome(session, refusal)
+
+    def _welcome(self, session: Session, refusal: dict[str, Any] | None) -> None:
         """The CONNECT reply goes out before anything that was emitted or delivered meanwhile."""
-        refusal = await self._refusal(session, auth)
         namespace = session.namespace
         if refusal is not None:
             session.end()
@@ -139,15 +158,13 @@ class SocketLink(Link):
             session.admit()
             self.hub.log.debug("session_joined", connection=self.id, session=session.id)
 
-    async def _refusal(self, session: Session, auth: dict[str, Any]) -> dict[str, Any] | None:
-        try:
-            await self._handlers(session).connect(session, auth)
-        except RecadoError as error:
+    def _refusal(self, session: Session, error: Exception) -> dict[str, Any]:
+        if isinstance(error, RecadoError):
             return describe(error)
-        except Exception:
-            self.hub.log.exception("connect_failed", connection=self.id, session=session.id)
-            return describe(RecadoError())
-        return None
+        self.hub.log.exception(  # noqa: LOG004 - called from exception handlers only
+            "connect_failed", connection=self.id, session=session.id
+        )
+        return describe(RecadoError())
 
     def _enqueue(self, event: EventReceived) -> None:
         hub = self.hub

@@ -186,6 +186,14 @@ class Link:
         if not self.closed:
             self._transport.pause_reading()
 
+    def announce(self, reconnect_in_ms: int) -> None:
+        """Tell who understands it when to come back: this node is going."""
+
+    def depart(self) -> None:
+        """Read nothing more, and go as soon as everything that was read is answered."""
+        self.pause_reading()
+        self.close("draining")
+
     def tick(self, now: float) -> None:
         if self.closed:
             self._transport.abort()

@@ -7,6 +7,7 @@ does: pyproject pins it below 0.55. Must not know WebSocket frames.
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any, ClassVar, cast
 
 import httptools
@@ -35,7 +36,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(  # type: ignore[override]
         self, transport: asyncio.Transport, since: float | None = None
     ) -> None:
-        """`since`: when it was opened, in the loop's time, if that was before."""
+        """`since`: when it was opened, by the monotonic clock, if that was before."""
         super().connection_made(transport)
         self._await_head(since)
 
@@ -82,8 +83,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _await_head(self, since: float | None = None) -> None:
         """A head that comes byte by byte must not hold its connection for ever."""
         self._head_is_here()
-        due = (self.loop.time() if since is None else since) + self.head_timeout_s
-        self._head_timer = self.loop.call_at(due, self._refuse_slow_head)
+        waited_s = 0.0 if since is None else monotonic() - since
+        self._head_timer = self.loop.call_later(self.head_timeout_s - waited_s, self._refuse_slow_head)
 
     def _head_is_here(self) -> None:
         if self._head_timer is not None:

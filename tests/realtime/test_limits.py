@@ -1,5 +1,6 @@
 """Bounds on what one peer may take: each has a clear refusal, and none costs anybody else's session."""
 
+import asyncio
 import json
 from ipaddress import ip_network
 
@@ -98,6 +99,19 @@ async def test_a_head_that_does_not_come_is_refused_in_time(serve, sent):
         assert (await later.answer()).status == 408
         peer.send_text("40")
         assert (await peer.text()).startswith("40{")
+
+
+async def test_each_silent_connection_has_its_own_time(serve):
+    echo = await serve(head_timeout_s=0.3)
+    loop = asyncio.get_running_loop()
+    async with dialled(echo.port) as one:
+        async with upgraded(echo.port):
+            pass
+        opened = loop.time()
+        async with dialled(echo.port) as two:
+            assert (await one.answer()).status == 408
+            assert (await two.answer()).status == 408
+            assert loop.time() - opened > 0.29
 
 
 async def test_a_bug_in_a_plain_handler_is_refused_like_any_other(echo):

@@ -1,7 +1,7 @@
 """A connection until its first read, which tells what it is: a WebSocket's whole head, or something for uvicorn's HTTP.
 
-Nearly all sockets begin with the first. They need no HTTP parser, no timer and no addresses, which were an eighth of a
-handshake. Must not know frames or requests. Ruled by docs/realtime.md.
+Nearly all WebSockets come with it, and need no HTTP parser, no timer and no addresses. Must not know frames or
+requests. Ruled by docs/realtime.md.
 """
 
 import asyncio

@@ -194,7 +194,7 @@ class PicowsTransport(WSListener):
             self._socket.underlying_transport.resume_reading()
 
     def _greet(self, frames: list[bytes]) -> None:
-        """101, if it has not left, with what the session says first: a second write costs a tenth of a handshake."""
+        """101, if it has not left, with what the session says first: a second write costs a twelfth of a handshake."""
         unanswered, self._unanswered = self._unanswered, None
         if unanswered is not None:
             self._socket = unanswered

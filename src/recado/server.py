@@ -52,7 +52,7 @@ from recado.feed.postgres_broker import PostgresBroker
 from recado.realtime.engine import Engine
 from recado.realtime.gateway import Gateway
 from recado.realtime.hub import Settings
-from recado.realtime.serving import make_server, spare_the_collector
+from recado.realtime.serving import BACKLOG, make_server, spare_the_collector
 from recado.rest.application import create_application
 from recado.rest.caching import cache_routes
 from recado.rest.realtime import realtime_routes
@@ -74,8 +74,6 @@ SOCKET_PATH = "/socket.io/"
 SWEEP_S = 0.5
 """An expiry, or a logout on another node, ends its sockets within this time."""
 SPARE_FILES = 500
-BACKLOG = 4_096
-"""Screens that come back at once wait here for their turn; one that finds it full tries again after a second."""
 TRIM_EVERY_S = 3600.0
 
 log = observe.get_logger("server")

@@ -25,6 +25,8 @@ from recado.realtime.picows_transport import make_websocket_protocol
 from recado.realtime.polling import Polling, PollingEndpoint
 from recado.realtime.transport import Endpoint
 
+BACKLOG = 4_096
+"""Screens that come back at once wait here for their turn; one that finds it full tries again after a second."""
 SHUTDOWN_TIMEOUT_S = 10
 GC_THRESHOLD = (10_000, 20, 50)
 
@@ -116,5 +118,6 @@ def make_server(
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        backlog=BACKLOG,  # of the sockets it is given, too: uvicorn listens again
     )
     return DrainingServer(config, drain)

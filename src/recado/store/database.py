@@ -20,6 +20,7 @@ from recado.store.checkpoints import PASSIVE, Checkpoints
 from recado.store.postgres import open_postgres
 from recado.store.readers import Readers
 from recado.store.sqlite import ServeLock, open_sqlite, path_of
+from recado.store.trips import begin
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ class Database:
         self.shared = self.url.get_backend_name() in {"postgresql", "postgres"}
         """Other nodes may serve it beside us."""
         open_engines = open_postgres if self.shared else open_sqlite
-        self._reading, self.engine = open_engines(self.url, READERS + 1)
+        self._reading, self.engine, self._writing = open_engines(self.url, READERS + 1)
         self._readers = Readers(self._snapshot, READERS)
         self._writer = ThreadPoolExecutor(1, "recado-write")
         self._kept: Connection | None = None
@@ -52,6 +53,15 @@ class Database:
 
         A caller that is cancelled does not stop the transaction; it only stops waiting for it.
         """
+
+        def begun(connection: Connection) -> T:
+            begin(connection)
+            return work(connection)
+
+        return await self.write_whole(begun)
+
+    async def write_whole(self, work: Callable[[Connection], T]) -> T:
+        """`write` for who sends PostgreSQL's BEGIN and COMMIT along with other statements (trips.py)."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
@@ -65,7 +75,7 @@ class Database:
     def _write(self, work: Callable[[Connection], T]) -> T:
         """`write_now` on a connection that is kept until something fails on it."""
         with _unavailable():
-            connection, self._kept = self._kept or self.engine.connect(), None
+            connection, self._kept = self._kept or self._writing.connect(), None
             try:
                 with connection.begin():
                     result = work(connection)

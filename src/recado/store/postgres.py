@@ -37,8 +37,8 @@ def arguments(url: URL) -> dict[str, Any]:
     return {**given, **url.query, **_connection_settings(url)}
 
 
-def open_postgres(url: URL, connections: int) -> tuple[Engine, Engine]:
-    """Engines to read and to write with; both share one pool.
+def open_postgres(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
+    """Engines to read, to write, and to write with explicit BEGIN and COMMIT (trips.py); they share one pool.
 
     A read is one snapshot (REPEATABLE READ), so that a page and its seq belong together. A write is READ COMMITTED:
     it sees what was committed until it got the clinics' lock. Neither blocks the other.
@@ -52,7 +52,7 @@ def open_postgres(url: URL, connections: int) -> tuple[Engine, Engine]:
         connect_args=_connection_settings(url),
     )
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return reading, engine
+    return reading, engine, engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _connection_settings(url: URL) -> dict[str, Any]:

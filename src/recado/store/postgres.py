@@ -18,8 +18,11 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "60s",
     "client_min_messages": "warning",
     "jit": "off",  # our statements are short; compiling one takes longer than it runs
-    # Every query of ours goes by an index. A plan made while a table was small would be kept when it is large.
+    # Every query of ours goes by an index, row by row. A plan made while a table was small would be kept when it is
+    # large; then a hash of all its rows was made for every batch.
     "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
     "random_page_cost": "1.1",
 }
 

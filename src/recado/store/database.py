@@ -17,7 +17,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from recado.errors import UnavailableError
 from recado.store.checkpoints import PASSIVE, Checkpoints
-from recado.store.postgres import open_postgres
+from recado.store.pending_words import PendingWords
+from recado.store.postgres import arguments, open_postgres
 from recado.store.readers import Readers
 from recado.store.sqlite import ServeLock, open_sqlite, path_of
 from recado.store.trips import begin
@@ -43,6 +44,7 @@ class Database:
         self._writer = ThreadPoolExecutor(1, "recado-write")
         self._kept: Connection | None = None
         """The writing thread's own: its page cache and its statements stay as it left them."""
+        self._commits = 0
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """`work` sees one snapshot, taken after this call; others that wait may share it."""
@@ -83,14 +85,26 @@ class Database:
                 connection.close()
                 raise
             self._kept = connection
+            self._commits += 1
             return result
 
     @contextmanager
     def served(self) -> Iterator[None]:
         """Hold this while serving. Raises ConfigError if somebody else does who must not."""
-        if self.shared:
+        with self._words_taken_in() if self.shared else self._file_held():
             yield
-            return
+
+    @contextmanager
+    def _words_taken_in(self) -> Iterator[None]:
+        words = PendingWords(arguments(self.url), lambda: self._commits)
+        words.start()
+        try:
+            yield
+        finally:
+            words.stop()
+
+    @contextmanager
+    def _file_held(self) -> Iterator[None]:
         path = path_of(self.url)
         lock = ServeLock(path)
         lock.acquire()

@@ -17,9 +17,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from recado.errors import UnavailableError
 from recado.store.checkpoints import PASSIVE, Checkpoints
-from recado.store.postgres import open_postgres
+from recado.store.pending_words import PendingWords
+from recado.store.postgres import arguments, open_postgres
 from recado.store.readers import Readers
 from recado.store.sqlite import ServeLock, open_sqlite, path_of
+from recado.store.trips import begin
 
 T = TypeVar("T")
 
@@ -37,11 +39,12 @@ class Database:
         self.shared = self.url.get_backend_name() in {"postgresql", "postgres"}
         """Other nodes may serve it beside us."""
         open_engines = open_postgres if self.shared else open_sqlite
-        self._reading, self.engine = open_engines(self.url, READERS + 1)
+        self._reading, self.engine, self._writing = open_engines(self.url, READERS + 1)
         self._readers = Readers(self._snapshot, READERS)
         self._writer = ThreadPoolExecutor(1, "recado-write")
         self._kept: Connection | None = None
         """The writing thread's own: its page cache and its statements stay as it left them."""
+        self._commits = 0
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """`work` sees one snapshot, taken after this call; others that wait may share it."""
@@ -52,6 +55,15 @@ class Database:
 
         A caller that is cancelled does not stop the transaction; it only stops waiting for it.
         """
+
+        def begun(connection: Connection) -> T:
+            begin(connection)
+            return work(connection)
+
+        return await self.write_whole(begun)
+
+    async def write_whole(self, work: Callable[[Connection], T]) -> T:
+        """`write` for who sends PostgreSQL's BEGIN and COMMIT along with other statements (trips.py)."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
@@ -65,7 +77,7 @@ class Database:
     def _write(self, work: Callable[[Connection], T]) -> T:
         """`write_now` on a connection that is kept until something fails on it."""
         with _unavailable():
-            connection, self._kept = self._kept or self.engine.connect(), None
+            connection, self._kept = self._kept or self._writing.connect(), None
             try:
                 with connection.begin():
                     result = work(connection)
@@ -73,14 +85,26 @@ class Database:
                 connection.close()
                 raise
             self._kept = connection
+            self._commits += 1
             return result
 
     @contextmanager
     def served(self) -> Iterator[None]:
         """Hold this while serving. Raises ConfigError if somebody else does who must not."""
-        if self.shared:
+        with self._words_taken_in() if self.shared else self._file_held():
             yield
-            return
+
+    @contextmanager
+    def _words_taken_in(self) -> Iterator[None]:
+        words = PendingWords(arguments(self.url), lambda: self._commits)
+        words.start()
+        try:
+            yield
+        finally:
+            words.stop()
+
+    @contextmanager
+    def _file_held(self) -> Iterator[None]:
         path = path_of(self.url)
         lock = ServeLock(path)
         lock.acquire()

@@ -11,12 +11,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from recado.errors import ConfigError
 
 BUSY_TIMEOUT_S = 5.0
+PAGE_CACHE_KIB = 65_536
+"""A connection's. The writer's fills up, those of readers begin anew whenever somebody else has written."""
 
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    "cache_size=-65536",
+    f"cache_size=-{PAGE_CACHE_KIB}",
     "wal_autocheckpoint=40000",  # pages, 160 MB: only if checkpoints.py does not keep up
 )
 

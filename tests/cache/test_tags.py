@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from cache.node import LIMIT, Node
+from channels.polling import eventually
 from recado.app.pages import _load_clinic, _load_conversation, _load_list, _load_thread, _thread_page
 from recado.domain import tags
 from recado.domain.clinic_commands import UpdateChannel, UpdateClinic
@@ -176,6 +177,29 @@ async def test_how_far_a_member_has_read_is_on_their_next_page_and_on_nobody_els
         [mark] = await reads(ana)
         assert mark["conversationId"] == threads[-1]
         assert await reads(bruno) == []
+
+
+@pytest.mark.parametrize("at_hand", [False, True])
+async def test_a_page_read_ahead_of_what_the_node_knows_has_no_marks_from_before_it(
+    two, stock, threads, at_hand
+):
+    here, there = two
+    ana = there.identity()
+
+    async def list_page():
+        answer, target = await there.pages.conversations(ana, there.clinic_id, limit=5, before=None)
+        if at_hand:
+            answer = there.pages.at_once(ana, target) or answer
+        return msgspec.json.decode(answer.body), answer.cursor
+
+    await list_page()
+    written = await here.write(stock.inbound("5511"))  # it shows the same rows: only the page is read anew
+    await eventually(lambda: there.log.seq == written.seq, "the other node knows")
+    here.hints = False
+    read = await here.write(stock.order(MarkRead, conversation_id=threads[-1], up_to=100))
+    page, cursor = await list_page()
+    assert (page["seq"], len(page["reads"])) == (read.seq, 1)
+    assert cursor == read
 
 
 async def test_two_hundred_members_screens_share_one_page(stock, threads):

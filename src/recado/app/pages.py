@@ -62,7 +62,7 @@ class Pages:
             return None
         if not target.with_marks:
             return _answer(page)
-        marks = self._cache.at_once(target.clinic_id, _marks_key(target, identity), after)
+        marks = self._cache.at_once(target.clinic_id, _marks_key(target, identity), page.cursor)
         if marks is None:
             return None
         return _answer_with(page, marks)
@@ -93,17 +93,22 @@ class Pages:
         place = f"{size}:{'' if older is None else older}:{tags.list_name(fitting)}"
         target = Target(clinic_id, f"clinic:{clinic_id}:list:{place}", with_marks=True)
         load = partial(_load_list, clinic_id=clinic_id, limit=size, before=older, fitting=fitting)
-        page = await self._read(target, load, after)
-        marks = await self._marks(identity, target, page, after)
-        return _answer_with(page, marks) or _answer(page), target
+        while True:
+            page = await self._read(target, load, after)
+            marks = await self._marks(identity, target, page)
+            if answer := _answer_with(page, marks):
+                return answer, target
 
-    async def _marks(self, identity: Identity, target: Target, page: Entry, after: Cursor | None) -> Entry:
-        """How far the member has read in the conversations of `page`."""
+    async def _marks(self, identity: Identity, target: Target, page: Entry) -> Entry:
+        """How far the member has read in the conversations of `page`, as of its cursor or later.
+
+        The page may have been read ahead of what this node knows of the log, and whoever holds it goes on from there.
+        """
         key, shown = _marks_key(target, identity), page.tags[: page.shown]
         load = partial(_load_marks, clinic_id=target.clinic_id, member_id=identity.member_id, shown=shown)
         while True:
             marks = await self._cache.get(
-                target.clinic_id, key, partial(self._database.read, load), after, shared=False
+                target.clinic_id, key, partial(self._database.read, load), page.cursor, shared=False
             )
             if all(tag in marks.body for tag in shown):
                 return marks
@@ -171,7 +176,9 @@ def _answer(entry: Entry) -> Answer:
 
 
 def _answer_with(page: Entry, marks: Entry) -> Answer | None:
-    """A list with one member's marks; None if some are not at hand."""
+    """A list with one member's marks; None if some are not at hand, or are of another history."""
+    if page.epoch != marks.epoch:
+        return None
     try:
         mine = b",".join(filter(None, map(marks.body.__getitem__, page.tags[: page.shown])))
     except KeyError:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -365,6 +366,24 @@ class TestRedis:
         async with Node(stock, redis_url=redis_url) as warm:
             await warm.page()
             assert (warm.cache.counts.second, warm.cache.counts.loaded) == (1, 0)
+
+    async def test_a_thread_from_redis_says_the_seq_that_it_is_labelled_with(self, stock, threads, redis_url):
+        async def thread(node):
+            answer, _ = await node.pages.messages(node.identity(), threads[3], limit=5)
+            return answer.version, msgspec.json.decode(answer.body)["seq"]
+
+        async with Node(stock, redis_url=redis_url) as node:
+            held, put = [], node.redis.put
+            node.redis.put = lambda *stored: held.append(stored)
+            await thread(node)
+            await node.write(quiet(stock))
+            await thread(node)  # known by now to be true of the newer seq, too
+            put(*held[0])
+            await eventually(lambda: node.redis.puts, "it is in Redis")
+            known = node.head()
+        async with Node(stock, redis_url=redis_url) as cold:
+            assert await thread(cold) == (f'"{known}"', known.seq)
+            assert cold.cache.counts.second == 1
 
     async def test_a_value_older_than_what_is_known_of_the_log_is_not_believed(
         self, stock, threads, redis_url

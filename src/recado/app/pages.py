@@ -18,7 +18,7 @@ from recado.cache.entry import Entry, Loaded
 from recado.domain import tags
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor
-from recado.domain.values import ClinicId, Conversation, ConversationId, MemberId, Seq, Value
+from recado.domain.values import ClinicId, Conversation, ConversationId, MemberId, Message, Seq, Value
 from recado.domain.views import ConversationPage, ListFilter, MessagePage, ThreadPlace
 from recado.errors import NotFoundError
 from recado.store import inbox
@@ -36,16 +36,26 @@ class Answer(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """What a request asks for, once it has been understood: where it lies, and whether read marks belong to it."""
+    """What a request asks for, once it has been understood: where it lies, and what is put in when serving.
+
+    `with_marks`: the read marks of who asks. `with_seq`: the label's seq; without it, equal pages are equal bytes.
+    """
 
     clinic_id: ClinicId
     key: str
     with_marks: bool = False
+    with_seq: bool = False
 
 
 class _Listed(Value, frozen=True, kw_only=True):
     items: list[Conversation]
     before: str | None
+
+
+class _Thread(Value, frozen=True, kw_only=True):
+    items: list[Message]
+    before: str | None
+    after: str | None
 
 
 class Pages:
@@ -61,7 +71,7 @@ class Pages:
         if page is None:
             return None
         if not target.with_marks:
-            return _answer(page)
+            return _answer(page, with_seq=target.with_seq)
         marks = self._cache.at_once(target.clinic_id, _marks_key(target, identity), page.cursor)
         if marks is None:
             return None
@@ -140,9 +150,9 @@ class Pages:
         )
         if place != NEWEST:
             return await self._uncached(clinic_id, read), None
-        target = Target(clinic_id, f"clinic:{clinic_id}:thread:{conversation_id}:{size}")
+        target = Target(clinic_id, f"clinic:{clinic_id}:thread:{conversation_id}:{size}", with_seq=True)
         load = partial(_load_thread, clinic_id=clinic_id, conversation_id=conversation_id, read=read)
-        return _answer(await self._read(target, load, after)), target
+        return _answer(await self._read(target, load, after), with_seq=True), target
 
     async def clinic(
         self, identity: Identity, clinic_id: ClinicId, *, after: Cursor | None = None
@@ -171,8 +181,9 @@ class Pages:
         return _answer(Entry(loaded))
 
 
-def _answer(entry: Entry) -> Answer:
-    return Answer(entry.body, entry.cursor, f'"{entry.epoch}:{entry.label}"')
+def _answer(entry: Entry, *, with_seq: bool = False) -> Answer:
+    body = b'%b,"seq":%d}' % (entry.body, entry.label) if with_seq else entry.body
+    return Answer(body, entry.cursor, f'"{entry.epoch}:{entry.label}"')
 
 
 def _answer_with(page: Entry, marks: Entry) -> Answer | None:
@@ -235,8 +246,10 @@ def _load_thread(
     conversation_id: ConversationId,
     read: Callable[[Connection], MessagePage],
 ) -> Loaded:
-    label = _label(connection, clinic_id)
-    return Loaded(label, (tags.thread_tag(conversation_id),), json.encode(read(connection)))
+    """All of a page but its end, where its seq belongs."""
+    label, page = _label(connection, clinic_id), read(connection)
+    kept = _Thread(items=page.items, before=page.before, after=page.after)
+    return Loaded(label, (tags.thread_tag(conversation_id),), json.encode(kept)[:-1])
 
 
 def _thread_page(

@@ -62,7 +62,9 @@ class Node:
         for task in (*self.tasks, *self.feed._pulls, *self.cache._flights.values()):
             task.cancel()
         await asyncio.gather(*self.tasks, *self.feed._pulls, return_exceptions=True)
-        self.database.close()
+        await asyncio.to_thread(
+            self.database.close
+        )  # it waits for threads, and they may for a wire on this loop
 
     def committed(self, committed) -> None:
         self.feed.advance(committed.told)
@@ -80,10 +82,13 @@ class Node:
     async def write(self, command):
         """Carry it out; the cursor that the writer's client has then."""
         outcome = await self.writer.execute(command)
-        return Cursor(self.head().epoch, outcome.seq)
+        return Cursor((await self.database.read(self._head)).epoch, outcome.seq)
 
     def head(self):
-        return self.database.read_now(lambda c: heads(c, [self.clinic_id]))[self.clinic_id].cursor
+        return self.database.read_now(self._head)
+
+    def _head(self, connection):
+        return heads(connection, [self.clinic_id])[self.clinic_id].cursor
 
     @property
     def log(self):

@@ -1,4 +1,4 @@
-"""Between a client and a server on loopback: counts round trips and writes, and can cut or hold the line."""
+"""Between a client and a server on loopback: counts round trips and writes, and can cut, hold or refuse the line."""
 
 import asyncio
 import contextlib
@@ -38,6 +38,18 @@ class Wire:
         for ends in self._lines.values():
             for end in ends:
                 end.transport.abort()
+
+    def lead_to(self, server_port: int) -> None:
+        """Whoever calls from now on reaches another server."""
+        self._server_port = server_port
+
+    async def refuse(self) -> None:
+        """Break every line, and let nobody through until `accept`."""
+        self._listening.close()
+        self.cut()
+
+    async def accept(self) -> None:
+        self._listening = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     def hold(self) -> None:
         """Say nothing more to anybody, and end nothing: as a network that lost its way."""

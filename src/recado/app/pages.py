@@ -18,7 +18,7 @@ from recado.cache.entry import Entry, Loaded
 from recado.domain import tags
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor
-from recado.domain.values import ClinicId, Conversation, ConversationId, MemberId, Seq, Value
+from recado.domain.values import ClinicId, Conversation, ConversationId, MemberId, Message, Seq, Value
 from recado.domain.views import ConversationPage, ListFilter, MessagePage, ThreadPlace
 from recado.errors import NotFoundError
 from recado.store import inbox
@@ -36,16 +36,26 @@ class Answer(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """What a request asks for, once it has been understood: where it lies, and whether read marks belong to it."""
+    """What a request asks for, once it has been understood: where it lies, and what is put in when serving.
+
+    `with_marks`: the read marks of who asks. `with_seq`: the label's seq; without it, equal pages are equal bytes.
+    """
 
     clinic_id: ClinicId
     key: str
     with_marks: bool = False
+    with_seq: bool = False
 
 
 class _Listed(Value, frozen=True, kw_only=True):
     items: list[Conversation]
     before: str | None
+
+
+class _Thread(Value, frozen=True, kw_only=True):
+    items: list[Message]
+    before: str | None
+    after: str | None
 
 
 class Pages:
@@ -61,8 +71,8 @@ class Pages:
         if page is None:
             return None
         if not target.with_marks:
-            return _answer(page)
-        marks = self._cache.at_once(target.clinic_id, _marks_key(target, identity), after)
+            return _answer(page, with_seq=target.with_seq)
+        marks = self._cache.at_once(target.clinic_id, _marks_key(target, identity), page.cursor)
         if marks is None:
             return None
         return _answer_with(page, marks)
@@ -93,17 +103,22 @@ class Pages:
         place = f"{size}:{'' if older is None else older}:{tags.list_name(fitting)}"
         target = Target(clinic_id, f"clinic:{clinic_id}:list:{place}", with_marks=True)
         load = partial(_load_list, clinic_id=clinic_id, limit=size, before=older, fitting=fitting)
-        page = await self._read(target, load, after)
-        marks = await self._marks(identity, target, page, after)
-        return _answer_with(page, marks) or _answer(page), target
+        while True:
+            page = await self._read(target, load, after)
+            marks = await self._marks(identity, target, page)
+            if answer := _answer_with(page, marks):
+                return answer, target
 
-    async def _marks(self, identity: Identity, target: Target, page: Entry, after: Cursor | None) -> Entry:
-        """How far the member has read in the conversations of `page`."""
+    async def _marks(self, identity: Identity, target: Target, page: Entry) -> Entry:
+        """How far the member has read in the conversations of `page`, as of its cursor or later.
+
+        The page may have been read ahead of what this node knows of the log, and whoever holds it goes on from there.
+        """
         key, shown = _marks_key(target, identity), page.tags[: page.shown]
         load = partial(_load_marks, clinic_id=target.clinic_id, member_id=identity.member_id, shown=shown)
         while True:
             marks = await self._cache.get(
-                target.clinic_id, key, partial(self._database.read, load), after, shared=False
+                target.clinic_id, key, partial(self._database.read, load), page.cursor, shared=False
             )
             if all(tag in marks.body for tag in shown):
                 return marks
@@ -135,9 +150,9 @@ class Pages:
         )
         if place != NEWEST:
             return await self._uncached(clinic_id, read), None
-        target = Target(clinic_id, f"clinic:{clinic_id}:thread:{conversation_id}:{size}")
+        target = Target(clinic_id, f"clinic:{clinic_id}:thread:{conversation_id}:{size}", with_seq=True)
         load = partial(_load_thread, clinic_id=clinic_id, conversation_id=conversation_id, read=read)
-        return _answer(await self._read(target, load, after)), target
+        return _answer(await self._read(target, load, after), with_seq=True), target
 
     async def clinic(
         self, identity: Identity, clinic_id: ClinicId, *, after: Cursor | None = None
@@ -166,12 +181,15 @@ class Pages:
         return _answer(Entry(loaded))
 
 
-def _answer(entry: Entry) -> Answer:
-    return Answer(entry.body, entry.cursor, f'"{entry.epoch}:{entry.label}"')
+def _answer(entry: Entry, *, with_seq: bool = False) -> Answer:
+    body = b'%b,"seq":%d}' % (entry.body, entry.label) if with_seq else entry.body
+    return Answer(body, entry.cursor, f'"{entry.epoch}:{entry.label}"')
 
 
 def _answer_with(page: Entry, marks: Entry) -> Answer | None:
-    """A list with one member's marks; None if some are not at hand."""
+    """A list with one member's marks; None if some are not at hand, or are of another history."""
+    if page.epoch != marks.epoch:
+        return None
     try:
         mine = b",".join(filter(None, map(marks.body.__getitem__, page.tags[: page.shown])))
     except KeyError:
@@ -228,8 +246,10 @@ def _load_thread(
     conversation_id: ConversationId,
     read: Callable[[Connection], MessagePage],
 ) -> Loaded:
-    label = _label(connection, clinic_id)
-    return Loaded(label, (tags.thread_tag(conversation_id),), json.encode(read(connection)))
+    """All of a page but its end, where its seq belongs."""
+    label, page = _label(connection, clinic_id), read(connection)
+    kept = _Thread(items=page.items, before=page.before, after=page.after)
+    return Loaded(label, (tags.thread_tag(conversation_id),), json.encode(kept)[:-1])
 
 
 def _thread_page(

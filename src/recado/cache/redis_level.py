@@ -29,7 +29,7 @@ TRIES = 3
 PROBE_EVERY_S = 0.25
 MAX_WRITES = 100
 CONNECTIONS = 16
-FORM = "recado:1"
+FORM = "recado:2"
 """Another form of the bodies or of this record gets another number, so that versions do not read each other's."""
 
 TROUBLE = (RedisError, OSError, TimeoutError)

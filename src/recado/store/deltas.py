@@ -85,7 +85,7 @@ def _delta(
     }
     rows_of = _CONVERSATIONS if only is None else _CONVERSATION
     marks_of = _READS if only is None else _READ
-    changed = [conversation_from(row) for row in connection.execute(rows_of, asked).mappings()]
+    changed = [conversation_from(row) for row in connection.execute(rows_of, asked)]
     said = _messages_after(connection, clinic_id, after, conversation_ids)
     marks = [read_mark_from(row) for row in connection.execute(marks_of, asked).mappings()]
     ours = clinic_after(connection, clinic_id, after.seq) if only is None else None

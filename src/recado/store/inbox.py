@@ -1,6 +1,6 @@
 """Reading the inbox: heads, keyset pages and the log. Each function runs in one snapshot."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -10,8 +10,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
-    func,
     select,
     true,
     tuple_,
@@ -33,7 +31,7 @@ from recado.domain.values import (
     ReadMark,
     Seq,
 )
-from recado.domain.views import ConversationPage, ListFilter, MessagePage, ThreadPlace
+from recado.domain.views import ListFilter, MessagePage, ThreadPlace
 from recado.errors import NotFoundError
 from recado.store.clinic import clinics_by_id
 from recado.store.history import history_of
@@ -44,7 +42,7 @@ from recado.store.rows import (
     record_from,
     select_conversations,
 )
-from recado.store.tables import clinics, conversation_labels, conversations, events, messages, read_marks
+from recado.store.tables import clinics, conversations, events, messages, read_marks
 
 NO_FILTER = ListFilter()
 NEWEST = ThreadPlace()
@@ -59,13 +57,21 @@ class Head(NamedTuple):
 
 def heads(connection: Connection, clinic_ids: Iterable[ClinicId]) -> dict[ClinicId, Head]:
     rows = connection.execute(_heads(connection.dialect.name), {"ids": list(clinic_ids)})
-    return {row.id: Head(Cursor(f"{row.epoch}.{row.history}", row.seq), row.head) for row in rows}
+    return {clinic_id: head_from(*head) for clinic_id, *head in rows}
+
+
+def head_columns(dialect: str) -> list[ColumnElement[Any]]:
+    """What `head_from` is made of."""
+    return [clinics.c.epoch, history_of(dialect), clinics.c.seq, clinics.c.head]
+
+
+def head_from(epoch: int, history: str, seq: Seq, id_: int) -> Head:
+    return Head(Cursor(f"{epoch}.{history}", seq), id_)
 
 
 @cache
 def _heads(dialect: str) -> Select[Any]:
-    which = history_of(dialect).label("history")
-    query = select(clinics.c.id, clinics.c.epoch, clinics.c.seq, clinics.c.head, which)
+    query = select(clinics.c.id, *head_columns(dialect))
     return query.where(clinics.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -85,47 +91,8 @@ def clinic_of_message(connection: Connection, message_id: MessageId) -> ClinicId
 def conversation(connection: Connection, conversation_id: ConversationId) -> Conversation | None:
     """The row as it is, a tombstone too."""
     query = select_conversations().where(conversations.c.id == conversation_id)
-    row = connection.execute(query).mappings().one_or_none()
+    row = connection.execute(query).one_or_none()
     return conversation_from(row) if row else None
-
-
-def conversation_page(
-    connection: Connection,
-    clinic_id: ClinicId,
-    member_id: MemberId,
-    limit: int,
-    before: Seq | None,
-    fitting: ListFilter = NO_FILTER,
-) -> ConversationPage:
-    """By the newest message's seq, newest first; `before` is the seq of the last row seen."""
-    found = conversations_before(connection, clinic_id, member_id, limit + 1, before, fitting)
-    items = found[:limit]
-    return ConversationPage(
-        items=items,
-        reads=reads_of(connection, member_id, [row.id for row in items]),
-        before=str(items[-1].last_seq) if len(found) > limit else None,
-        seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
-    )
-
-
-def conversations_before(
-    connection: Connection,
-    clinic_id: ClinicId,
-    member_id: MemberId | None,
-    limit: int,
-    before: Seq | None,
-    fitting: ListFilter,
-) -> list[Conversation]:
-    """As `conversation_page`; `member_id` is whose unread ones are meant, if they are."""
-    query = select_conversations().where(
-        conversations.c.clinic_id == clinic_id,
-        conversations.c.deleted.is_(False),
-        *_fits(fitting, clinic_id, member_id),
-    )
-    if before is not None:
-        query = query.where(conversations.c.last_seq < before)
-    query = query.order_by(conversations.c.last_seq.desc()).limit(limit)
-    return [conversation_from(row) for row in connection.execute(query).mappings()]
 
 
 def reads_of(connection: Connection, member_id: MemberId, ids: Sequence[ConversationId]) -> list[ReadMark]:
@@ -133,29 +100,6 @@ def reads_of(connection: Connection, member_id: MemberId, ids: Sequence[Conversa
     mine = read_marks.c.conversation_id.in_(ids), read_marks.c.member_id == member_id
     query = select(read_marks).where(*mine).order_by(read_marks.c.version)
     return [read_mark_from(row) for row in connection.execute(query).mappings()]
-
-
-def _fits(
-    fitting: ListFilter, clinic_id: ClinicId, member_id: MemberId | None
-) -> Iterator[ColumnElement[bool]]:
-    """Conditions that leave the order to the list's indexes, so that a page stops where it is full."""
-    if fitting.status is not None:
-        yield conversations.c.status == fitting.status
-    if fitting.assignee_id is not None:
-        yield conversations.c.assignee_id.is_not_distinct_from(fitting.assignee_id or None)
-    if fitting.label is not None:
-        yield exists().where(
-            conversation_labels.c.clinic_id == clinic_id,
-            conversation_labels.c.label == fitting.label,
-            conversation_labels.c.conversation_id == conversations.c.id,
-        )
-    if fitting.unread:
-        read = (
-            select(read_marks.c.inbound_read)
-            .where(read_marks.c.conversation_id == conversations.c.id, read_marks.c.member_id == member_id)
-            .scalar_subquery()
-        )
-        yield conversations.c.inbound_count > func.coalesce(read, 0)
 
 
 def message_page(
@@ -250,7 +194,7 @@ def _with_rows(connection: Connection, records: Sequence[Record]) -> list[Told]:
     query = select_conversations().where(
         conversations.c.id.in_({each.conversation_id for each in records if each.conversation_id})
     )
-    threads = {row["id"]: conversation_from(row) for row in connection.execute(query).mappings()}
+    threads = {row.id: conversation_from(row) for row in connection.execute(query)}
     message_ids = {each.message_id for each in records if each.message_id}
     said = {each.id: each for each in messages_where(connection, messages.c.id.in_(message_ids))}
     readers = {

@@ -293,8 +293,8 @@ def _messages(connection: Connection, ids: Sequence[MessageId]) -> dict[MessageI
 def _conversations(
     connection: Connection, ids: Collection[ConversationId]
 ) -> dict[ConversationId, Conversation]:
-    rows = connection.execute(select_conversations().where(conversations.c.id.in_(ids))).mappings()
-    return {row["id"]: conversation_from(row) for row in rows}
+    rows = connection.execute(select_conversations().where(conversations.c.id.in_(ids)))
+    return {row.id: conversation_from(row) for row in rows}
 
 
 def _kin(dialect: str, shown: Sequence[Message], stems: Mapping[str, str]) -> frozenset[str]:

@@ -20,17 +20,14 @@ from recado.app.sessions import Sessions
 from recado.app.whole_answer import WHOLE_ANSWER
 from recado.domain.cursor import parse_cursor
 from recado.observe import get_logger
-from recado.rest.envelope import ALWAYS, TAME_REQUEST_ID, UNLESS_STATED
+from recado.rest.envelope import ALWAYS, REQUEST_ID, TAME_REQUEST_ID, UNLESS_STATED
 
 MAX_ADDRESSES = 20_000
 JSON = "application/json"
 CURSOR_HEADER = "Recado-Cursor"
 NO_TOKEN = ""
 
-FIXED = [
-    (b"content-type", JSON.encode()),
-    *((name.lower().encode(), value.encode()) for name, value in {**ALWAYS, **UNLESS_STATED}.items()),
-]
+FIXED = [(b"content-type", JSON.encode()), *ALWAYS, *UNLESS_STATED]
 
 log = get_logger("rest")
 
@@ -93,7 +90,7 @@ class AtOnce:
             *(FIXED if status == 200 else FIXED[1:]),
             (b"etag", answer.version.encode()),
             (b"recado-cursor", str(answer.cursor).encode()),
-            (b"x-request-id", request_id.encode()),
+            (REQUEST_ID, request_id.encode()),
         ]
         if status == 200:
             headers.append((b"content-length", b"%d" % len(body)))

@@ -206,7 +206,7 @@ def _marks_key(target: Target, identity: Identity) -> str:
 
 
 def _label(connection: Connection, clinic_id: ClinicId) -> Cursor:
-    return inbox.heads(connection, [clinic_id])[clinic_id].cursor
+    return inbox.head_of(connection, clinic_id).cursor
 
 
 def _load_list(

@@ -33,6 +33,7 @@ from recado.domain.values import (
 )
 from recado.domain.views import ListFilter, MessagePage, ThreadPlace
 from recado.errors import NotFoundError
+from recado.store.bulk import run
 from recado.store.clinic import clinics_by_id
 from recado.store.history import history_of
 from recado.store.rows import (
@@ -47,6 +48,13 @@ from recado.store.tables import clinics, conversations, events, messages, read_m
 NO_FILTER = ListFilter()
 NEWEST = ThreadPlace()
 
+_RECORDS_BEFORE = (
+    select(events)
+    .where(events.c.clinic_id == bindparam("clinic"), events.c.seq <= bindparam("seq"))
+    .order_by(events.c.seq.desc())
+    .limit(bindparam("limit"))
+)
+
 
 class Head(NamedTuple):
     """A clinic's newest log record, and the history its number belongs to."""
@@ -60,6 +68,11 @@ def heads(connection: Connection, clinic_ids: Iterable[ClinicId]) -> dict[Clinic
     return {clinic_id: head_from(*head) for clinic_id, *head in rows}
 
 
+def head_of(connection: Connection, clinic_id: ClinicId) -> Head:
+    [columns] = run(connection, _head(connection.dialect.name), {"clinic": clinic_id})
+    return head_from(*columns)
+
+
 def head_columns(dialect: str) -> list[ColumnElement[Any]]:
     """What `head_from` is made of."""
     return [clinics.c.epoch, history_of(dialect), clinics.c.seq, clinics.c.head]
@@ -67,6 +80,11 @@ def head_columns(dialect: str) -> list[ColumnElement[Any]]:
 
 def head_from(epoch: int, history: str, seq: Seq, id_: int) -> Head:
     return Head(Cursor(f"{epoch}.{history}", seq), id_)
+
+
+@cache
+def _head(dialect: str) -> Select[Any]:
+    return select(*head_columns(dialect)).where(clinics.c.id == bindparam("clinic"))
 
 
 @cache
@@ -134,7 +152,7 @@ def message_page(
         items=items,
         before=str(items[-1].seq) if items and len(found) > limit else None,
         after=str(items[0].seq) if items and (len(newer) > room or place.before is not None) else None,
-        seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
+        seq=head_of(connection, clinic_id).cursor.seq,
     )
 
 
@@ -158,13 +176,8 @@ def log_after(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int)
 
 def records_before(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int) -> list[Record]:
     """The log's last records up to `seq`, oldest first, without their rows."""
-    query = (
-        select(events)
-        .where(events.c.clinic_id == clinic_id, events.c.seq <= seq)
-        .order_by(events.c.seq.desc())
-        .limit(limit)
-    )
-    return [record_from(row) for row in connection.execute(query).mappings()][::-1]
+    asked = {"clinic": clinic_id, "seq": seq, "limit": limit}
+    return [record_from(row) for row in connection.execute(_RECORDS_BEFORE, asked).mappings()][::-1]
 
 
 def begin_epoch(connection: Connection, clinic_id: ClinicId, known: str) -> None:

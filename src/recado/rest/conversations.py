@@ -9,7 +9,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 
-from recado.app.paging import AskedPlace
+from recado.app.paging import DEFAULT_PAGE, AskedPlace
 from recado.app.queries import MAX_WAIT_S, Queries
 from recado.domain.values import ClinicId, Conversation, MessageId
 from recado.domain.views import ConversationPage, Delta, MessagePage
@@ -50,7 +50,7 @@ async def list_conversations(  # noqa: PLR0913 - Litestar hands them in by name
     request: MemberRequest,
     reads: NamedDependency[Reads],
     clinic_id: parameters.ClinicPath,
-    limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    limit: parameters.Limit = DEFAULT_PAGE,
     before: parameters.Before = None,
     *,
     status: parameters.Status = None,
@@ -105,7 +105,7 @@ async def list_messages(  # noqa: PLR0917 - Litestar hands them in by name
     request: MemberRequest,
     reads: NamedDependency[Reads],
     conversation_id: parameters.ConversationPath,
-    limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    limit: parameters.Limit = DEFAULT_PAGE,
     before: parameters.Before = None,
     after: parameters.Newer = None,
     around: parameters.Around = None,

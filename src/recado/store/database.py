@@ -6,10 +6,12 @@ and `postgres.py`. Which statements run is the callers' affair.
 
 import asyncio
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TypeVar, cast
 
 import psycopg
@@ -25,6 +27,7 @@ from recado.store.sqlite import ServeLock, open_sqlite, path_of
 T = TypeVar("T")
 
 READERS = 4
+WARM_LIMIT_S = 5.0
 
 
 class Database:
@@ -49,6 +52,17 @@ class Database:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """`work` sees one snapshot, taken after this call; others that wait may share it."""
         return await self._readers.read(work)
+
+    async def warm(self, work: Callable[[Connection], object]) -> None:
+        """Open every connection that reads, and do `work` on each: whoever comes first shall not wait for that."""
+        together = threading.Barrier(READERS)
+
+        def apart(connection: Connection) -> None:
+            with suppress(threading.BrokenBarrierError):  # then another could not be opened, which is told
+                together.wait(WARM_LIMIT_S)
+            work(connection)
+
+        await asyncio.gather(*(self.read(partial(apart)) for _ in range(READERS)))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Commit `work` whole or not at all. Writes of this process run one after the other.

@@ -32,6 +32,10 @@ from recado.store.tables import clinics, conversation_labels, conversations, rea
 
 _CLINIC: BindParameter[Any] = bindparam("clinic")
 _MEMBER: BindParameter[Any] = bindparam("member")
+NOBODY = MemberId("")
+MAX_SEQ = Seq(2**53)
+PREPARED_AFTER = 12
+"""Times: psycopg prepares the 6th, and PostgreSQL plans five more before it keeps a plan."""
 _LAST_SEQ = list(conversations.c.keys()).index("last_seq")
 _MARK, _HEAD = slice(-7, -4), slice(-4, None)
 """Where they stand in a row, behind the conversation, which begins with its id."""
@@ -99,6 +103,15 @@ def read_page(
     marks = [mark for mark in (_mark_in(row, member_id) for row in rows) if mark]
     marks.sort(key=attrgetter("version"))
     return Page(head_from(*found[0][_HEAD]), [conversation_from(row) for row in rows], marks, limit)
+
+
+def prepare(connection: Connection, limit: int) -> None:
+    """Read first and next pages until they are prepared: psycopg and PostgreSQL do so when a statement comes often."""
+    clinic_id = connection.execute(select(func.min(clinics.c.id))).scalar()
+    if clinic_id is None:
+        return
+    for before in PREPARED_AFTER * (None, MAX_SEQ):
+        read_page(connection, clinic_id, NOBODY, limit, before, NO_FILTER)
 
 
 def _mark_in(row: Sequence[Any], member_id: MemberId) -> ReadMark | None:

@@ -33,7 +33,7 @@ from recado.domain.values import (
 )
 from recado.domain.views import ListFilter, MessagePage, ThreadPlace
 from recado.errors import NotFoundError
-from recado.store.bulk import run
+from recado.store.bulk import among, run, wanted
 from recado.store.clinic import clinics_by_id
 from recado.store.history import history_of
 from recado.store.rows import (
@@ -48,6 +48,12 @@ from recado.store.tables import clinics, conversations, events, messages, read_m
 NO_FILTER = ListFilter()
 NEWEST = ThreadPlace()
 
+_CLINIC_OF = select(conversations.c.clinic_id).where(conversations.c.id == bindparam("id"))
+_CLINIC_OF_MESSAGE = select(messages.c.clinic_id).where(messages.c.id == bindparam("id"))
+_CONVERSATION = select_conversations().where(conversations.c.id == bindparam("id"))
+_READS_OF = select(
+    read_marks.c.conversation_id, read_marks.c.up_to, read_marks.c.inbound_read, read_marks.c.version
+).where(among(read_marks.c.conversation_id), read_marks.c.member_id == bindparam("member"))
 _RECORDS_BEFORE = (
     select(events)
     .where(events.c.clinic_id == bindparam("clinic"), events.c.seq <= bindparam("seq"))
@@ -95,29 +101,28 @@ def _heads(dialect: str) -> Select[Any]:
 
 def clinic_of(connection: Connection, conversation_id: ConversationId) -> ClinicId | None:
     """Which clinic a conversation belongs to; that never changes."""
-    return connection.execute(
-        select(conversations.c.clinic_id).where(conversations.c.id == conversation_id)
-    ).scalar_one_or_none()
+    found = run(connection, _CLINIC_OF, {"id": conversation_id})
+    return found[0][0] if found else None
 
 
 def clinic_of_message(connection: Connection, message_id: MessageId) -> ClinicId | None:
-    return connection.execute(
-        select(messages.c.clinic_id).where(messages.c.id == message_id)
-    ).scalar_one_or_none()
+    found = run(connection, _CLINIC_OF_MESSAGE, {"id": message_id})
+    return found[0][0] if found else None
 
 
 def conversation(connection: Connection, conversation_id: ConversationId) -> Conversation | None:
     """The row as it is, a tombstone too."""
-    query = select_conversations().where(conversations.c.id == conversation_id)
-    row = connection.execute(query).one_or_none()
-    return conversation_from(row) if row else None
+    found = run(connection, _CONVERSATION, {"id": conversation_id})
+    return conversation_from(found[0]) if found else None
 
 
-def reads_of(connection: Connection, member_id: MemberId, ids: Sequence[ConversationId]) -> list[ReadMark]:
-    """How far the member has read in these conversations, by version."""
-    mine = read_marks.c.conversation_id.in_(ids), read_marks.c.member_id == member_id
-    query = select(read_marks).where(*mine).order_by(read_marks.c.version)
-    return [read_mark_from(row) for row in connection.execute(query).mappings()]
+def reads_of(connection: Connection, member_id: MemberId, ids: Iterable[ConversationId]) -> list[ReadMark]:
+    """How far the member has read in these conversations."""
+    asked = {"member": member_id, **wanted((id_,) for id_ in ids)}
+    return [
+        ReadMark(conversation_id=id_, member_id=member_id, up_to=up_to, inbound_read=read, version=version)
+        for id_, up_to, read, version in run(connection, _READS_OF, asked)
+    ]
 
 
 def message_page(

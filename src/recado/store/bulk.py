@@ -7,8 +7,8 @@ processor; `unnest` with an array per column takes 2.7 and 1.8 ms, psycopg's exe
 columns.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -84,21 +84,34 @@ def wanted(tuples: Iterable[tuple[Any, ...]]) -> dict[str, str]:
 
 
 def ask(connection: Connection, statement: Select[Any], tuples: Iterable[tuple[Any, ...]]) -> DBAPICursor:
-    """A statement `among` these tuples; its rows are to be fetched, of integers and texts, as the driver gives them.
+    """A statement `among` these tuples; its rows are to be fetched, of integers and texts, as the driver gives them."""
+    return _started(connection, statement, wanted(tuples))
 
-    On the driver's cursor: what SQLAlchemy does around a statement takes 50 µs, and every batch asks two.
+
+def run(
+    connection: Connection, statement: Select[Any], parameters: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """The rows as the driver gives them. `statement` is not made anew for each call: its text is remembered.
+
+    On the driver's cursor: what SQLAlchemy does around a statement takes 50 µs, and 100 more for thirty columns.
     """
+    return list(_started(connection, statement, parameters).fetchall())
+
+
+def _started(connection: Connection, statement: Select[Any], parameters: Mapping[str, Any]) -> DBAPICursor:
+    text, own = compiled(statement, connection.dialect)
     cursor = connection.connection.cursor()
-    cursor.execute(_text_of(statement, connection.dialect), wanted(tuples))
+    cursor.execute(text, {**own, **parameters})
     return cursor
 
 
-@cache
-def _text_of(statement: Select[Any], dialect: Dialect) -> str:
-    """With the one parameter by its name, as both drivers take it."""
+@lru_cache(500)
+def compiled(statement: Select[Any], dialect: Dialect) -> tuple[str, dict[str, Any]]:
+    """With its parameters by their names, as both drivers take them, and the values that it brings itself."""
     make: Callable[..., Dialect] = type(dialect)
     form = {"sqlite": "named", "postgresql": "pyformat"}[dialect.name]
-    return str(statement.compile(dialect=make(paramstyle=form)))
+    made = statement.compile(dialect=make(paramstyle=form))
+    return str(made), dict(made.params)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -277,8 +277,8 @@ def _load_conversations(
 ) -> None:
     if not asked:
         return
-    for row in connection.execute(query, wanted(asked)).mappings():
-        found.take_in(conversation_from(row), row["last_inbound_seq"])
+    for row in connection.execute(query, wanted(asked)):
+        found.take_in(conversation_from(row), row.last_inbound_seq)
 
 
 def _load_outbox(connection: Connection, found: WorkingSet, commands: Sequence[Command]) -> None:

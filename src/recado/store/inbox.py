@@ -75,8 +75,11 @@ def heads(connection: Connection, clinic_ids: Iterable[ClinicId]) -> dict[Clinic
 
 
 def head_of(connection: Connection, clinic_id: ClinicId) -> Head:
-    [columns] = run(connection, _head(connection.dialect.name), {"clinic": clinic_id})
-    return head_from(*columns)
+    """Raises KeyError for a clinic that is not there."""
+    rows = run(connection, _head(connection.dialect.name), {"clinic": clinic_id})
+    if not rows:
+        raise KeyError(clinic_id)
+    return head_from(*rows[0])
 
 
 def head_columns(dialect: str) -> list[ColumnElement[Any]]:

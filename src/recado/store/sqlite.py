@@ -47,8 +47,8 @@ def path_of(url: URL) -> Path:
     return Path(url.database)
 
 
-def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine]:
-    """Engines to read and to write with; both share one pool.
+def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
+    """Engines to read and to write with, the latter twice (postgres.py has a third); they share one pool.
 
     Durable: WAL with synchronous=FULL. A write has the database's lock from its first statement (BEGIN IMMEDIATE).
     """
@@ -73,4 +73,5 @@ def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine]:
         driver = cast(sqlite3.Connection, connection.connection.driver_connection)
         driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
-    return engine, engine.execution_options(recado_write=True)
+    writing = engine.execution_options(recado_write=True)
+    return engine, writing, writing

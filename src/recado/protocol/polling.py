@@ -8,6 +8,7 @@ them. Must not know HTTP servers. Ruled by the Engine.IO protocol, revision 4, a
 import base64
 from collections.abc import Collection, Iterable, Iterator
 from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple
 
 from recado.protocol import engineio, json_text
@@ -145,8 +146,8 @@ class PollingSession:
 
     __slots__ = ("_frames", "_last_word", "_releases", "_taking", "held", "phase", "size")
 
-    def __init__(self) -> None:
-        self.phase = Phase.POLLING
+    def __init__(self, phase: Phase = Phase.POLLING) -> None:
+        self.phase = phase
         self.held = False
         self.size = 0
         """Bytes of frames that wait."""
@@ -197,6 +198,9 @@ class PollingSession:
     # What else happens; a Reply is for the GET that was held.
 
     def send(self, frames: Collection[bytes]) -> Reply | None:
+        if self.held and len(frames) <= MAX_PACKETS:
+            self.held = False  # then nothing waits before these
+            return _packets(tuple(frames))
         if self.phase not in _OPEN:
             return None
         self._frames.extend(frames)
@@ -281,7 +285,13 @@ class PollingSession:
         self.held = False
         frames, self._frames = self._frames[:MAX_PACKETS], self._frames[MAX_PACKETS:]
         self.size -= sum(map(len, frames))
-        return Reply(200, payload([*map(packet_of, frames), *last]))
+        return _packets(tuple(frames), *last)
+
+
+@lru_cache(maxsize=4)
+def _packets(frames: tuple[bytes, ...], *last: bytes) -> Reply:
+    """What many hear is put together once, not for each of them."""
+    return Reply(200, payload([*map(packet_of, frames), *last]))
 
 
 _OPEN = frozenset({Phase.POLLING, Phase.CALLED, Phase.PROBING})

@@ -88,9 +88,12 @@ def make_server(
     `X-Forwarded-For`, for `app.addresses` must see the real peer.
     """
     (max_payload_bytes,) = {endpoint.max_payload_bytes for endpoint in endpoints.values()}
-    app = Polling(endpoints, app, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies)
+    polling = Polling(endpoints, app, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies)
+    app = polling
+    http: dict[str, Any] = {"head_timeout_s": head_timeout_s}
     protocol: type[asyncio.Protocol] = WebSocketsSansIOProtocol
     if websocket == "picows":
+        http["polling"] = polling
         protocol = make_websocket_protocol(endpoints, log=log, trusted_proxies=trusted_proxies)
     else:
         logging.getLogger("uvicorn.error").addFilter(_is_ours)
@@ -98,7 +101,7 @@ def make_server(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=type("HttpProtocol", (HttpProtocol,), {"head_timeout_s": head_timeout_s}),
+        http=type("HttpProtocol", (HttpProtocol,), http),
         ws=protocol,
         ws_max_size=max_payload_bytes,
         ws_per_message_deflate=False,

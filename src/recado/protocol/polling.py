@@ -165,7 +165,7 @@ class PollingSession:
             case Action.HOLD | Action.RELEASE:
                 return self._get()
             case Action.FAREWELL:
-                return self._farewell(self._last_word)
+                return self._farewell()
             case Action.MISTAKEN:
                 return error_reply(*BAD_REQUEST)
             case _:
@@ -203,8 +203,7 @@ class PollingSession:
             return _packets(tuple(frames))
         if self.phase not in _OPEN:
             return None
-        self._frames.extend(frames)
-        self.size += sum(map(len, frames))
+        self._keep(frames)
         return self._some() if self.held else None
 
     def probe(self) -> Reply | None:
@@ -232,18 +231,18 @@ class PollingSession:
         frames, self._frames, self.size = self._frames, [], 0
         return frames, reply
 
-    def leave(self, *, at_once: bool, may_return: bool = False) -> Reply | None:
+    def leave(self, last: Collection[bytes] = (), *, at_once: bool, may_return: bool = False) -> Reply | None:
         """The server ends it; unless `at_once`, what waits and the goodbye are kept for the next GETs.
 
         Who may return is not told to close, which python-engineio's client takes as a wish to stay away: it learns
         from its next GET that its session is gone.
         """
-        return self._leave(engineio.NOOP if may_return else engineio.CLOSE, at_once=at_once)
+        return self._leave(last, engineio.NOOP if may_return else engineio.CLOSE, at_once=at_once)
 
     def end(self) -> Reply | None:
         """The client said goodbye. Its GET comes home with a NOOP, even if it was overtaken and comes only now."""
         self._frames, self.size = [], 0
-        return self._leave(engineio.NOOP, at_once=False)
+        return self._leave((), engineio.NOOP, at_once=False)
 
     def lose(self) -> None:
         """It is over, whatever waits."""
@@ -261,24 +260,31 @@ class PollingSession:
             return self.release()
         return None
 
-    def _leave(self, last_word: bytes, *, at_once: bool) -> Reply | None:
+    def _leave(self, last: Collection[bytes], last_word: bytes, *, at_once: bool) -> Reply | None:
         if self.phase not in _OPEN:
             return None
-        if self.held:
-            return self._farewell(last_word)
+        self._keep(last)
+        self.phase = Phase.LEAVING
+        self._last_word = last_word
+        reply = self._farewell() if self.held else None
         if at_once:
             self.lose()
-        else:
-            self.phase = Phase.LEAVING
-            self._last_word = last_word
-        return None
+        return reply
 
-    def _farewell(self, last_word: bytes) -> Reply:
-        """With the last word it is over; what waits and does not fit beside it goes first."""
-        if len(self._frames) >= MAX_PACKETS:
+    def _farewell(self) -> Reply:
+        """With the last word it is over; what waits and does not fit beside it goes first.
+
+        CLOSE stands alone: socket.io-client hears it before the packets it came with, a DISCONNECT among them.
+        """
+        room = 0 if self._last_word == engineio.CLOSE else MAX_PACKETS - 1
+        if len(self._frames) > room:
             return self._some()
         self.phase = Phase.GONE
-        return self._some(last_word)
+        return self._some(self._last_word)
+
+    def _keep(self, frames: Collection[bytes]) -> None:
+        self._frames.extend(frames)
+        self.size += sum(map(len, frames))
 
     def _some(self, *last: bytes) -> Reply:
         """The oldest that wait, as many as fit."""

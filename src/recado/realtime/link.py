@@ -167,10 +167,9 @@ class Link:
         close = CLOSES[reason]
         if not close.reconnect:
             self.say_farewell()
-        if self.out:
-            self._transport.send(self.out)
+        last = self.out.copy()
         self._end(reason)
-        self._transport.close(close)
+        self._transport.close(close, last)
 
     def abort(self) -> None:
         self._end("aborted")

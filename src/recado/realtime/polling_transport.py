@@ -151,9 +151,9 @@ class PollingTransport:
     def buffered_bytes(self) -> int:
         return self._session.size
 
-    def close(self, close: SocketClose) -> None:
+    def close(self, close: SocketClose, last: list[bytes]) -> None:
         at_once = close.code in AT_ONCE
-        self._answer(self._session.leave(at_once=at_once, may_return=close.reconnect))
+        self._answer(self._session.leave(last, at_once=at_once, may_return=close.reconnect))
         self.resume_reading()
         self._close_probe()
         self._leave_if_over()

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from realtime.peer import connected, dialled, joined, polling, request, send_request, until
+from realtime.peer import connected, dialled, head, joined, polling, request, send_request, until
 from recado.app.origins import parse_origin
 from recado.realtime.head import Refusal
 
@@ -93,6 +93,24 @@ async def test_a_session_refuses_another_transport_and_another_revision(echo):
             answer = await ask(echo.port, target)
             assert json.loads(answer.body) == {"code": 3, "message": "Bad request"}
         await poller.send("40")
+
+
+async def test_a_session_that_began_with_a_websocket_refuses_polling_until_it_is_over(echo):
+    async with dialled(echo.port) as peer:
+        peer.send(head())
+        assert (await peer.answer()).status == 101
+        target = f"/socket.io/?EIO=4&transport=polling&sid={json.loads((await peer.text())[1:])['sid']}"
+        for method in ("GET", "POST"):
+            answer = await ask(echo.port, target, method)
+            assert (answer.status, json.loads(answer.body)) == (400, {"code": 3, "message": "Bad request"})
+        async with dialled(echo.port) as second:
+            second.send(head(target.replace("polling", "websocket")))
+            assert (await second.answer()).status == 101
+            assert await second.close_code() == 1000
+        await peer.join()
+    await echo.until_empty()
+    assert echo.engine._hub.polls == {}
+    assert json.loads((await ask(echo.port, target)).body) == UNKNOWN
 
 
 async def test_another_method_is_refused_and_harmless(echo):

@@ -33,7 +33,7 @@ class _Overflow:
 
 
 class Link:
-    """`id` is for logs only; `sid` opens the session's polling door, and is told to the client alone.
+    """`id` is for logs only; `sid`, the engine's to set, opens the polling door, and is told to the client alone.
 
     `out` holds frames for the flusher: not empty means noted there.
     """
@@ -69,8 +69,6 @@ class Link:
 
     def open(self, sid: str, upgrades: Sequence[str] = ()) -> None:
         """Say hello; `upgrades` are the transports that may take over."""
-        if upgrades:
-            self.sid = sid
         self.perform(self._connection.open(sid, upgrades))
         self.schedule()
 

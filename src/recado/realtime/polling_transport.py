@@ -235,3 +235,7 @@ class PollingTransport:
     def _close_probe(self) -> None:
         if self._probe is not None:
             self._probe.close("closed")
+
+
+UPGRADED = PollingTransport(0, PollingSession(Phase.UPGRADED))
+"""What every session that began with a WebSocket is to HTTP."""

@@ -506,45 +506,6 @@ async def test_pipelined_requests_are_answered_in_their_order(echo):
         assert (await poller.fetching.answer()).body.startswith('0{"sid"')
 
 
-async def test_what_is_pipelined_behind_a_held_get_is_answered_after_it(echo):
-    async with joined(echo.port) as poller:
-        poller.send_get()
-        await until_held(echo)
-        for _ in range(2):
-            send_request(poller.fetching, "GET", "/socket.io/?EIO=4&transport=polling")
-            send_request(poller.fetching, "POST", poller.target(), '42["message",1]')
-        await poller.send("6")
-        echo.root.sessions[0].emit("one")
-        assert (await poller.fetching.answer()).body == '42["one"]'
-        for _ in range(2):
-            assert (await poller.fetching.answer()).body.startswith('0{"sid"')
-            assert (await poller.fetching.answer()).body == "ok"
-
-
-async def test_a_held_get_outlives_the_time_that_an_idle_connection_has(serve):
-    echo = await serve(keep_alive_s=0.1)
-    async with joined(echo.port) as poller:
-        started = time.monotonic()
-        poller.send_get()
-        await until_held(echo)
-        async with dialled(echo.port) as idle:
-            await request(idle, "GET", "/socket.io/?EIO=4&transport=polling")
-            assert await idle.ended()
-        assert time.monotonic() - started >= 0.1
-        echo.root.sessions[0].emit("one")
-        assert (await poller.fetching.answer()).body == '42["one"]'
-        assert await poller.fetching.ended()
-
-
-async def test_every_poll_gives_its_connection_the_whole_time_again(serve):
-    echo = await serve(keep_alive_s=0.4)
-    async with joined(echo.port) as poller:
-        for _ in range(3):
-            await asyncio.sleep(0.2)  # in all, longer than an idle connection has
-            echo.root.sessions[0].emit("one")
-            assert (await poller.get()).body == '42["one"]'
-
-
 async def test_stopping_answers_held_polls_and_leaves_no_task(echo):
     async with joined(echo.port) as poller:
         poller.send_get()
@@ -557,15 +518,6 @@ async def test_stopping_answers_held_polls_and_leaves_no_task(echo):
 async def test_between_two_requests_a_session_has_no_task(echo):
     before = len(asyncio.all_tasks())
     async with joined(echo.port):
-        assert len(asyncio.all_tasks()) == before
-
-
-@pytest.mark.only_picows("under any ASGI server a request is a task")
-async def test_a_held_get_has_no_task_either(echo):
-    async with joined(echo.port) as poller:
-        before = len(asyncio.all_tasks())
-        poller.send_get()
-        await until_held(echo)
         assert len(asyncio.all_tasks()) == before
 
 

@@ -1,8 +1,8 @@
-"""uvicorn's HTTP protocol with what it leaves out of an upgrade, and a bound on heads.
+"""uvicorn's HTTP protocol with what it leaves out of an upgrade, a bound on heads, and a short way for polls.
 
-uvicorn 0.54 drops the bytes that follow an upgrade's head in the same read, httptools collects a head without end, and
-an answer takes two writes. `data_received` is uvicorn's method, written again, and `_answer_whole` does what its `send`
-does: pyproject pins it below 0.55. Must not know WebSocket frames.
+uvicorn 0.54 drops the bytes that follow an upgrade's head in the same read, httptools collects a head without end, an
+answer takes two writes, and a request a task. `data_received` is uvicorn's method, written again, and `_answer_whole`
+does what its `send` does: pyproject pins it below 0.55. Must not know WebSocket frames.
 """
 
 import asyncio
@@ -40,7 +40,9 @@ class HttpProtocol(HttpToolsProtocol):
         )
         self._message_is_open = False
         self._hung_up: Callable[[], None] | None = None
+        """Of a poll that is held."""
         self._behind = b""
+        """What was pipelined behind it."""
         self._is_last = False
         self._idle_since = 0.0
 

@@ -91,10 +91,11 @@ class Polling:
             return False
         get = _Get(connection, self._cors(head)[0])
         session = endpoint.poll(head)
-        reply = _refused(session) if isinstance(session, Refusal) else session.get(get)
-        if reply is not None:
+        if isinstance(session, Refusal):
+            get.answer(_refused(session))
+        elif (reply := session.get(get)) is not None:
             get.answer(reply)
-        elif not isinstance(session, Refusal):
+        else:
             connection.hold(session.lost)
         return True
 

@@ -13,6 +13,7 @@ import structlog
 from e2e.processes import shared_server
 from postgres import PostgresServer
 from recado import observe
+from recado.store import guard
 from recado.store.database import Database
 from recado.store.migrate import upgrade
 from stock import make_stock
@@ -47,13 +48,14 @@ def migrated_file(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres):
-    """The name of a migrated PostgreSQL database, for the same reason."""
-    return migrated(postgres.create_database())
+    """The name of a migrated PostgreSQL database, for the same reason. It refuses what the log does not tell."""
+    return migrated(postgres.create_database(), guard.install)
 
 
-def migrated(url):
+def migrated(url, also=lambda _connection: None):
     database = Database(url)
     upgrade(database)
+    database.write_now(also)
     database.close()
     return database.url.database
 

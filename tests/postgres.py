@@ -35,13 +35,18 @@ rm -r "$2"
 
 
 class PostgresServer:
-    """`durable=False` leaves out fsync: a killed process loses nothing by that, only a machine without power does."""
+    """`durable=False` leaves out fsync: a killed process loses nothing by that, only a machine without power does.
 
-    def __init__(self, *, durable: bool = False) -> None:
+    `of`: it is a standby of that server, which runs, and has all that was committed there until now.
+    """
+
+    def __init__(self, *, durable: bool = False, of: "PostgresServer | None" = None) -> None:
         programs = postgres_programs()
         if programs is None:
             raise RuntimeError(MISSING_POSTGRES)
-        self._programs = programs
+        self._programs = (
+            (programs / "initdb").resolve().parent
+        )  # a link to it may lie on the PATH, without the others
         self._durable = durable
         self._names = itertools.count(1)
         self._user = _other_user()
@@ -51,10 +56,15 @@ class PostgresServer:
         self.folder = Path(tempfile.mkdtemp(prefix="recado-postgres-"))
         if self._user:
             shutil.chown(self.folder, self._user)
-        options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync"]
-        # Not C: a query that needs the order of bytes must say so.
-        locale = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=pt-BR"]
-        self._run("initdb", "--pgdata", self.folder / "data", *options, *locale)
+        if of is None:
+            options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync"]
+            # Not C: a query that needs the order of bytes must say so.
+            locale = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=pt-BR"]
+            self._run("initdb", "--pgdata", self.folder / "data", *options, *locale)
+        else:
+            source = ["--host=127.0.0.1", f"--port={of.port}", "--username=postgres"]
+            options = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+            self._run("pg_basebackup", "--pgdata", self.folder / "data", *source, *options)
 
     def start(self) -> None:
         """Return when it answers."""
@@ -107,6 +117,21 @@ class PostgresServer:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def has_all_of(self, primary: "PostgresServer") -> bool:
+        """Whether this standby knows everything that its primary has written."""
+        with primary.connect() as there, self.connect() as here:
+            [[end]] = there.execute("SELECT pg_current_wal_lsn()").fetchall()
+            [[known]] = here.execute("SELECT pg_last_wal_replay_lsn() >= %s", [end]).fetchall()
+        return known
+
+    def promote(self) -> None:
+        """Return when the standby takes writes, as a primary of its own."""
+        with self.connect() as connection:
+            [[promoted]] = connection.execute(
+                "SELECT pg_promote(wait_seconds => %s)", [START_LIMIT_S]
+            ).fetchall()
+        assert promoted
 
     def remove(self) -> None:
         """Stop it and delete all it had."""

@@ -1,4 +1,4 @@
-"""Between a client and a server on loopback: counts round trips, and can cut or hold the line."""
+"""Between a client and a server on loopback: counts round trips and writes, and can cut, hold or refuse the line."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,8 @@ class Wire:
 
     def __init__(self, server_port: int) -> None:
         self.trips = 0
+        self.writes = 0
+        """Of clients, those that came so fast that they were read together as one."""
         self._server_port = server_port
         self._lines: dict[asyncio.Task, tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
         self._open = asyncio.Event()
@@ -36,6 +38,18 @@ class Wire:
         for ends in self._lines.values():
             for end in ends:
                 end.transport.abort()
+
+    def lead_to(self, server_port: int) -> None:
+        """Whoever calls from now on reaches another server."""
+        self._server_port = server_port
+
+    async def refuse(self) -> None:
+        """Break every line, and let nobody through until `accept`."""
+        self._listening.close()
+        self.cut()
+
+    async def accept(self) -> None:
+        self._listening = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     def hold(self) -> None:
         """Say nothing more to anybody, and end nothing: as a network that lost its way."""
@@ -62,6 +76,8 @@ class Wire:
                 if counted:
                     self.trips += (before + chunk).count(counted)
                     before = chunk[1 - len(counted) :]
+                else:
+                    self.writes += 1
                 await self._open.wait()
                 writer.write(chunk)
                 await writer.drain()

@@ -1,4 +1,4 @@
-"""The command line: serve, migrate, backup, restore, demo, clinic, channel and member, cache, simulate, standin.
+"""The command line: serve, migrate, backup, restore, demo, clinic, channel and member, cache, guard, simulate, standin.
 
 Every failure is one line on standard error and exit code 1. docs/operations.md.
 """
@@ -34,6 +34,7 @@ from recado.channels.standin import create_standin
 from recado.config import Config
 from recado.domain.values import ChannelId, ChannelKind, ClinicId, Role
 from recado.errors import RecadoError
+from recado.store import guard
 from recado.store.accounts import used_channels_of
 from recado.store.backup import backup, restore
 from recado.store.database import Database
@@ -240,6 +241,14 @@ def cache_invalidate(pattern: str) -> None:
     """Make every server load anew what PATTERN names: 'clinic:42:*', all of the clinic with this id."""
     with _database(_load()) as database:
         administration.invalidate_cache(database, pattern, server.SOURCES)
+
+
+@main.command("guard")
+@click.argument("state", type=click.Choice(["on", "off"]))
+def guard_command(state: str) -> None:
+    """Have PostgreSQL refuse changes that the log does not tell: for staging."""
+    with _database(_load()) as database:
+        database.write_now(guard.install if state == "on" else guard.remove)
 
 
 @main.command()

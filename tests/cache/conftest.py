@@ -30,7 +30,6 @@ def own_redis():
     server = RedisServer()
     server.start()
     yield server
-    server.thaw()
     server.remove()
 
 

@@ -1,6 +1,7 @@
 """A node as far as the cache needs one: its own database connections, feed, writer, cache and, if wanted, Redis.
 
-Several may share one database. They hint at each other by hand, so that a test can lose what it wants to lose.
+Several may share one database. They hint at each other by hand, so that a test can lose what it wants to lose; or,
+given a port, through PostgreSQL's LISTEN and NOTIFY there, so that a test can break the line.
 """
 
 import asyncio
@@ -16,20 +17,34 @@ from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor
 from recado.domain.tags import list_name
 from recado.feed.feed import Feed
+from recado.feed.postgres_broker import PostgresBroker
 from recado.store.database import Database
 from recado.store.inbox import NO_FILTER, heads
+from recado.store.postgres import arguments
 from recado.store.writer import Writer
 
 LIMIT = 5
 
 
-class Node:
-    """`polls` runs the feed's poll; without it a lease that ended is renewed by who reads."""
+def load_list(connection, **place):
+    """A page as everybody shares it."""
+    page, _marks = _load_list(connection, "nobody", **place)
+    return page
 
-    def __init__(self, stock, *, redis_url=None, history=200, polls=False) -> None:
+
+class Node:
+    """`polls` runs the feed's poll; without it a lease that ended is renewed by who reads.
+
+    `listens_at`: the port where it hears the hints of others, and says its own. `port`: where its database is.
+    """
+
+    def __init__(
+        self, stock, *, redis_url=None, history=200, polls=False, listens_at=None, port=None
+    ) -> None:
         self.stock = stock
         self.clinic_id = stock.clinic_id
-        self.database = Database(stock.database.url.render_as_string(hide_password=False))
+        url = stock.database.url.set(port=port or stock.database.url.port)
+        self.database = Database(url.render_as_string(hide_password=False))
         self.told, self.resets, self.peers = [], [], []
         self.hints = True
         self.feed = Feed(self.database, self.told.append, self.resets.append, history=history)
@@ -38,10 +53,14 @@ class Node:
         self.pages = Pages(self.database, Access(self.database), self.cache)
         self.writer = Writer(self.database, stock.sources, self.committed, self.feed.doubt)
         self._polls = polls
+        self.broker = PostgresBroker(arguments(url.set(port=listens_at))) if listens_at else None
+        if self.broker:
+            self.broker.subscribe(self.feed.hear, self._listens, self.feed.deafen)
+        self.listening = 0
 
     async def __aenter__(self):
         parts = [self.writer.run(), *([self.feed.run()] if self._polls else [])]
-        parts += [self.redis.run()] if self.redis else []
+        parts += [each.run() for each in (self.redis, self.broker) if each]
         self.tasks = [asyncio.create_task(part) for part in parts]
         return self
 
@@ -49,28 +68,40 @@ class Node:
         for task in (*self.tasks, *self.feed._pulls, *self.cache._flights.values()):
             task.cancel()
         await asyncio.gather(*self.tasks, *self.feed._pulls, return_exceptions=True)
-        self.database.close()
+        await asyncio.to_thread(
+            self.database.close
+        )  # it waits for threads, and they may for a wire on this loop
 
     def committed(self, committed) -> None:
         self.feed.advance(committed.told)
         for each in committed.told if self.hints else ():
+            if self.broker:
+                self.broker.hint(each.record.clinic_id, each.record.seq)
             for peer in self.peers:
                 peer.feed.hear(each.record.clinic_id, each.record.seq)
+
+    def _listens(self) -> None:
+        """`listening`: how often it has begun to."""
+        self.listening += 1
+        self.feed.poll_soon()
 
     async def write(self, command):
         """Carry it out; the cursor that the writer's client has then."""
         outcome = await self.writer.execute(command)
-        return Cursor(self.head().epoch, outcome.seq)
+        return Cursor((await self.database.read(self._head)).epoch, outcome.seq)
 
     def head(self):
-        return self.database.read_now(lambda c: heads(c, [self.clinic_id]))[self.clinic_id].cursor
+        return self.database.read_now(self._head)
+
+    def _head(self, connection):
+        return heads(connection, [self.clinic_id])[self.clinic_id].cursor
 
     @property
     def log(self):
         return self.feed.log_of(self.clinic_id)
 
     def loader(self, *, before=None, fitting=NO_FILTER, limit=LIMIT):
-        load = partial(_load_list, clinic_id=self.clinic_id, limit=limit, before=before, fitting=fitting)
+        load = partial(load_list, clinic_id=self.clinic_id, limit=limit, before=before, fitting=fitting)
         return partial(self.database.read, load)
 
     async def page(self, *, load=None, after=None, before=None, fitting=NO_FILTER, limit=LIMIT):

@@ -3,18 +3,16 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
 
 from cache.node import Node, nodes
 from channels.polling import eventually
 from recado.app.administration import invalidate_cache
 from recado.domain.clinic_commands import InvalidateCache
+from stock import by_hand
 
 
 def repair(node, conversation_id):
-    """By hand: no record tells of it."""
-    to_the_head = text("UPDATE conversations SET last_seq = 1000 WHERE id = :id")
-    node.database.write_now(lambda connection: connection.execute(to_the_head, {"id": conversation_id}))
+    by_hand(node.database, f"UPDATE conversations SET last_seq = 1000 WHERE id = '{conversation_id}'")
 
 
 def everything_of(stock, **fields):

@@ -3,8 +3,8 @@
 import asyncio
 import time
 
+import msgspec
 import pytest
-from sqlalchemy import text
 
 from cache.node import Gate, Node, nodes
 from channels.polling import eventually
@@ -13,12 +13,9 @@ from recado.domain.clinic_commands import UpdateClinic
 from recado.domain.cursor import Cursor
 from recado.domain.views import ListFilter
 from recado.errors import CursorAheadError, UnavailableError
+from stock import by_hand
 
 RESOLVED = ListFilter(status="resolved")
-
-
-def execute(database, *statements):
-    database.write_now(lambda connection: [connection.execute(text(each)) for each in statements])
 
 
 def message_to(stock, number):
@@ -226,16 +223,16 @@ class TestWhatIsHeard:
 
     async def test_a_commit_of_unknown_outcome_makes_the_reader_ask(self, node, stock):
         await node.page()
-        real = node.database.write
+        real = node.database.write_whole
 
         async def lost(work):
             await real(work)
             raise UnavailableError  # committed, but the line broke before we heard so
 
-        node.database.write = lost
+        node.database.write_whole = lost
         with pytest.raises(UnavailableError):
             await node.writer.execute(message_to(stock, 3))
-        node.database.write = real
+        node.database.write_whole = real
         assert await node.is_fresh()
 
     async def test_a_record_of_a_newer_version_makes_everything_older_stale(self, two, stock, threads):
@@ -243,7 +240,7 @@ class TestWhatIsHeard:
         await there.page()
         await here.write(message_to(stock, 3))
         await there.page(fitting=RESOLVED)
-        execute(
+        by_hand(
             here.database,
             "INSERT INTO events (clinic_id, seq, id, prev, type, conversation_id, facts, at) "
             f"SELECT id, seq + 1, 77, head, 'Merged', '{threads[11]}', '{{}}', '2026-01-01T00:00:00.000Z' FROM clinics",
@@ -265,7 +262,7 @@ class TestWhatIsHeard:
 def lose_last_commit(node, conversation_id):
     """As a crash does that the database survives without its newest transaction."""
     gone = node.head().seq
-    execute(
+    by_hand(
         node.database,
         f"DELETE FROM search_documents WHERE message_id IN (SELECT id FROM messages WHERE seq = {gone})",
         f"DELETE FROM events WHERE seq = {gone}",
@@ -309,7 +306,7 @@ class TestHistory:
         async with Node(stock, redis_url=redis_url) as node:
             entry = await node.page()
             await eventually(lambda: node.redis.puts, "it is in Redis")
-            execute(
+            by_hand(
                 node.database,
                 f"UPDATE conversations SET last_seq = 1000 WHERE id = '{threads[2]}'",  # repaired by hand
                 "UPDATE clinics SET epoch = epoch + 1",
@@ -330,7 +327,7 @@ class TestHistory:
         await here.write(message_to(stock, 3))
         for _ in range(4):
             await here.write(quiet(stock))
-        execute(here.database, "DELETE FROM events WHERE seq < (SELECT seq - 1 FROM clinics)")
+        by_hand(here.database, "DELETE FROM events WHERE seq < (SELECT seq - 1 FROM clinics)")
         await eventually(lambda: clock() > there.log.lease, "the lease ends", 2)
         assert await there.is_fresh()
         assert there.log.epoch == epoch, "it is the same history"
@@ -341,7 +338,7 @@ class TestHistory:
         await there.page()
         for number in (3, 4, 5):
             await here.write(message_to(stock, number))
-        execute(here.database, "DELETE FROM events WHERE seq = (SELECT seq - 1 FROM clinics)")
+        by_hand(here.database, "DELETE FROM events WHERE seq = (SELECT seq - 1 FROM clinics)")
         for _ in range(3):
             await eventually(lambda: clock() > there.log.lease, "the lease ends", 2)
             assert await there.is_fresh()
@@ -365,6 +362,24 @@ class TestRedis:
         async with Node(stock, redis_url=redis_url) as warm:
             await warm.page()
             assert (warm.cache.counts.second, warm.cache.counts.loaded) == (1, 0)
+
+    async def test_a_thread_from_redis_says_the_seq_that_it_is_labelled_with(self, stock, threads, redis_url):
+        async def thread(node):
+            answer, _ = await node.pages.messages(node.identity(), threads[3], limit=5)
+            return answer.version, msgspec.json.decode(answer.body)["seq"]
+
+        async with Node(stock, redis_url=redis_url) as node:
+            held, put = [], node.redis.put
+            node.redis.put = lambda *stored: held.append(stored)
+            await thread(node)
+            await node.write(quiet(stock))
+            await thread(node)  # known by now to be true of the newer seq, too
+            put(*held[0])
+            await eventually(lambda: node.redis.puts, "it is in Redis")
+            known = node.head()
+        async with Node(stock, redis_url=redis_url) as cold:
+            assert await thread(cold) == (f'"{known}"', known.seq)
+            assert cold.cache.counts.second == 1
 
     async def test_a_value_older_than_what_is_known_of_the_log_is_not_believed(
         self, stock, threads, redis_url
@@ -425,6 +440,15 @@ class TestRedis:
                 await asyncio.sleep(0)
             await asyncio.gather(*reading)
             assert (node.redis.errors, node.redis.breaks) == (0, 0)
+
+    async def test_many_who_read_at_once_ask_it_on_one_connection(self, stock, threads, own_redis):
+        async with Node(stock, redis_url=own_redis.url) as node:
+            with own_redis.client() as client:
+                before = client.info("stats")["total_connections_received"]
+                await asyncio.gather(*(node.page(limit=number + 1) for number in range(60)))
+                await eventually(lambda: node.redis.puts == 60, "all are in Redis")
+                assert client.info("stats")["total_connections_received"] - before <= 1
+            assert node.redis.errors == 0
 
     async def test_a_redis_that_dies_and_comes_back_empty_is_used_again(self, stock, threads, own_redis):
         async with Node(stock, redis_url=own_redis.url) as node:

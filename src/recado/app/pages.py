@@ -5,23 +5,32 @@ a page is everybody's. docs/cache.md.
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from msgspec import Struct, json
 from sqlalchemy import Connection
 
 from recado.app.access import Access
-from recado.app.paging import END, AskedPlace, before_of, limit_of
+from recado.app.paging import DEFAULT_PAGE, END, AskedPlace, before_of, limit_of
 from recado.cache.cache import Cache
 from recado.cache.entry import Entry, Loaded
 from recado.domain import tags
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor
-from recado.domain.values import ClinicId, Conversation, ConversationId, MemberId, Seq, Value
+from recado.domain.values import (
+    ClinicId,
+    Conversation,
+    ConversationId,
+    MemberId,
+    Message,
+    ReadMark,
+    Seq,
+    Value,
+)
 from recado.domain.views import ConversationPage, ListFilter, MessagePage, ThreadPlace
 from recado.errors import NotFoundError
-from recado.store import inbox
+from recado.store import inbox, lists
 from recado.store.clinic import clinics_by_id
 from recado.store.database import Database
 from recado.store.inbox import NEWEST, NO_FILTER
@@ -36,16 +45,28 @@ class Answer(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """What a request asks for, once it has been understood: where it lies, and whether read marks belong to it."""
+    """What a request asks for, once it has been understood: where it lies, and how it is read if it is not there.
+
+    `load` gives what is everybody's, and `with_marks` beside it how far the member has read in it. `with_seq`: the
+    label's seq is put in when serving; without it, equal pages are equal bytes.
+    """
 
     clinic_id: ClinicId
     key: str
+    load: Callable[[Connection, MemberId], tuple[Loaded, *tuple[Loaded, ...]]]
     with_marks: bool = False
+    with_seq: bool = False
 
 
 class _Listed(Value, frozen=True, kw_only=True):
     items: list[Conversation]
     before: str | None
+
+
+class _Thread(Value, frozen=True, kw_only=True):
+    items: list[Message]
+    before: str | None
+    after: str | None
 
 
 class Pages:
@@ -54,18 +75,34 @@ class Pages:
         self._access = access
         self._cache = cache
 
+    async def warm(self) -> None:
+        """Have every connection that reads opened and know what is asked most, before somebody asks."""
+        await self._database.warm(partial(lists.prepare, limit=DEFAULT_PAGE))
+
     def at_once(self, identity: Identity, target: Target, after: Cursor | None = None) -> Answer | None:
-        """The answer, if everything it takes is at hand. Raises `not_found`, `forbidden`."""
+        """The answer, if everything it takes is in memory. Raises `not_found`, `forbidden`."""
         self._access.clinic(identity, target.clinic_id, "inbox.read")
         page = self._cache.at_once(target.clinic_id, target.key, after)
         if page is None:
             return None
         if not target.with_marks:
-            return _answer(page)
-        marks = self._cache.at_once(target.clinic_id, _marks_key(target, identity), after)
+            return _answer(page, with_seq=target.with_seq)
+        marks = self._cache.at_once(target.clinic_id, _marks_key(target, identity), page.cursor)
         if marks is None:
             return None
         return _answer_with(page, marks)
+
+    async def answer(self, identity: Identity, target: Target, after: Cursor | None = None) -> Answer:
+        """The answer, wherever it takes it from. Raises `not_found`, `forbidden`, `cursor_ahead`, `unavailable`."""
+        self._access.clinic(identity, target.clinic_id, "inbox.read")
+        load = partial(self._load, identity, target)
+        while True:
+            page = await self._cache.get(target.clinic_id, target.key, load, after)
+            if not target.with_marks:
+                return _answer(page, with_seq=target.with_seq)
+            marks = await self._marks(identity, target, page)
+            if answer := _answer_with(page, marks):
+                return answer
 
     async def conversations(
         self,
@@ -82,7 +119,7 @@ class Pages:
         size, older = limit_of(limit), before_of(before)
         if fitting.unread:
             read = partial(
-                inbox.conversation_page,
+                lists.conversation_page,
                 clinic_id=clinic_id,
                 member_id=identity.member_id,
                 limit=size,
@@ -91,19 +128,20 @@ class Pages:
             )
             return await self._uncached(clinic_id, read), None
         place = f"{size}:{'' if older is None else older}:{tags.list_name(fitting)}"
-        target = Target(clinic_id, f"clinic:{clinic_id}:list:{place}", with_marks=True)
         load = partial(_load_list, clinic_id=clinic_id, limit=size, before=older, fitting=fitting)
-        page = await self._read(target, load, after)
-        marks = await self._marks(identity, target, page, after)
-        return _answer_with(page, marks) or _answer(page), target
+        target = Target(clinic_id, _key(clinic_id, f"list:{place}"), load, with_marks=True)
+        return await self.answer(identity, target, after), target
 
-    async def _marks(self, identity: Identity, target: Target, page: Entry, after: Cursor | None) -> Entry:
-        """How far the member has read in the conversations of `page`."""
+    async def _marks(self, identity: Identity, target: Target, page: Entry) -> Entry:
+        """How far the member has read in the conversations of `page`, as of its cursor or later.
+
+        The page may have been read ahead of what this node knows of the log, and whoever holds it goes on from there.
+        """
         key, shown = _marks_key(target, identity), page.tags[: page.shown]
         load = partial(_load_marks, clinic_id=target.clinic_id, member_id=identity.member_id, shown=shown)
         while True:
             marks = await self._cache.get(
-                target.clinic_id, key, partial(self._database.read, load), after, shared=False
+                target.clinic_id, key, partial(self._database.read, load), page.cursor, shared=False
             )
             if all(tag in marks.body for tag in shown):
                 return marks
@@ -114,9 +152,9 @@ class Pages:
     ) -> tuple[Answer, Target]:
         """Raises `not_found`, also for one that was deleted."""
         clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
-        target = Target(clinic_id, f"clinic:{clinic_id}:conversation:{conversation_id}")
         load = partial(_load_conversation, clinic_id=clinic_id, conversation_id=conversation_id)
-        return _answer(await self._read(target, load, after)), target
+        target = _everybodys(clinic_id, f"conversation:{conversation_id}", load)
+        return await self.answer(identity, target, after), target
 
     async def messages(
         self,
@@ -135,24 +173,24 @@ class Pages:
         )
         if place != NEWEST:
             return await self._uncached(clinic_id, read), None
-        target = Target(clinic_id, f"clinic:{clinic_id}:thread:{conversation_id}:{size}")
         load = partial(_load_thread, clinic_id=clinic_id, conversation_id=conversation_id, read=read)
-        return _answer(await self._read(target, load, after)), target
+        target = _everybodys(clinic_id, f"thread:{conversation_id}:{size}", load, with_seq=True)
+        return await self.answer(identity, target, after), target
 
     async def clinic(
         self, identity: Identity, clinic_id: ClinicId, *, after: Cursor | None = None
     ) -> tuple[Answer, Target]:
         """What the clinic keeps, as every member may see it. Raises `not_found`."""
-        self._access.clinic(identity, clinic_id, "inbox.read")
-        target = Target(clinic_id, f"clinic:{clinic_id}:clinic")
-        load = partial(_load_clinic, clinic_id=clinic_id)
-        return _answer(await self._read(target, load, after)), target
+        target = _everybodys(clinic_id, "clinic", partial(_load_clinic, clinic_id=clinic_id))
+        return await self.answer(identity, target, after), target
 
-    async def _read(
-        self, target: Target, load: Callable[[Connection], Loaded], after: Cursor | None
-    ) -> Entry:
-        read = partial(self._database.read, load)
-        return await self._cache.get(target.clinic_id, target.key, read, after)
+    async def _load(self, identity: Identity, target: Target) -> Loaded:
+        """What is everybody's; who has it loaded finds their marks in memory, read in the same trip."""
+        member_id = identity.member_id
+        page, *mine = await self._database.read(lambda connection: target.load(connection, member_id))
+        for marks in mine:
+            self._cache.memory.put(_marks_key(target, identity), Entry(marks))
+        return page
 
     async def _uncached(
         self, clinic_id: ClinicId, read: Callable[[Connection], ConversationPage | MessagePage]
@@ -166,12 +204,15 @@ class Pages:
         return _answer(Entry(loaded))
 
 
-def _answer(entry: Entry) -> Answer:
-    return Answer(entry.body, entry.cursor, f'"{entry.epoch}:{entry.label}"')
+def _answer(entry: Entry, *, with_seq: bool = False) -> Answer:
+    body = b'%b,"seq":%d}' % (entry.body, entry.label) if with_seq else entry.body
+    return Answer(body, entry.cursor, f'"{entry.epoch}:{entry.label}"')
 
 
 def _answer_with(page: Entry, marks: Entry) -> Answer | None:
-    """A list with one member's marks; None if some are not at hand."""
+    """A list with one member's marks; None if some are not at hand, or are of another history."""
+    if page.epoch != marks.epoch:
+        return None
     try:
         mine = b",".join(filter(None, map(marks.body.__getitem__, page.tags[: page.shown])))
     except KeyError:
@@ -181,24 +222,41 @@ def _answer_with(page: Entry, marks: Entry) -> Answer | None:
     return Answer(body, cursor, f'"{page.epoch}:{page.label}:{zlib.crc32(mine):x}"')
 
 
+def _everybodys(
+    clinic_id: ClinicId, place: str, load: Callable[[Connection], Loaded], *, with_seq: bool = False
+) -> Target:
+    key = _key(clinic_id, place)
+    return Target(clinic_id, key, lambda connection, _member_id: (load(connection),), with_seq=with_seq)
+
+
+def _key(clinic_id: ClinicId, place: str) -> str:
+    return f"clinic:{clinic_id}:{place}"
+
+
 def _marks_key(target: Target, identity: Identity) -> str:
     return f"{target.key}@{identity.member_id}"
 
 
 def _label(connection: Connection, clinic_id: ClinicId) -> Cursor:
-    return inbox.heads(connection, [clinic_id])[clinic_id].cursor
+    return inbox.head_of(connection, clinic_id).cursor
 
 
 def _load_list(
-    connection: Connection, clinic_id: ClinicId, limit: int, before: Seq | None, fitting: ListFilter
-) -> Loaded:
-    """All of a page but its end, where the marks of who asks belong."""
-    label = _label(connection, clinic_id)
-    found = inbox.conversations_before(connection, clinic_id, None, limit + 1, before, fitting)
-    items = found[:limit]
-    page = _Listed(items=items, before=str(items[-1].last_seq) if len(found) > limit else None)
-    depends = tags.list_tags(fitting, [row.id for row in found], first=before is None)
-    return Loaded(label, depends, json.encode(page)[:-1], len(items))
+    connection: Connection,
+    member_id: MemberId,
+    *,
+    clinic_id: ClinicId,
+    limit: int,
+    before: Seq | None,
+    fitting: ListFilter,
+) -> tuple[Loaded, Loaded]:
+    """All of a page but its end, where the marks of who asks belong; and these."""
+    page = lists.read_page(connection, clinic_id, member_id, limit, before, fitting)
+    rows, label = page.rows, page.head.cursor
+    depends = tags.list_tags(fitting, [row.id for row in rows], first=before is None)
+    body = json.encode(_Listed(items=page.items, before=page.before))[:-1]
+    shown = len(page.items)
+    return Loaded(label, depends, body, shown), _marks_in(label, member_id, depends[:shown], page.marks)
 
 
 def _load_marks(
@@ -206,8 +264,13 @@ def _load_marks(
 ) -> Loaded:
     label = _label(connection, clinic_id)
     ids = [ConversationId(tag[1:]) for tag in shown]
+    return _marks_in(label, member_id, shown, inbox.reads_of(connection, member_id, ids))
+
+
+def _marks_in(label: Cursor, member_id: MemberId, shown: Sequence[str], marks: Iterable[ReadMark]) -> Loaded:
+    """By conversation, those without one too."""
     found = dict.fromkeys(shown, b"")
-    for mark in inbox.reads_of(connection, member_id, ids):
+    for mark in marks:
         found[tags.conversation_tag(mark.conversation_id)] = json.encode(mark)
     return Loaded(label, (tags.marks_tag(member_id),), found)
 
@@ -228,8 +291,10 @@ def _load_thread(
     conversation_id: ConversationId,
     read: Callable[[Connection], MessagePage],
 ) -> Loaded:
-    label = _label(connection, clinic_id)
-    return Loaded(label, (tags.thread_tag(conversation_id),), json.encode(read(connection)))
+    """All of a page but its end, where its seq belongs."""
+    label, page = _label(connection, clinic_id), read(connection)
+    kept = _Thread(items=page.items, before=page.before, after=page.after)
+    return Loaded(label, (tags.thread_tag(conversation_id),), json.encode(kept)[:-1])
 
 
 def _thread_page(

@@ -10,13 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
 from recado.app.whole_answer import WHOLE_ANSWER
-from recado.realtime.head import find_upgrade
-from recado.realtime.picows_transport import WebSocketProtocol
 from recado.realtime.polling import Polling
 
 MAX_HEAD_BYTES = 16_384
@@ -46,12 +42,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_last = False
         self._idle_since = 0.0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """uvicorn's, but for the addresses: a WebSocket needs none of them, and each is a Python socket made."""
-        self.connections.add(self)
-        self.transport = transport
-        self.flow = FlowControl(transport)
-        self._await_head()
+    def connection_made(  # type: ignore[override]
+        self, transport: asyncio.Transport, since: float | None = None
+    ) -> None:
+        """`since`: when it was opened, in the loop's time, if that was before."""
+        super().connection_made(transport)
+        self._await_head(since)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_here()
@@ -68,8 +64,6 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             return
         begun = self._heads_begun
-        if not begun and self._hand_over_whole(data):
-            return
         if self.polling is not None and self._is_idle and self.polling.take(data, self):
             self._heads_begun += 1
             self._head_is_here()
@@ -93,7 +87,6 @@ class HttpProtocol(HttpToolsProtocol):
 
     @property
     def peer(self) -> str:
-        self._look_at_addresses()
         return self.client[0] if self.client else ""
 
     def hold(self, hung_up: Callable[[], None]) -> None:
@@ -147,15 +140,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _own_fields(self) -> bytes:
         return b"".join([b"%b: %b\r\n" % field for field in self.server_state.default_headers])
 
-    def _look_at_addresses(self) -> None:
-        if self.scheme is None:
-            self.server = get_local_addr(self.transport)
-            self.client = get_remote_addr(self.transport)
-            self.scheme = "https" if is_ssl(self.transport) else "http"
-
     def on_message_begin(self) -> None:
         self._message_is_open = True
-        self._look_at_addresses()
         super().on_message_begin()
         if self._heads_begun:
             self._await_head()
@@ -174,10 +160,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._message_is_open = False
         super().on_message_complete()
 
-    def _await_head(self) -> None:
+    def _await_head(self, since: float | None = None) -> None:
         """A head that comes byte by byte must not hold its connection for ever."""
         self._head_is_here()
-        self._head_timer = self.loop.call_later(self.head_timeout_s, self._refuse_slow_head)
+        due = (self.loop.time() if since is None else since) + self.head_timeout_s
+        self._head_timer = self.loop.call_at(due, self._refuse_slow_head)
 
     def _head_is_here(self) -> None:
         if self._head_timer is not None:
@@ -187,23 +174,6 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse_slow_head(self) -> None:
         if not self.transport.is_closing():
             self._refuse(408, b"The request head took too long.")
-
-    def _hand_over_whole(self, data: bytes) -> bool:
-        """What nearly all sockets begin with, an upgrade in one read, needs neither parser nor rebuilding."""
-        make = self.ws_protocol_class
-        if not isinstance(make, type) or not issubclass(make, WebSocketProtocol):
-            return False
-        head = find_upgrade(data)
-        if head is None:
-            return False
-        self._head_is_here()
-        self.connections.discard(self)
-        protocol = make(self.config, self.server_state, self.app_state)
-        protocol.connection_made(self.transport)
-        protocol.take_head(head, data[head.end() :])
-        self.transport.set_protocol(protocol)
-        self.parser = None  # type: ignore[assignment] # as in _hand_over
-        return True
 
     def _answer_whole(self, scope: object, status: int, headers: Headers, body: bytes) -> bool:
         cycle = self.cycle

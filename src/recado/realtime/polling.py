@@ -13,9 +13,8 @@ from recado.app.addresses import Network
 from recado.app.origins import Origin, parse_origin
 from recado.app.whole_answer import WHOLE_ANSWER
 from recado.protocol.polling import OK, Reply, error_reply
-from recado.realtime import asgi_transport
-from recado.realtime.asgi_transport import Application, Message, Receive, Send
-from recado.realtime.head import Head, Refusal, find_get, head_of
+from recado.realtime.asgi_transport import Application, Message, Receive, Send, head_of_scope
+from recado.realtime.head import Head, Refusal, find_get, head_of_match
 from recado.realtime.polling_transport import PollingTransport
 
 METHODS = b"GET,HEAD,PUT,PATCH,POST,DELETE"
@@ -85,7 +84,7 @@ class Polling:
         match = find_get(data) if data.startswith(self._beginnings) else None
         if match is None:
             return False
-        head = head_of(match, peer=connection.peer, trusted_proxies=self._trusted_proxies)
+        head = head_of_match(match, peer=connection.peer, trusted_proxies=self._trusted_proxies)
         endpoint = self._endpoints.get(head.path.rstrip("/"))
         if endpoint is None:
             return False
@@ -104,7 +103,7 @@ class Polling:
         if endpoint is None:
             await self._application(scope, receive, send)
             return
-        head = asgi_transport.head_of(scope, self._trusted_proxies)
+        head = head_of_scope(scope, self._trusted_proxies)
         cors, allowed = self._cors(head)
         try:
             if allowed and head.method == "OPTIONS":

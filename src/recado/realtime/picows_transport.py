@@ -175,7 +175,9 @@ class PicowsTransport(WSListener):
     def buffered_bytes(self) -> int:
         return 0 if self._socket is None else self._socket.underlying_transport.get_write_buffer_size()
 
-    def close(self, close: SocketClose) -> None:
+    def close(self, close: SocketClose, last: list[bytes]) -> None:
+        if last:
+            self.send(last)
         self._greet([])
         if self._socket is not None:
             self._socket.send_close(close.code, close.reason.encode())  # type: ignore[arg-type]

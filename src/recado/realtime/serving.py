@@ -94,8 +94,11 @@ def make_server(
     `X-Forwarded-For`, for `app.addresses` must see the real peer.
     """
     (max_payload_bytes,) = {endpoint.max_payload_bytes for endpoint in endpoints.values()}
-    app = Polling(endpoints, app, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies)
-    http: type[HttpProtocol] = type("HttpProtocol", (HttpProtocol,), {"head_timeout_s": head_timeout_s})
+    polling = Polling(endpoints, app, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies)
+    app = polling
+    short_way = {"polling": polling} if websocket == "picows" else {}
+    variables = {"head_timeout_s": head_timeout_s, **short_way}
+    http: type[HttpProtocol] = type("HttpProtocol", (HttpProtocol,), variables)
     first: type[asyncio.Protocol] = http
     protocol: type[asyncio.Protocol] = WebSocketsSansIOProtocol
     if websocket == "picows":

@@ -53,7 +53,7 @@ SHAPES = (Shape(1, 1_000, 1), Shape(1, 1_000, 32), Shape(500, 10, 32))
 PORT = "{port}"
 FLOOR = "C, one send(2) each"
 SYSTEMS = {
-    "Recado": (sys.executable, "-m", "tests.conformance.echo_app", "--port", PORT, *PATIENT),
+    "Recado": (sys.executable, "-m", "tests.conformance.echo_app", "--port", PORT, "--no-greeting", *PATIENT),
     "socket.io (Node)": ("node", str(PEERS / "socketio_fanout.mjs"), PORT),
     "python-socketio": (sys.executable, str(PEERS / "socketio_fanout.py"), PORT),
 }

@@ -1,4 +1,4 @@
-"""Between a client and a server on loopback: counts round trips, and can cut, hold or refuse the line."""
+"""Between a client and a server on loopback: counts round trips and writes, and can cut, hold or refuse the line."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,8 @@ class Wire:
 
     def __init__(self, server_port: int) -> None:
         self.trips = 0
+        self.writes = 0
+        """Of clients, those that came so fast that they were read together as one."""
         self._server_port = server_port
         self._lines: dict[asyncio.Task, tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
         self._open = asyncio.Event()
@@ -74,6 +76,8 @@ class Wire:
                 if counted:
                     self.trips += (before + chunk).count(counted)
                     before = chunk[1 - len(counted) :]
+                else:
+                    self.writes += 1
                 await self._open.wait()
                 writer.write(chunk)
                 await writer.drain()

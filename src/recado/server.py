@@ -246,6 +246,7 @@ class Server:
             spare_the_collector()
             REGISTRY.register(self.engine.report)
             REGISTRY.register(self.cache_report)
+            await self._warm()
             log.info("serving", version=__version__, url=self.config.base_url)
             await server.serve(sockets=[listening])
             self.sender.stop()
@@ -262,6 +263,12 @@ class Server:
     def close(self) -> None:
         self.passwords.close()
         self.database.close()
+
+    async def _warm(self) -> None:
+        try:
+            await self.pages.warm()
+        except RecadoError as error:  # whoever comes first waits for it instead
+            log.warning("not_warm", code=error.code)
 
     async def _drain(self) -> None:
         """Refuse new work, let held requests and every client go."""

@@ -11,7 +11,7 @@ from recado.app.demo import DemoMaker
 from recado.app.passwords import Passwords
 from recado.domain.clinic_commands import UpdateClinic
 from recado.domain.instants import seconds_between
-from recado.store import accounts, inbox
+from recado.store import accounts, inbox, lists
 from recado.store.batch import carry_out
 from recado.store.clinic import clinics_by_id
 from recado.store.database import Database
@@ -62,7 +62,7 @@ def everything(database):
 
 
 def list_of(database, clinic_id, member_id=""):
-    return database.read_now(lambda c: inbox.conversation_page(c, clinic_id, member_id, 100, None))
+    return database.read_now(lambda c: lists.conversation_page(c, clinic_id, member_id, 100, None))
 
 
 def test_the_demo_has_the_promised_people_channels_and_conversations(make, database):

@@ -441,6 +441,15 @@ class TestRedis:
             await asyncio.gather(*reading)
             assert (node.redis.errors, node.redis.breaks) == (0, 0)
 
+    async def test_many_who_read_at_once_ask_it_on_one_connection(self, stock, threads, own_redis):
+        async with Node(stock, redis_url=own_redis.url) as node:
+            with own_redis.client() as client:
+                before = client.info("stats")["total_connections_received"]
+                await asyncio.gather(*(node.page(limit=number + 1) for number in range(60)))
+                await eventually(lambda: node.redis.puts == 60, "all are in Redis")
+                assert client.info("stats")["total_connections_received"] - before <= 1
+            assert node.redis.errors == 0
+
     async def test_a_redis_that_dies_and_comes_back_empty_is_used_again(self, stock, threads, own_redis):
         async with Node(stock, redis_url=own_redis.url) as node:
             await node.page()

@@ -9,9 +9,9 @@ from functools import partial
 import msgspec
 import pytest
 
-from cache.node import LIMIT, Node
+from cache.node import LIMIT, Node, load_list
 from channels.polling import eventually
-from recado.app.pages import _load_clinic, _load_conversation, _load_list, _load_thread, _thread_page
+from recado.app.pages import _load_clinic, _load_conversation, _load_thread, _thread_page
 from recado.domain import tags
 from recado.domain.clinic_commands import UpdateChannel, UpdateClinic
 from recado.domain.commands import (
@@ -60,7 +60,7 @@ class Everything:
         for fitting in self.filters:
             before = None
             while True:
-                load = self.loads(_load_list, limit=LIMIT, before=before, fitting=fitting)
+                load = self.loads(load_list, limit=LIMIT, before=before, fitting=fitting)
                 entry = await self.entry(f"list {fitting} {before}", load)
                 page = msgspec.json.decode(entry.body + b"}")
                 if page["before"] is None:

@@ -59,8 +59,9 @@ class EchoLink(Link):
 class EchoHandlers:
     """The suite's events; `pub` may name another room than the suite's, for the bench."""
 
-    def __init__(self, rooms):
+    def __init__(self, rooms, *, greets):
         self._rooms = rooms
+        self._greets = greets
         self._events = {
             "message": self._message,
             "message-with-ack": self._message_with_ack,
@@ -68,8 +69,9 @@ class EchoHandlers:
             "pub": self._pub,
         }
 
-    async def connect(self, session, auth: dict[str, Any]):
-        asyncio.get_running_loop().call_later(APART_S, session.emit, "auth", auth)
+    def connect(self, session, auth: dict[str, Any]):
+        if self._greets:
+            asyncio.get_running_loop().call_later(APART_S, session.emit, "auth", auth)
 
     def event(self, session, name, args):
         handler = self._events.get(name)
@@ -132,8 +134,8 @@ async def serve(options):
     )
     bare = Engine(settings, log=log, make_link=EchoLink)
     engine = Engine(settings, log=log)
-    engine.serve("/", EchoHandlers(engine.rooms()))
-    engine.serve("/custom", Quiet(engine.rooms("/custom")))
+    engine.serve("/", EchoHandlers(engine.rooms(), greets=options.greeting))
+    engine.serve("/custom", Quiet(engine.rooms("/custom"), greets=options.greeting))
 
     async def drain():
         await asyncio.gather(bare.drain(0), engine.drain(0))
@@ -162,6 +164,12 @@ def main():
     parser.add_argument("--ping-timeout-ms", type=int, default=200)
     parser.add_argument("--connect-timeout-ms", type=int, default=45_000)
     parser.add_argument("--max-payload", type=int, default=1_000_000)
+    parser.add_argument(
+        "--no-greeting",
+        dest="greeting",
+        action="store_false",
+        help="no `auth` event, which only the suite expects",
+    )
     parser.add_argument(
         "--websocket", choices=["picows", "asgi"], default=os.environ.get("RECADO_WEBSOCKET") or "picows"
     )

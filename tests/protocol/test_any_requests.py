@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from recado.protocol.polling import MAX_PACKETS, OVERLAPPING, Phase, PollingSession, split_payload
-from recado.protocol.websocket import binary_frame, payload_of, text_frame
+from recado.protocol.websocket import binary_frame, is_text, payload_of, text_frame
 
 OPEN = {Phase.POLLING, Phase.CALLED, Phase.PROBING}
 CONTROL = {"1", "6"}
@@ -132,7 +132,7 @@ class AnyRequests(RuleBasedStateMachine):
         assert not self.get_waits, "no GET waits beside a WebSocket"
         for frame in frames:
             data = payload_of(frame)
-            self.heard.append(int(data[1:] if data[:1] == b"4" else data))
+            self.heard.append(int(data[1:] if is_text(frame) else data))
 
     @rule()
     def the_client_says_goodbye(self):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from realtime.peer import connected, dialled, head, upgraded
+from realtime.peer import connected, dialled, head, until, upgraded
 
 
 async def test_clients_are_told_to_come_back_spread_over_the_window(serve):
@@ -25,6 +25,34 @@ async def test_clients_are_told_to_come_back_spread_over_the_window(serve):
         assert sorted(told) == [500, 1_000, 1_500, 2_000]
         await echo.stopped()
     assert echo.engine.link_count == 0
+
+
+async def test_who_has_not_gone_yet_is_served_until_then(serve, monkeypatch):
+    monkeypatch.setattr("recado.realtime.engine.LEAVE_APART_S", 3_600)
+    echo = await serve(drain_s=3_600.0)
+    async with connected(echo.port, room="r") as one, connected(echo.port, room="r") as two:
+        echo.stop()
+        told = {}
+        for peer in (one, two):
+            _, body = await peer.event()
+            told[body["reconnectInMs"]] = peer
+        first, last = (told[moment] for moment in sorted(told))
+        assert await first.close_code() == 1001
+        last.emit("message-with-ack", 1, ack_id=7)
+        assert await last.ack(7) == [1]
+        echo.rooms.emit("r", "msg", 2)
+        assert await last.event() == ["msg", 2]
+
+
+async def test_who_is_let_into_its_namespace_hears_so_before_it_goes(echo):
+    async with upgraded(echo.port) as peer:
+        peer.send_text('40{"wait":1}')
+        await echo.root.until(lambda: echo.root.started == [1])
+        echo.stop()
+        await until(lambda: all(link._departing for link in echo.engine._hub.links))
+        echo.root.gate.set()
+        assert (await peer.text()).startswith("40{")
+        assert await peer.close_code() == 1001
 
 
 async def test_what_was_begun_is_answered_before_the_end(echo):
@@ -71,6 +99,7 @@ async def test_nothing_new_is_started_while_draining(echo):
         assert (await kept_alive.answer()).status == 200
         echo.stop()
         assert (await busy.event())[0] == "server:draining"
+        await until(lambda: all(link._departing for link in echo.engine._hub.links))
         kept_alive.send(head())
         answer = await kept_alive.answer()
         assert (answer.status, answer.body) == (503, "Draining")

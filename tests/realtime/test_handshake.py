@@ -174,6 +174,11 @@ async def test_a_refused_upgrade_leaves_nothing_open(echo):
     assert echo.engine.link_count == 0
 
 
+async def test_a_refused_upgrade_is_no_error_in_the_log(echo, caplog):
+    await refused(echo.port, head("/nowhere"))
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_the_accept_hook_refuses_before_101(serve):
     seen = []
 

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from recado.realtime.head import Head, find_upgrade, head_of, parse_head
+from recado.realtime.head import Head, find_upgrade, head_of_match, parse_head
 
 
 def head(*fields, target="/socket.io/?EIO=4", peer="192.0.2.1"):
@@ -84,7 +84,7 @@ ASKS = (
 def test_a_whole_upgrade_is_found_and_read_as_a_parser_reads_it():
     found = find_upgrade(ASKS + b"\x81\x80")
     assert found.end() == len(ASKS)
-    asked, parsed = head_of(found, peer="192.0.2.1"), parse_head(ASKS[:-4], peer="192.0.2.1")
+    asked, parsed = head_of_match(found, peer="192.0.2.1"), parse_head(ASKS[:-4], peer="192.0.2.1")
     for name in ("host", "upgrade", "cookie", "x-empty", "absent"):
         assert asked.header(name) == parsed.header(name)
     assert (asked.path, asked.query, asked.client) == (parsed.path, parsed.query, parsed.client)

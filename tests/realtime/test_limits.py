@@ -6,6 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from realtime.peer import connected, dialled, head, upgraded
+from recado.errors import UnauthenticatedError
 from recado.realtime.limits import Allowance, Doors
 
 
@@ -122,3 +123,40 @@ async def test_a_plain_handlers_answer_needs_no_task(echo):
         peer.emit("anything", 1, 2, ack_id=1)
         assert await peer.ack(1) == [1, 2]
         assert not tasks
+
+
+async def test_a_plain_connect_needs_no_task_and_its_reply_comes_before_what_it_emits(echo):
+    tasks_seen = []
+
+    def connect(session, auth):
+        session.emit("auth", auth)
+        tasks_seen.append(set(echo.engine._hub.tasks))
+
+    echo.root.connect = connect
+    async with connected(echo.port) as peer:
+        peer.emit("message", 1)
+        assert await peer.event() == ["message-back", 1]
+    assert tasks_seen == [set()]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "logged"),
+    [
+        (UnauthenticatedError(), "unauthenticated", []),
+        (ValueError("segredo"), "internal", ["connect_failed"]),
+    ],
+)
+async def test_a_plain_connect_that_raises_is_refused_like_any_other(echo, error, code, logged):
+    def connect(_session, _auth):
+        raise error
+
+    async with upgraded(echo.port) as peer:
+        echo.root.connect = connect
+        peer.send_text("40")
+        reply = await peer.text()
+        assert reply.startswith("44{")
+        assert json.loads(reply[2:])["data"]["code"] == code
+        del echo.root.connect
+        await peer.join()
+    assert echo.log.exceptions == logged
+    assert "segredo" not in str(echo.log.lines)

@@ -98,6 +98,27 @@ async def test_what_was_acknowledged_is_in_every_later_answer(service, addresses
             assert answer.headers["recado-cursor"].endswith(f":{message.seq}")
 
 
+async def test_what_has_changed_is_read_by_the_short_way_and_answered_alike(service, addresses, monkeypatch):
+    ana = await service.member()
+    for address in addresses:
+        await ana.get(address)
+    await service.receive("Mais uma")
+    for long_way in ("conversations", "conversation", "messages", "clinic"):
+        monkeypatch.setattr(service.pages, long_way, None)
+    for address in addresses:
+        read = await ana.get(address)
+        assert read.status_code == 200
+        assert whole(await ana.get(address)) == whole(read)
+
+
+async def test_a_read_that_fails_is_told_as_the_long_way_tells_it(service, monkeypatch):
+    ana = await service.member()
+    await ana.get(LIST)
+    await service.receive("Mais uma")
+    monkeypatch.setattr(service.pages, "_database", None)
+    assert problem(await ana.get(LIST)) == (500, "internal")
+
+
 async def test_a_body_that_the_client_has_is_not_sent_again(service, addresses, hits):
     ana = await service.member()
     for address in addresses:

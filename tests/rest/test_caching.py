@@ -76,8 +76,13 @@ def test_nobody_else_has_a_clinic_loaded_anew(server):
     ours, another = server.clinic_ids()[:2]
     assert invalidate(server, "agent", ours, f"clinic:{ours}:*").status_code == 403
     assert invalidate(server, "admin", another, f"clinic:{another}:*").status_code == 404
-    refused = invalidate(server, "admin", ours, f"clinic:{another}:*")
-    assert (refused.status_code, refused.json()["errors"]) == (
-        400,
-        [{"path": "pattern", "code": "malformed"}],
-    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "status", "code"),
+    [("clinic:{another}:*", 409, "of_another_clinic"), ("clinic:{ours}", 400, "malformed")],
+)
+def test_a_pattern_that_is_not_of_the_orders_clinic_is_refused_by_its_code(server, pattern, status, code):
+    ours, another = server.clinic_ids()[:2]
+    refused = invalidate(server, "admin", ours, pattern.format(ours=ours, another=another))
+    assert (refused.status_code, refused.json()["errors"]) == (status, [{"path": "pattern", "code": code}])

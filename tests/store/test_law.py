@@ -36,7 +36,7 @@ from recado.domain.packets import (
     packets,
 )
 from recado.errors import RefusedError
-from recado.store import deltas, inbox
+from recado.store import deltas, inbox, lists
 from recado.store.batch import Outcome
 from recado.store.clinic import clinics_by_id
 
@@ -87,7 +87,7 @@ def snapshot(stock) -> Screen:
     screen = Screen(stock.member_id)
 
     def read(connection) -> None:
-        page = inbox.conversation_page(connection, stock.clinic_id, stock.member_id, 100, None)
+        page = lists.conversation_page(connection, stock.clinic_id, stock.member_id, 100, None)
         screen.ingest(conversations=page.items, reads=page.reads)
         screen.ingest(clinic=clinics_by_id(connection, [stock.clinic_id])[stock.clinic_id])
         for row in page.items:

@@ -11,6 +11,7 @@ import pytest
 from channels.polling import eventually
 from postgres import PostgresServer
 from recado.errors import RecadoError, UnavailableError
+from recado.store.database import READERS
 from stock import make_stock
 
 
@@ -89,3 +90,19 @@ async def test_a_batch_is_not_refused_one_by_one_where_nobody_answers(living, mo
         answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(answer) for answer in answers} == {UnavailableError}
     await asyncio.to_thread(mortal.start)
+
+
+async def test_when_the_server_is_back_one_read_at_most_finds_a_dead_connection(living, mortal):
+    def one(connection):
+        return connection.exec_driver_sql("SELECT 1").scalar_one()
+
+    await living.database.warm(one)
+    mortal.kill()
+    mortal.start()
+    failed = 0
+    for _ in range(3 * READERS):
+        try:
+            await living.database.read(one)
+        except UnavailableError:
+            failed += 1
+    assert failed <= 1

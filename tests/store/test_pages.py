@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from recado.domain.commands import MarkRead, UpdateConversation
 from recado.domain.views import ListFilter, ThreadPlace
-from recado.store import deltas, inbox
+from recado.store import bulk, deltas, inbox, lists
 from store.test_law import live_a_while
 
 
@@ -16,7 +16,7 @@ def pages(stock, fitting, limit=3):
     found, before = [], None
     while True:
         page = stock.database.read_now(
-            lambda c, before=before: inbox.conversation_page(
+            lambda c, before=before: lists.conversation_page(
                 c, stock.clinic_id, stock.member_id, limit, before, fitting
             )
         )
@@ -41,7 +41,7 @@ def fits(row, marks, fitting, member_id) -> bool:
 async def test_a_filtered_list_is_the_whole_list_without_what_does_not_fit(writing, seed):
     await live_a_while(writing, random.Random(seed), 12)
     whole = writing.database.read_now(
-        lambda c: inbox.conversation_page(c, writing.clinic_id, writing.member_id, 100, None)
+        lambda c: lists.conversation_page(c, writing.clinic_id, writing.member_id, 100, None)
     )
     marks = {mark.conversation_id: mark for mark in whole.reads}
     mine = writing.member_id
@@ -84,7 +84,7 @@ async def test_reading_and_labelling_move_a_conversation_between_lists(writing):
 )
 def test_no_list_reads_or_sorts_a_whole_table(stock, fitting, explain):
     def read(connection):
-        inbox.conversation_page(connection, stock.clinic_id, stock.member_id, 50, 1000, fitting)
+        lists.conversation_page(connection, stock.clinic_id, stock.member_id, 50, 1000, fitting)
 
     plan = explain(read)[0]
     assert "ix_conversations" in plan
@@ -141,7 +141,7 @@ def test_no_thread_page_or_delta_reads_a_whole_table(stock, explain):
 
 
 @pytest.fixture
-def explain(stock):
+def explain(stock, monkeypatch):
     """How the database would carry out each statement that a function runs, in its own words."""
 
     def explain(work) -> list[str]:
@@ -151,6 +151,12 @@ def explain(stock):
             if statement.lstrip().startswith(("SELECT", "WITH")):
                 statements.append((statement, parameters))
 
+        def run(connection, statement, parameters):
+            text, own = bulk.compiled(statement, connection.dialect)
+            statements.append((text, own | parameters))
+            return bulk.run(connection, statement, parameters)
+
+        monkeypatch.setattr(lists, "run", run)  # on the driver's cursor, of which no event tells
         event.listen(stock.database._reading, "before_cursor_execute", note)
         stock.database.read_now(work)
         event.remove(stock.database._reading, "before_cursor_execute", note)

@@ -104,6 +104,15 @@ async def test_reads_that_need_not_wait_run_at_the_same_time(database):
     assert sorted(met) == list(range(READERS))
 
 
+async def test_warming_opens_a_connection_for_every_thread_and_reads_keep_to_them(database):
+    warmed, used = set(), set()
+    await database.warm(lambda connection: warmed.add(connection.connection.driver_connection))
+    assert len(warmed) == READERS
+    for _ in range(3 * READERS):
+        await database.read(lambda connection: used.add(connection.connection.driver_connection))
+    assert used <= warmed
+
+
 async def test_a_read_that_fails_fails_alone(database):
     def refused(_connection):
         raise NotFoundError

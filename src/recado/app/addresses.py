@@ -21,11 +21,13 @@ def client_address(peer: str | None, forwarded_for: str | None, trusted: Iterabl
     `forwarded_for` is X-Forwarded-For, several headers joined by commas. Each proxy appends its peer, so it is read
     from the right, and only as long as the speaker is trusted: what a client wrote in it itself is never reached.
     """
+    if not forwarded_for:
+        return _peer_alone(peer or "")
     address = _parse_peer(peer or "")
     if address is None:
         return UNKNOWN
     networks = tuple(trusted)
-    claims = forwarded_for.split(",") if forwarded_for else []
+    claims = forwarded_for.split(",")
     while claims and any(address in network for network in networks):
         claimed = _parse(claims.pop())
         if claimed is None:
@@ -56,3 +58,9 @@ def _parse(text: str) -> Address | None:
 
 _parse_peer = lru_cache(1_024)(_parse)
 """A proxy's address, or an office's, comes again with each of their connections."""
+
+
+@lru_cache(1_024)
+def _peer_alone(peer: str) -> str:
+    address = _parse(peer)
+    return UNKNOWN if address is None else str(address)

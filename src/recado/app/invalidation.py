@@ -19,6 +19,6 @@ class Invalidation:
         self._access = access
 
     async def invalidate(self, identity: Identity, order: InvalidateCacheOrder) -> None:
-        """Raises `not_found`, `forbidden`, `invalid`, `client_key_reused`, `overloaded`."""
+        """Raises `not_found`, `forbidden`, `invalid`, `conflict`, `client_key_reused`, `overloaded`."""
         by = given_by(self._access, identity, order, "cache.invalidate")
         await self._writer.execute(InvalidateCache(**by, pattern=order.pattern))

@@ -5,23 +5,32 @@ a page is everybody's. docs/cache.md.
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from msgspec import Struct, json
 from sqlalchemy import Connection
 
 from recado.app.access import Access
-from recado.app.paging import END, AskedPlace, before_of, limit_of
+from recado.app.paging import DEFAULT_PAGE, END, AskedPlace, before_of, limit_of
 from recado.cache.cache import Cache
 from recado.cache.entry import Entry, Loaded
 from recado.domain import tags
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor
-from recado.domain.values import ClinicId, Conversation, ConversationId, MemberId, Message, Seq, Value
+from recado.domain.values import (
+    ClinicId,
+    Conversation,
+    ConversationId,
+    MemberId,
+    Message,
+    ReadMark,
+    Seq,
+    Value,
+)
 from recado.domain.views import ConversationPage, ListFilter, MessagePage, ThreadPlace
 from recado.errors import NotFoundError
-from recado.store import inbox
+from recado.store import inbox, lists
 from recado.store.clinic import clinics_by_id
 from recado.store.database import Database
 from recado.store.inbox import NEWEST, NO_FILTER
@@ -36,13 +45,15 @@ class Answer(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """What a request asks for, once it has been understood: where it lies, and what is put in when serving.
+    """What a request asks for, once it has been understood: where it lies, and how it is read if it is not there.
 
-    `with_marks`: the read marks of who asks. `with_seq`: the label's seq; without it, equal pages are equal bytes.
+    `load` gives what is everybody's, and `with_marks` beside it how far the member has read in it. `with_seq`: the
+    label's seq is put in when serving; without it, equal pages are equal bytes.
     """
 
     clinic_id: ClinicId
     key: str
+    load: Callable[[Connection, MemberId], tuple[Loaded, *tuple[Loaded, ...]]]
     with_marks: bool = False
     with_seq: bool = False
 
@@ -64,8 +75,12 @@ class Pages:
         self._access = access
         self._cache = cache
 
+    async def warm(self) -> None:
+        """Have every connection that reads opened and know what is asked most, before somebody asks."""
+        await self._database.warm(partial(lists.prepare, limit=DEFAULT_PAGE))
+
     def at_once(self, identity: Identity, target: Target, after: Cursor | None = None) -> Answer | None:
-        """The answer, if everything it takes is at hand. Raises `not_found`, `forbidden`."""
+        """The answer, if everything it takes is in memory. Raises `not_found`, `forbidden`."""
         self._access.clinic(identity, target.clinic_id, "inbox.read")
         page = self._cache.at_once(target.clinic_id, target.key, after)
         if page is None:
@@ -76,6 +91,18 @@ class Pages:
         if marks is None:
             return None
         return _answer_with(page, marks)
+
+    async def answer(self, identity: Identity, target: Target, after: Cursor | None = None) -> Answer:
+        """The answer, wherever it takes it from. Raises `not_found`, `forbidden`, `cursor_ahead`, `unavailable`."""
+        self._access.clinic(identity, target.clinic_id, "inbox.read")
+        load = partial(self._load, identity, target)
+        while True:
+            page = await self._cache.get(target.clinic_id, target.key, load, after)
+            if not target.with_marks:
+                return _answer(page, with_seq=target.with_seq)
+            marks = await self._marks(identity, target, page)
+            if answer := _answer_with(page, marks):
+                return answer
 
     async def conversations(
         self,
@@ -92,7 +119,7 @@ class Pages:
         size, older = limit_of(limit), before_of(before)
         if fitting.unread:
             read = partial(
-                inbox.conversation_page,
+                lists.conversation_page,
                 clinic_id=clinic_id,
                 member_id=identity.member_id,
                 limit=size,
@@ -101,13 +128,9 @@ class Pages:
             )
             return await self._uncached(clinic_id, read), None
         place = f"{size}:{'' if older is None else older}:{tags.list_name(fitting)}"
-        target = Target(clinic_id, f"clinic:{clinic_id}:list:{place}", with_marks=True)
         load = partial(_load_list, clinic_id=clinic_id, limit=size, before=older, fitting=fitting)
-        while True:
-            page = await self._read(target, load, after)
-            marks = await self._marks(identity, target, page)
-            if answer := _answer_with(page, marks):
-                return answer, target
+        target = Target(clinic_id, _key(clinic_id, f"list:{place}"), load, with_marks=True)
+        return await self.answer(identity, target, after), target
 
     async def _marks(self, identity: Identity, target: Target, page: Entry) -> Entry:
         """How far the member has read in the conversations of `page`, as of its cursor or later.
@@ -129,9 +152,9 @@ class Pages:
     ) -> tuple[Answer, Target]:
         """Raises `not_found`, also for one that was deleted."""
         clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
-        target = Target(clinic_id, f"clinic:{clinic_id}:conversation:{conversation_id}")
         load = partial(_load_conversation, clinic_id=clinic_id, conversation_id=conversation_id)
-        return _answer(await self._read(target, load, after)), target
+        target = _everybodys(clinic_id, f"conversation:{conversation_id}", load)
+        return await self.answer(identity, target, after), target
 
     async def messages(
         self,
@@ -150,24 +173,24 @@ class Pages:
         )
         if place != NEWEST:
             return await self._uncached(clinic_id, read), None
-        target = Target(clinic_id, f"clinic:{clinic_id}:thread:{conversation_id}:{size}", with_seq=True)
         load = partial(_load_thread, clinic_id=clinic_id, conversation_id=conversation_id, read=read)
-        return _answer(await self._read(target, load, after), with_seq=True), target
+        target = _everybodys(clinic_id, f"thread:{conversation_id}:{size}", load, with_seq=True)
+        return await self.answer(identity, target, after), target
 
     async def clinic(
         self, identity: Identity, clinic_id: ClinicId, *, after: Cursor | None = None
     ) -> tuple[Answer, Target]:
         """What the clinic keeps, as every member may see it. Raises `not_found`."""
-        self._access.clinic(identity, clinic_id, "inbox.read")
-        target = Target(clinic_id, f"clinic:{clinic_id}:clinic")
-        load = partial(_load_clinic, clinic_id=clinic_id)
-        return _answer(await self._read(target, load, after)), target
+        target = _everybodys(clinic_id, "clinic", partial(_load_clinic, clinic_id=clinic_id))
+        return await self.answer(identity, target, after), target
 
-    async def _read(
-        self, target: Target, load: Callable[[Connection], Loaded], after: Cursor | None
-    ) -> Entry:
-        read = partial(self._database.read, load)
-        return await self._cache.get(target.clinic_id, target.key, read, after)
+    async def _load(self, identity: Identity, target: Target) -> Loaded:
+        """What is everybody's; who has it loaded finds their marks in memory, read in the same trip."""
+        member_id = identity.member_id
+        page, *mine = await self._database.read(lambda connection: target.load(connection, member_id))
+        for marks in mine:
+            self._cache.memory.put(_marks_key(target, identity), Entry(marks))
+        return page
 
     async def _uncached(
         self, clinic_id: ClinicId, read: Callable[[Connection], ConversationPage | MessagePage]
@@ -199,24 +222,41 @@ def _answer_with(page: Entry, marks: Entry) -> Answer | None:
     return Answer(body, cursor, f'"{page.epoch}:{page.label}:{zlib.crc32(mine):x}"')
 
 
+def _everybodys(
+    clinic_id: ClinicId, place: str, load: Callable[[Connection], Loaded], *, with_seq: bool = False
+) -> Target:
+    key = _key(clinic_id, place)
+    return Target(clinic_id, key, lambda connection, _member_id: (load(connection),), with_seq=with_seq)
+
+
+def _key(clinic_id: ClinicId, place: str) -> str:
+    return f"clinic:{clinic_id}:{place}"
+
+
 def _marks_key(target: Target, identity: Identity) -> str:
     return f"{target.key}@{identity.member_id}"
 
 
 def _label(connection: Connection, clinic_id: ClinicId) -> Cursor:
-    return inbox.heads(connection, [clinic_id])[clinic_id].cursor
+    return inbox.head_of(connection, clinic_id).cursor
 
 
 def _load_list(
-    connection: Connection, clinic_id: ClinicId, limit: int, before: Seq | None, fitting: ListFilter
-) -> Loaded:
-    """All of a page but its end, where the marks of who asks belong."""
-    label = _label(connection, clinic_id)
-    found = inbox.conversations_before(connection, clinic_id, None, limit + 1, before, fitting)
-    items = found[:limit]
-    page = _Listed(items=items, before=str(items[-1].last_seq) if len(found) > limit else None)
-    depends = tags.list_tags(fitting, [row.id for row in found], first=before is None)
-    return Loaded(label, depends, json.encode(page)[:-1], len(items))
+    connection: Connection,
+    member_id: MemberId,
+    *,
+    clinic_id: ClinicId,
+    limit: int,
+    before: Seq | None,
+    fitting: ListFilter,
+) -> tuple[Loaded, Loaded]:
+    """All of a page but its end, where the marks of who asks belong; and these."""
+    page = lists.read_page(connection, clinic_id, member_id, limit, before, fitting)
+    rows, label = page.rows, page.head.cursor
+    depends = tags.list_tags(fitting, [row.id for row in rows], first=before is None)
+    body = json.encode(_Listed(items=page.items, before=page.before))[:-1]
+    shown = len(page.items)
+    return Loaded(label, depends, body, shown), _marks_in(label, member_id, depends[:shown], page.marks)
 
 
 def _load_marks(
@@ -224,8 +264,13 @@ def _load_marks(
 ) -> Loaded:
     label = _label(connection, clinic_id)
     ids = [ConversationId(tag[1:]) for tag in shown]
+    return _marks_in(label, member_id, shown, inbox.reads_of(connection, member_id, ids))
+
+
+def _marks_in(label: Cursor, member_id: MemberId, shown: Sequence[str], marks: Iterable[ReadMark]) -> Loaded:
+    """By conversation, those without one too."""
     found = dict.fromkeys(shown, b"")
-    for mark in inbox.reads_of(connection, member_id, ids):
+    for mark in marks:
         found[tags.conversation_tag(mark.conversation_id)] = json.encode(mark)
     return Loaded(label, (tags.marks_tag(member_id),), found)
 

@@ -6,6 +6,7 @@ from recado.domain.values import MessageId, Seq
 from recado.domain.views import ThreadPlace
 from recado.errors import FieldError, InvalidError
 
+DEFAULT_PAGE = 50
 MAX_PAGE = 100
 MAX_SEQ_DIGITS = 18
 

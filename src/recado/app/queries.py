@@ -55,8 +55,8 @@ class Queries:
     async def cursor(self, identity: Identity, clinic_id: ClinicId) -> Cursor:
         """Where the clinic's log stands now."""
         self._access.clinic(identity, clinic_id, "inbox.read")
-        heads = await self._database.read(lambda connection: inbox.heads(connection, [clinic_id]))
-        return heads[clinic_id].cursor
+        head = await self._database.read(lambda connection: inbox.head_of(connection, clinic_id))
+        return head.cursor
 
     async def changes(
         self,

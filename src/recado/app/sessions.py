@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from recado import observe
@@ -66,6 +67,18 @@ class _Remembered(Struct, eq=False):
     read_at: float
     until: float = 0.0
     follow_changes: int = -1
+
+
+class _Find(Struct, frozen=True):
+    """A session and whose it is, as a value: a screen's requests that come at once share one reading."""
+
+    token_hash: str
+
+    def __call__(self, connection: Connection) -> tuple[SessionRow, Identity] | None:
+        row = accounts.session_of(connection, self.token_hash)
+        if row is None:
+            return None
+        return row, accounts.identity_of(connection, row.member_id, row.id, row.ends_at)
 
 
 class Sessions:
@@ -233,24 +246,15 @@ class Sessions:
                 listener(session_id)
 
     async def _read(self, token_hash: str) -> Identity:
-        now = self._now()
-
-        def find(connection: Connection) -> tuple[SessionRow, Identity] | None:
-            row = accounts.session_of(connection, token_hash)
-            if row is None or self._expiry(row) <= now:
-                return None
-            seen = row._replace(seen_at=now)
-            return row, accounts.identity_of(connection, row.member_id, row.id, self._expiry(seen))
-
-        found = await self._database.read(find)
+        now, found = self._now(), await self._database.read(_Find(token_hash))
         if found is None:
             raise UnauthenticatedError
         row, identity = found
-        if not identity.roles:
+        if self._expiry(row) <= now or not identity.roles:
             raise UnauthenticatedError
         if seconds_between(row.seen_at, now) > TOUCH_AFTER_S:
             await self._database.write(partial(accounts.touch_session, session_id=row.id, now=now))
-        return identity
+        return replace(identity, expires_at=self._expiry(row._replace(seen_at=now)))
 
     def _is_fresh(self, kept: _Remembered) -> bool:
         """Looks at the member's clinics only when some clinic's following has changed: a member may have many."""

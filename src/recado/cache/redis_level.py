@@ -10,14 +10,11 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 import msgspec
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
 from recado import observe
 from recado.cache.entry import Entry, Loaded
+from recado.cache.redis_line import TROUBLE, RedisLine
 from recado.domain.cursor import Cursor
 from recado.domain.values import Seq
 
@@ -28,11 +25,8 @@ TRIES = 3
 """An operation may be slow by chance; so many in a row are not."""
 PROBE_EVERY_S = 0.25
 MAX_WRITES = 100
-CONNECTIONS = 16
 FORM = "recado:2"
 """Another form of the bodies or of this record gets another number, so that versions do not read each other's."""
-
-TROUBLE = (RedisError, OSError, TimeoutError)
 
 log = observe.get_logger("cache")
 
@@ -54,17 +48,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 class RedisLevel:
     def __init__(self, url: str, max_age_s: float) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            protocol=2,  # what a library speaks by default may change; we use nothing of 3
-            max_connections=CONNECTIONS,
-            timeout=LIMIT_S,
-            socket_connect_timeout=4 * LIMIT_S,
-            socket_timeout=1,
-            retry=Retry(NoBackoff(), 0),  # its own would multiply the limit
-            health_check_interval=0,
-        )
-        self._redis = Redis.from_pool(pool)
+        self._line = RedisLine(url)
         self._max_age_ms = int(max_age_s * 1000)
         self._failures = 0
         self._writes: set[asyncio.Task[None]] = set()
@@ -81,7 +65,7 @@ class RedisLevel:
         if self.broken:
             return None
         try:
-            raw = await _in_time(self._redis.get(f"{FORM}:{key}"))
+            raw = await _in_time(self._line.ask("GET", f"{FORM}:{key}"))
         except TROUBLE as error:
             self._fail(error)
             return None
@@ -112,23 +96,33 @@ class RedisLevel:
     async def run(self) -> None:
         """Until cancelled: whenever it is broken, try until it is not. No reader ever waits for that."""
         try:
+            with contextlib.suppress(*TROUBLE):
+                await self._line.open()  # else thirty first readers wait for it, and take that for silence
             while True:
                 await self._broken.wait()
                 await asyncio.sleep(PROBE_EVERY_S)
-                with contextlib.suppress(*TROUBLE):
-                    async with asyncio.timeout(4 * LIMIT_S):
-                        await self._redis.ping()
+                if await self._answers():
                     self._failures = 0
                     self._broken.clear()
                     log.info("redis_back")
         finally:
             await self._close()
 
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(4 * LIMIT_S):
+                await self._line.ask("PING")
+        except TROUBLE:
+            self._line.drop()  # a network may have lost it without a word
+            return False
+        return True
+
     async def _put(self, name: str, raw: bytes) -> None:
         try:
-            await _in_time(self._redis.set(name, raw, px=self._max_age_ms))
+            await self._line.ask("SET", name, raw, "PX", self._max_age_ms)
         except TROUBLE as error:
-            self._fail(error)
+            if not self.broken:  # else it is told already what became of it
+                self._fail(error)
         else:
             self.puts += 1
 
@@ -146,8 +140,7 @@ class RedisLevel:
         for writing in self._writes:
             writing.cancel()
         await asyncio.gather(*self._writes, return_exceptions=True)
-        with contextlib.suppress(*TROUBLE):
-            await self._redis.aclose()
+        await self._line.close()
 
 
 async def _in_time(operation: Awaitable[T]) -> T:

@@ -113,9 +113,7 @@ def decide_clinic(office: Office, command: OfClinic, new_id: Callable[[], str]) 
             return decide_channel(office.channels, command)
         case InvalidateCache():
             _require(office.clinic, command, "cache.invalidate")
-            if clinic_of(command.pattern) != office.clinic.id:
-                raise InvalidError(errors=[FieldError("pattern", "malformed")])
-            return (CacheInvalidated(pattern=command.pattern),)
+            return (_invalidate(office.clinic, command),)
         case _:
             assert_never(command)
 
@@ -215,6 +213,15 @@ def _reset(office: Office, command: ResetPassword) -> tuple[PasswordReset, ...]:
         if office.person.clinic_ids != {command.clinic_id}:
             raise MemberSharedError
     return (PasswordReset(member_id=office.person.id),)
+
+
+def _invalidate(clinic: Clinic, command: InvalidateCache) -> CacheInvalidated:
+    named = clinic_of(command.pattern)
+    if named is None:
+        raise InvalidError(errors=[FieldError("pattern", "malformed")])
+    if named != clinic.id:
+        raise ConflictError(errors=[FieldError("pattern", "of_another_clinic")])
+    return CacheInvalidated(pattern=command.pattern)
 
 
 def _expect_version(clinic: Clinic, expected: Seq | None) -> None:

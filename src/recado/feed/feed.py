@@ -357,12 +357,12 @@ class Feed:
 
 
 def _end_of_log(connection: Connection, clinic_id: ClinicId, limit: int) -> tuple[Head, list[Record]]:
-    head = inbox.heads(connection, [clinic_id])[clinic_id]
+    head = inbox.head_of(connection, clinic_id)
     return head, inbox.records_before(connection, clinic_id, head.cursor.seq, limit) if limit else []
 
 
 def _rest_of_log(
     connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int
 ) -> tuple[Head, list[Told]]:
-    head = inbox.heads(connection, [clinic_id])[clinic_id]
+    head = inbox.head_of(connection, clinic_id)
     return head, inbox.log_after(connection, clinic_id, seq, limit)

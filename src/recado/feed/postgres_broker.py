@@ -1,16 +1,22 @@
-"""Hints over PostgreSQL's LISTEN and NOTIFY, on two connections of their own.
+"""Hints over PostgreSQL's LISTEN and NOTIFY, on a connection of their own.
 
 Never inside the transaction that writes: NOTIFY takes one lock of the whole cluster until its commit is on disk, which
-took 16 writers from 2,750 commits a second to 415. After the commit, and gathered for a few milliseconds, it costs
+took 16 writers from 2,750 commits a second to 415. After the commit, and gathered for a millisecond, it costs writers
 nothing. Its own commit need not be durable.
+
+The loop watches the socket itself. psycopg's asyncio makes an event, a timeout and a reader for every wait: with a
+connection for each way a hint said and heard took 430 us of the loop and 200 of PostgreSQL, now 220 and 120.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
 
 from recado import observe
 from recado.domain.values import ClinicId, Seq
@@ -22,6 +28,12 @@ MAX_PAYLOAD_BYTES = 7_900
 """PostgreSQL refuses 8,000."""
 FIRST_RETRY_S = 0.05
 MAX_RETRY_S = 1.0
+
+_OPENING = (
+    "SET synchronous_commit = off",
+    f"PREPARE say AS SELECT pg_notify('{CHANNEL}', $1)",
+    f"LISTEN {CHANNEL}",
+)
 
 _HINT = re.compile(r"([0-9]{1,18}):([0-9]{1,18})", re.ASCII)
 
@@ -52,63 +64,129 @@ class PostgresBroker:
         self._deaf.append(deaf)
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._again_and_again("listen", self._listen))
-            tasks.create_task(self._again_and_again("notify", self._notify))
-
-    async def _again_and_again(
-        self, what: str, work: Callable[[Callable[[], None]], Awaitable[None]]
-    ) -> None:
         """Connect anew whenever the connection is lost, soon at first; the feed's poll bridges the time."""
         delay_s = FIRST_RETRY_S
-
-        def connected() -> None:
-            nonlocal delay_s
-            delay_s = FIRST_RETRY_S
-
         while True:
             try:
-                await work(connected)
+                connection = await psycopg.AsyncConnection.connect(**self._arguments, autocommit=True)
+                try:
+                    for statement in _OPENING:
+                        await connection.execute(statement)
+                    delay_s = FIRST_RETRY_S
+                    await self._carry(_Line(connection.pgconn, self._hear, self._more.set))
+                finally:
+                    await connection.close()
             except psycopg.Error as error:
-                log.warning("broker_lost", connection=what, error=type(error).__name__)
+                log.warning("broker_lost", error=type(error).__name__)
+            finally:
+                for deaf in self._deaf:
+                    deaf()
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, MAX_RETRY_S)
 
-    async def _listen(self, connected: Callable[[], None]) -> None:
-        try:
-            async with await self._connect() as connection:
-                await connection.execute(f"LISTEN {CHANNEL}")
-                connected()
-                for missed in self._missed:  # listening first, then asking: nothing falls between the two
-                    missed()
-                async for notice in connection.notifies():
-                    for clinic_id, seq in read(notice.payload):
-                        for heard in self._heard:
-                            heard(clinic_id, seq)
-        finally:
-            for deaf in self._deaf:
-                deaf()
-
-    async def _notify(self, connected: Callable[[], None]) -> None:
-        """At once when there was silence; what comes within GATHER_S goes together."""
-        async with await self._connect() as connection:
-            await connection.execute("SET synchronous_commit = off")
-            connected()
+    async def _carry(self, line: "_Line") -> None:
+        """Say at once when there was silence; what comes within GATHER_S goes together. Ends when the line is lost."""
+        with line.watched():
+            for missed in self._missed:  # listening first, then asking: nothing falls between the two
+                missed()
             while True:
                 await self._more.wait()
                 self._more.clear()
                 unsaid, self._unsaid = self._unsaid, {}
                 try:
+                    line.check()
                     for payload in payloads(unsaid):
-                        await connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
+                        await line.say(payload)
                 except psycopg.Error:
                     for clinic_id, seq in unsaid.items():
                         self.hint(clinic_id, seq)
                     raise
                 await asyncio.sleep(GATHER_S)
 
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        return await psycopg.AsyncConnection.connect(**self._arguments, autocommit=True)
+    def _hear(self, payload: str) -> None:
+        for clinic_id, seq in read(payload):
+            for heard in self._heard:
+                heard(clinic_id, seq)
+
+
+class _Line:
+    """A connection that listens: `hear` is called with each payload, `lost` when nothing will come any more."""
+
+    def __init__(self, pgconn: PGconn, hear: Callable[[str], None], lost: Callable[[], object]) -> None:
+        self._pgconn = pgconn
+        self._socket = pgconn.socket
+        self._hear = hear
+        self._lost = lost
+        self._error: psycopg.Error | None = None
+        self._loop = asyncio.get_running_loop()
+        self._said: asyncio.Future[None] | None = None
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        self._loop.add_reader(self._socket, self._take_in)
+        try:
+            yield
+        finally:
+            if self._error is None:
+                self._unwatch()
+
+    def check(self) -> None:
+        """Raises what broke the line."""
+        if self._error is not None:
+            raise self._error
+
+    async def say(self, payload: str) -> None:
+        """One at a time. Returns when PostgreSQL has it; raises what broke the line."""
+        self._said = self._loop.create_future()
+        self._pgconn.send_query_prepared(b"say", [payload.encode()])
+        self._send()
+        await self._said
+
+    def _send(self) -> None:
+        try:
+            rest = self._pgconn.flush()
+        except psycopg.Error as error:
+            self._break(error)
+            return
+        if rest:
+            self._loop.add_writer(self._socket, self._send)
+        else:
+            self._loop.remove_writer(self._socket)
+
+    def _take_in(self) -> None:
+        pgconn = self._pgconn
+        try:
+            pgconn.consume_input()
+            while notice := pgconn.notifies():
+                self._hear(notice.extra.decode())
+            while self._said is not None and not pgconn.is_busy():
+                result = pgconn.get_result()
+                if result is None:
+                    self._settle(None)
+                elif result.status != ExecStatus.TUPLES_OK:
+                    raise psycopg.DatabaseError
+        except psycopg.Error as error:
+            self._break(error)
+
+    def _unwatch(self) -> None:
+        """Once: libpq closes a socket that broke, and its number may soon be another's."""
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+
+    def _break(self, error: psycopg.Error) -> None:
+        self._unwatch()
+        self._error = error
+        self._settle(error)
+        self._lost()
+
+    def _settle(self, error: psycopg.Error | None) -> None:
+        said, self._said = self._said, None
+        if said is None or said.done():
+            return
+        if error is None:
+            said.set_result(None)
+        else:
+            said.set_exception(error)
 
 
 def payloads(hints: Mapping[ClinicId, Seq]) -> Iterator[str]:

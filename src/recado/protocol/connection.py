@@ -44,8 +44,9 @@ class EngineConnection:
         self._next_ping = now + timing.ping_interval_s
         self.closed = False
 
-    def open(self, sid: str, upgrades: Sequence[str] = ()) -> Outcomes:
-        return [SendPacket(engineio.encode_open(sid, self._timing, upgrades=upgrades))]
+    def open(self, sid: str, upgrades: Sequence[str] = ()) -> bytes:
+        """The first packet."""
+        return engineio.encode_open(sid, self._timing, upgrades=upgrades)
 
     def touch(self, now: float) -> None:
         """Something came in that is no packet, such as a WebSocket PING."""

@@ -132,7 +132,7 @@ class AsgiTransport:
             await self._news.wait()
 
 
-def head_of(scope: Message, trusted_proxies: Collection[Network]) -> Head:
+def head_of_scope(scope: Message, trusted_proxies: Collection[Network]) -> Head:
     """Of a request or of an upgrade, which is a GET."""
     query = scope["query_string"].decode("latin-1")
     path = scope["raw_path"].decode("latin-1").partition("?")[0]
@@ -162,7 +162,7 @@ class AsgiWebSockets:
         if scope["type"] != "websocket":
             await self._application(scope, receive, send)
             return
-        head = head_of(scope, self._trusted_proxies)
+        head = head_of_scope(scope, self._trusted_proxies)
         endpoint = self._endpoints.get(head.path.rstrip("/"))
         refusal = self._not_found() if endpoint is None else endpoint.admit(head)
         await receive()  # websocket.connect

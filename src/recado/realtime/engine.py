@@ -20,7 +20,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from recado.app.vocabulary import Draining
 from recado.protocol import engineio, polling, socketio
 from recado.realtime.head import Head, Refusal
 from recado.realtime.hub import Handlers, Hub, Log, Namespace, Settings
@@ -36,6 +35,8 @@ from recado.realtime.transport import Receiver, Transport, WebSocket
 
 ID_BYTES, ID_CHARACTERS = 15, 20  # in base64, without padding
 IDS_AT_ONCE = 256
+LEAVE_APART_S = 0.01
+"""At most, when the server stops: a hundred a second may come back to any server."""
 TICKS_AT_ONCE = 256  # then other callbacks get their turn: a slot of 10,000 pings must not stall the loop
 
 LinkFactory = Callable[[Hub, Transport, Head], Link]
@@ -174,20 +175,25 @@ class Engine:
         self._timer = asyncio.get_running_loop().call_later(self._hub.settings.slot_s, self._turn)
 
     async def drain(self, window_s: float) -> None:
-        """Let everybody go: no new links, handlers that run finish and answer, everything is flushed, then closed.
+        """Let everybody go, one after the other: no new links, and each that goes has its answers first.
 
         Clients learn from `server:draining {reconnectInMs}` when to come back: evenly spread over the window, so
-        that they do not all come at once. Takes at most `window_s` plus the closing handshake's timeout.
+        that they do not all come at once. Not every client listens, so they are closed one by one as well; of few
+        none waits long for it. Takes at most `window_s`, again for handlers that still run, and the closing
+        handshake's timeout.
         """
         hub = self._hub
         hub.draining = True
-        sessions = list(self.sessions)
-        hub.log.info("draining", sessions=len(sessions))
-        for place, session in enumerate(sessions, start=1):
-            reconnect_in_ms = round(window_s * 1000 * place / len(sessions))
-            session.emit("server:draining", Draining(reconnect_in_ms=reconnect_in_ms))
-        for link in hub.links:
-            link.pause_reading()
+        links = list(hub.links)
+        hub.log.info("draining", connections=len(links))
+        began, apart_s = hub.clock(), window_s / max(1, len(links))
+        for place, link in enumerate(links, start=1):
+            link.announce(round(1000 * apart_s * place))
+        for place, link in enumerate(links):
+            wait_s = began + place * min(apart_s, LEAVE_APART_S) - hub.clock()
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            link.depart()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(window_s):
                 while hub.tasks:

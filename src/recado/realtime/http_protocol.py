@@ -10,13 +10,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
 from recado.app.whole_answer import WHOLE_ANSWER
-from recado.realtime.head import find_upgrade
-from recado.realtime.picows_transport import WebSocketProtocol
 
 MAX_HEAD_BYTES = 16_384
 Headers = Sequence[tuple[bytes, bytes]]
@@ -36,12 +32,12 @@ class HttpProtocol(HttpToolsProtocol):
             0  # of the open head; of a later one without the read it began in, which held others too
         )
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """uvicorn's, but for the addresses: a WebSocket needs none of them, and each is a Python socket made."""
-        self.connections.add(self)
-        self.transport = transport
-        self.flow = FlowControl(transport)
-        self._await_head()
+    def connection_made(  # type: ignore[override]
+        self, transport: asyncio.Transport, since: float | None = None
+    ) -> None:
+        """`since`: when it was opened, in the loop's time, if that was before."""
+        super().connection_made(transport)
+        self._await_head(since)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_here()
@@ -51,8 +47,6 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         begun = self._heads_begun
-        if not begun and self._hand_over_whole(data):
-            return
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
@@ -71,10 +65,6 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse(431, b"Request header fields too large")
 
     def on_message_begin(self) -> None:
-        if self.scheme is None:
-            self.server = get_local_addr(self.transport)
-            self.client = get_remote_addr(self.transport)
-            self.scheme = "https" if is_ssl(self.transport) else "http"
         super().on_message_begin()
         if self._heads_begun:
             self._await_head()
@@ -89,10 +79,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self.cycle is not None and self.cycle.scope is self.scope:
             self.scope["extensions"] = {WHOLE_ANSWER: self._answer_whole}  # type: ignore[dict-item]
 
-    def _await_head(self) -> None:
+    def _await_head(self, since: float | None = None) -> None:
         """A head that comes byte by byte must not hold its connection for ever."""
         self._head_is_here()
-        self._head_timer = self.loop.call_later(self.head_timeout_s, self._refuse_slow_head)
+        due = (self.loop.time() if since is None else since) + self.head_timeout_s
+        self._head_timer = self.loop.call_at(due, self._refuse_slow_head)
 
     def _head_is_here(self) -> None:
         if self._head_timer is not None:
@@ -102,23 +93,6 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse_slow_head(self) -> None:
         if not self.transport.is_closing():
             self._refuse(408, b"The request head took too long.")
-
-    def _hand_over_whole(self, data: bytes) -> bool:
-        """What nearly all sockets begin with, an upgrade in one read, needs neither parser nor rebuilding."""
-        make = self.ws_protocol_class
-        if not isinstance(make, type) or not issubclass(make, WebSocketProtocol):
-            return False
-        head = find_upgrade(data)
-        if head is None:
-            return False
-        self._head_is_here()
-        self.connections.discard(self)
-        protocol = make(self.config, self.server_state, self.app_state)
-        protocol.connection_made(self.transport)
-        protocol.take_head(head, data[head.end() :])
-        self.transport.set_protocol(protocol)
-        self.parser = None  # type: ignore[assignment] # as in _hand_over
-        return True
 
     def _answer_whole(self, scope: object, status: int, headers: Headers, body: bytes) -> bool:
         cycle = self.cycle

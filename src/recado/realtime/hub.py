@@ -43,8 +43,11 @@ class Handlers(Protocol):
     A bug closes nobody's session: the client gets code `internal`, the log gets the exception.
     """
 
-    async def connect(self, session: Session, auth: dict[str, Any]) -> None:
-        """Return to accept. What is emitted or delivered meanwhile follows the CONNECT reply."""
+    def connect(self, session: Session, auth: dict[str, Any]) -> Coroutine[Any, Any, None] | None:
+        """Return to accept, or a coroutine that does. What is emitted or delivered meanwhile follows the CONNECT reply.
+
+        As with `event`: an answer at once costs no task.
+        """
         ...
 
     def event(self, session: Session, name: str, args: list[Any]) -> Any:

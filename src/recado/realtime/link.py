@@ -68,10 +68,15 @@ class Link:
         hub.log.debug("socket_opened", connection=self.id)
 
     def open(self, sid: str, upgrades: Sequence[str] = ()) -> None:
-        """Say hello; `upgrades` are the transports that may take over."""
+        """Say hello at once, so that it shares a write with the answer to the head; `upgrades` may take over."""
         if upgrades:
             self.sid = sid
-        self.perform(self._connection.open(sid, upgrades))
+        hello = text_frame(self._connection.open(sid, upgrades))
+        statistics = self.hub.statistics
+        statistics.packets_out += 1
+        statistics.bytes_out += len(hello)
+        statistics.writes += 1
+        self._transport.send([hello])
         self.schedule()
 
     def move(self, transport: WebSocket, frames: list[bytes]) -> None:
@@ -180,6 +185,14 @@ class Link:
         """Not of a closed link: it waits for the peer's goodbye."""
         if not self.closed:
             self._transport.pause_reading()
+
+    def announce(self, reconnect_in_ms: int) -> None:
+        """Tell who understands it when to come back: this node is going."""
+
+    def depart(self) -> None:
+        """Read nothing more, and go as soon as everything that was read is answered."""
+        self.pause_reading()
+        self.close("draining")
 
     def tick(self, now: float) -> None:
         if self.closed:

@@ -21,6 +21,8 @@ from picows import (
     WSMsgType,
     WSProtocolError,
     WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponseWithListener,
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
@@ -28,7 +30,7 @@ from recado.app.addresses import Network
 from recado.errors import SocketClose
 from recado.protocol.violation import ViolationError
 from recado.protocol.websocket import MessageAssembler, payload_of
-from recado.realtime.head import Head, Refusal, head_of, parse_head
+from recado.realtime.head import Head, Refusal, head_of_match, parse_head
 from recado.realtime.hub import Log
 from recado.realtime.transport import Endpoint, Receiver
 
@@ -42,6 +44,34 @@ _HEAD = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
 )
 _SUPPORTED_VERSIONS = frozenset({"13", "8", "7"})
+_SWITCHING = (
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Accept: %s\r\n\r\n"
+)
+
+
+class _Switching:
+    """The 101 as picows gets it: it fills in the key's answer, and writes nothing. We do, with the first packet."""
+
+    status = HTTPStatus.SWITCHING_PROTOCOLS
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+
+    def to_bytes(self) -> bytearray:
+        return bytearray()
+
+    def encode(self) -> bytes:
+        return (_SWITCHING % self.headers["Sec-WebSocket-Accept"]).encode()
+
+
+# A handshake is one call of picows', so all of them can share these two.
+_switching = _Switching()
+_offered: "list[PicowsTransport]" = []
+
+
+def _accept(_request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+    return WSUpgradeResponseWithListener(_switching, _offered.pop())  # type: ignore[arg-type]
 
 
 class _LoneFrame:
@@ -64,7 +94,7 @@ _lone = _LoneFrame()
 class PicowsTransport(WSListener):
     """picows' listener on one side, a link's transport on the other."""
 
-    __slots__ = ("_assembler", "_endpoint", "_head", "_receiver", "_socket", "writable")
+    __slots__ = ("_assembler", "_endpoint", "_head", "_receiver", "_socket", "_unanswered", "writable")
 
     name = "picows"
     is_fetched = False
@@ -73,17 +103,21 @@ class PicowsTransport(WSListener):
         self.writable = True
         self._endpoint = endpoint
         self._head = head
-        self._assembler = MessageAssembler(endpoint.max_payload_bytes)
+        self._assembler: MessageAssembler | None = None
         self._receiver: Receiver | None = None
         self._socket: WSTransport | None = None
+        self._unanswered: WSTransport | None = None
 
     # What picows calls.
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        self._socket = transport
         # Nobody reads them again, and they are kilobytes per connection.
-        transport.request.headers = transport.response.headers = None  # type: ignore[assignment]
-        self._receiver = self._endpoint.open(self, self._head)
+        transport.request.headers = None  # type: ignore[assignment]
+        self._unanswered = transport
+        try:
+            self._receiver = self._endpoint.open(self, self._head)
+        finally:
+            self._greet([])
 
     def touch(self) -> None:
         if self._receiver is not None:
@@ -99,7 +133,7 @@ class PicowsTransport(WSListener):
             return
         try:
             extended = frame.rsv1 or frame.rsv2 or frame.rsv3
-            if not extended and frame.msg_type == WSMsgType.TEXT and frame.fin and self._assembler.is_idle:
+            if not extended and frame.msg_type == WSMsgType.TEXT and frame.fin and self._assembler is None:
                 receiver.receive_text(_text_of(frame), frame.payload_size)
             else:
                 self._on_rarer_frame(transport, receiver, frame)
@@ -127,6 +161,7 @@ class PicowsTransport(WSListener):
         """A lone frame goes to picows as its payload: its own write is a sixth cheaper than the loop's."""
         socket = self._socket
         if socket is None:
+            self._greet(frames)
             return
         if len(frames) == 1:
             if (frame := frames[0]) is not _lone.frame:
@@ -141,6 +176,7 @@ class PicowsTransport(WSListener):
         return 0 if self._socket is None else self._socket.underlying_transport.get_write_buffer_size()
 
     def close(self, close: SocketClose) -> None:
+        self._greet([])
         if self._socket is not None:
             self._socket.send_close(close.code, close.reason.encode())  # type: ignore[arg-type]
             self.resume_reading()  # the peer's CLOSE, or its end of file, finishes it
@@ -157,12 +193,19 @@ class PicowsTransport(WSListener):
         if self._socket is not None:
             self._socket.underlying_transport.resume_reading()
 
+    def _greet(self, frames: list[bytes]) -> None:
+        """101, if it has not left, with what the session says first: a second write costs a tenth of a handshake."""
+        unanswered, self._unanswered = self._unanswered, None
+        if unanswered is not None:
+            self._socket = unanswered
+            unanswered.underlying_transport.write(b"".join([_switching.encode(), *frames]))
+
     def _on_rarer_frame(self, transport: WSTransport, receiver: Receiver, frame: WSFrame) -> None:
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             raise ViolationError("no extension was agreed on")
         if kind in _DATA:
-            message = self._assembler.feed(kind.value, frame.get_payload_as_bytes(), fin=bool(frame.fin))
+            message = self._assemble(kind.value, frame.get_payload_as_bytes(), fin=bool(frame.fin))
             if isinstance(message, str):
                 receiver.receive_text(message, len(message.encode()))
             elif message is not None:
@@ -174,6 +217,14 @@ class PicowsTransport(WSListener):
         elif kind == WSMsgType.PING and self.writable:
             # A peer that pings but does not read must not fill our memory with pongs.
             transport.send_pong(frame.get_payload_as_bytes())
+
+    def _assemble(self, opcode: int, payload: bytes, *, fin: bool) -> str | bytes | None:
+        if self._assembler is None:
+            self._assembler = MessageAssembler(self._endpoint.max_payload_bytes)
+        message = self._assembler.feed(opcode, payload, fin=fin)
+        if self._assembler.is_idle:
+            self._assembler = None
+        return message
 
 
 def _text_of(frame: WSFrame) -> str:
@@ -235,16 +286,27 @@ class _Socket:
 class _Wire:
     """The loop's transport as picows gets it. A twelfth of a handshake was Python sockets made to ask for options."""
 
-    __slots__ = ("_transport", "get_write_buffer_size", "write")
+    __slots__ = ("_socket", "_transport", "get_write_buffer_size", "write")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
+        self._socket = _Socket(transport.get_extra_info("socket").fileno())
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.write = transport.write
 
     def get_extra_info(self, name: str) -> Any:
-        value = self._transport.get_extra_info(name)
-        return _Socket(value.fileno()) if name == "socket" else value
+        """Not the addresses, which picows would only log."""
+        match name:
+            case "socket":
+                return self._socket
+            case "ssl_object":
+                return self._transport.get_extra_info(name)
+        return None
+
+    @property
+    def peer(self) -> str:
+        address = self._transport.get_extra_info("peername")
+        return address[0] if address else ""
 
     def writelines(self, buffers: Iterable[bytes]) -> None:
         self._transport.writelines(buffers)
@@ -268,7 +330,7 @@ class _Wire:
 class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
     """picows' protocol behind uvicorn. Made usable by `make_websocket_protocol`, which sets the class variables."""
 
-    __slots__ = ("_head_seen", "_listeners")
+    __slots__ = ("_head_seen",)
 
     endpoints: ClassVar[Mapping[str, Endpoint]]
     max_payload_bytes: ClassVar[int]
@@ -276,12 +338,11 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
     trusted_proxies: ClassVar[Collection[Network]]
 
     def __init__(self, config: object, server_state: object, app_state: object) -> None:  # noqa: ARG002 - uvicorn's
-        listeners: list[PicowsTransport] = []
         super().__init__(
             None,  # host_port and ws_path: a client's
             None,
             False,  # is_client_side
-            lambda _request: listeners.pop(),
+            _accept,
             self.picows_log,
             True,  # disconnect_on_exception
             None,  # websocket_handshake_timeout: the head is complete already
@@ -294,7 +355,6 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
             None,  # extra_headers
             READ_BUFFER_BYTES,
         )
-        self._listeners = listeners
         self._head_seen = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -321,7 +381,7 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         if match.end() > MAX_HEAD_BYTES:
             self._refuse_unasked(Refusal(431, "Request header fields too large"))
             return
-        self._answer(head_of(match, peer=self._peer(), trusted_proxies=self.trusted_proxies), rest)
+        self._answer(head_of_match(match, peer=self._peer(), trusted_proxies=self.trusted_proxies), rest)
 
     def buffer_updated(self, nbytes: int) -> None:
         """Each byte that comes proves life: a large message over a slow line is whole only after long."""
@@ -330,23 +390,22 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
             self.listener.touch()
 
     def _peer(self) -> str:
-        peer = self.transport.underlying_transport.get_extra_info("peername")
-        return peer[0] if peer else ""
+        return str(self.transport.underlying_transport.peer)
 
     def _answer(self, head: Head, rest: bytes) -> None:
         """Refuse, or show picows a head: the five fields it checks and nothing of the peer's."""
         self._head_seen = True
         endpoint = self.endpoints.get(head.path.rstrip("/"))
+        key = head.header("sec-websocket-key") or ""
         if endpoint is None:
             self._refuse_unasked(Refusal(404, "Not found"))
-        elif refusal := _check_handshake(head):
+        elif refusal := _check_handshake(head, key):
             self._refuse_unasked(refusal)
         elif refusal := endpoint.admit(head):
             self._refuse(refusal)
         else:
-            self._listeners.append(PicowsTransport(endpoint, head))
-            key = (head.header("sec-websocket-key") or "").encode()
-            self._feed(_HEAD % key + rest)
+            _offered.append(PicowsTransport(endpoint, head))
+            self._feed(_HEAD % key.encode() + rest)
 
     def _refuse_unasked(self, refusal: Refusal) -> None:
         """What no endpoint was asked about is counted by the first."""
@@ -388,9 +447,8 @@ def make_websocket_protocol(
     return type("WebSocketProtocol", (WebSocketProtocol,), variables)
 
 
-def _check_handshake(head: Head) -> Refusal | None:
+def _check_handshake(head: Head, key: str) -> Refusal | None:
     """What RFC 6455 section 4.2.1 asks of a client, beyond what uvicorn has checked to come here."""
-    key = head.header("sec-websocket-key") or ""
     try:
         well_formed = len(base64.b64decode(key, validate=True)) == 16
     except ValueError:

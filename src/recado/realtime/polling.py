@@ -13,7 +13,7 @@ from recado.app.addresses import Network
 from recado.app.origins import Origin, parse_origin
 from recado.app.whole_answer import WHOLE_ANSWER
 from recado.protocol.polling import OK, Reply, error_reply
-from recado.realtime.asgi_transport import Application, Message, Receive, Send, head_of
+from recado.realtime.asgi_transport import Application, Message, Receive, Send, head_of_scope
 from recado.realtime.head import Head, Refusal
 from recado.realtime.polling_transport import AnswerNow, PollingTransport
 
@@ -68,7 +68,7 @@ class Polling:
         if endpoint is None:
             await self._application(scope, receive, send)
             return
-        head = head_of(scope, self._trusted_proxies)
+        head = head_of_scope(scope, self._trusted_proxies)
         headers, allowed = self._cors(head)
         answer_now = scope.get("extensions", {}).get(WHOLE_ANSWER)
 

@@ -18,6 +18,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from recado.app.addresses import Network
 from recado.app.origins import Origin
 from recado.realtime.asgi_transport import AsgiWebSockets
+from recado.realtime.first_read import make_first_read
 from recado.realtime.http_protocol import HttpProtocol
 from recado.realtime.hub import Log
 from recado.realtime.picows_transport import make_websocket_protocol
@@ -30,9 +31,12 @@ GC_THRESHOLD = (10_000, 20, 50)
 WebSocketKind = Literal["picows", "asgi"]
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Uvicorn logs a traceback when a peer sends what is not UTF-8. The peer is closed with 1007; that is enough."""
-    return not str(record.msg).startswith("Invalid UTF-8")
+_ANSWERED = ("Invalid UTF-8", "ASGI callable returned without completing handshake")
+"""What uvicorn logs as errors of peers that have their answer: 1007, or a refusal, which it takes for no answer."""
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(_ANSWERED)
 
 
 class ServedEndpoint(Endpoint, PollingEndpoint, Protocol):
@@ -89,16 +93,19 @@ def make_server(
     """
     (max_payload_bytes,) = {endpoint.max_payload_bytes for endpoint in endpoints.values()}
     app = Polling(endpoints, app, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies)
+    http: type[HttpProtocol] = type("HttpProtocol", (HttpProtocol,), {"head_timeout_s": head_timeout_s})
+    first: type[asyncio.Protocol] = http
     protocol: type[asyncio.Protocol] = WebSocketsSansIOProtocol
     if websocket == "picows":
         protocol = make_websocket_protocol(endpoints, log=log, trusted_proxies=trusted_proxies)
+        first = make_first_read(http, protocol)
     else:
-        logging.getLogger("uvicorn.error").addFilter(_is_ours)
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         app = AsgiWebSockets(endpoints, app, log=log, trusted_proxies=trusted_proxies)
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=type("HttpProtocol", (HttpProtocol,), {"head_timeout_s": head_timeout_s}),
+        http=first,
         ws=protocol,
         ws_max_size=max_payload_bytes,
         ws_per_message_deflate=False,

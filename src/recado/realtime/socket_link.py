@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from types import CoroutineType
 from typing import Any, Literal
 
+from recado.app.vocabulary import Draining
 from recado.errors import RateLimitedError, RecadoError, describe
 from recado.protocol.connection import SocketConnection
 from recado.protocol.outcomes import (
@@ -36,10 +37,20 @@ _LOGGABLE_NAME = re.compile(
 class SocketLink(Link):
     """`sessions` by namespace, those that still wait for their `connect` handler included."""
 
-    __slots__ = ("_allowance", "_calls", "_in_flight", "_opened_at", "_socket", "_waiting", "sessions")
+    __slots__ = (
+        "_allowance",
+        "_calls",
+        "_departing",
+        "_in_flight",
+        "_opened_at",
+        "_socket",
+        "_waiting",
+        "sessions",
+    )
 
     def __init__(self, hub: Hub, transport: Transport, head: Head) -> None:
         self.sessions: dict[str, Session] = {}
+        self._departing = False
         self._in_flight = 0
         self._waiting: deque[tuple[EventReceived, float]] | None = None
         self._opened_at = hub.clock()
@@ -63,7 +74,7 @@ class SocketLink(Link):
             case ConnectRequested(namespace, auth):
                 session = Session(self.hub.new_id(), self, self.hub.namespaces[namespace].rooms)
                 self.sessions[namespace] = session
-                self.hub.spawn(self._connect(session, auth))
+                self._connect(session, auth)
             case AckReceived(namespace, ack_id, args):
                 self._answer(namespace, ack_id, args)
             case AttachmentsAwaited():
@@ -73,6 +84,15 @@ class SocketLink(Link):
                 self.schedule()
             case _:
                 raise AssertionError("unexpected outcome")
+
+    def announce(self, reconnect_in_ms: int) -> None:
+        for session in self.sessions.values():
+            session.emit("server:draining", Draining(reconnect_in_ms=reconnect_in_ms))
+
+    def depart(self) -> None:
+        self._departing = True
+        self.pause_reading()
+        self._go_if_departing()
 
     def due(self) -> float:
         due = self._socket.due()
@@ -120,9 +140,28 @@ class SocketLink(Link):
         if answer is not None and not answer.done():
             answer.set_result(args)
 
-    async def _connect(self, session: Session, auth: dict[str, Any]) -> None:
+    def _connect(self, session: Session, auth: dict[str, Any]) -> None:
+        """As in `_start`."""
+        try:
+            coming = self._handlers(session).connect(session, auth)
+        except Exception as error:  # noqa: BLE001 - as in _start
+            self._welcome(session, self._refusal(session, error))
+            return
+        if coming is None:
+            self._welcome(session, None)
+        else:
+            self.hub.spawn(self._await_connect(session, coming))
+
+    async def _await_connect(self, session: Session, coming: Awaitable[None]) -> None:
+        refusal = None
+        try:
+            await coming
+        except Exception as error:  # noqa: BLE001 - as in _start
+            refusal = self._refusal(session, error)
+        self._welcome(session, refusal)
+
+    def _welcome(self, session: Session, refusal: dict[str, Any] | None) -> None:
         """The CONNECT reply goes out before anything that was emitted or delivered meanwhile."""
-        refusal = await self._refusal(session, auth)
         namespace = session.namespace
         if refusal is not None:
             session.end()
@@ -138,16 +177,15 @@ class SocketLink(Link):
             self.hub.statistics.handshakes.add(self.hub.clock() - self._opened_at)
             session.admit()
             self.hub.log.debug("session_joined", connection=self.id, session=session.id)
+        self._go_if_departing()
 
-    async def _refusal(self, session: Session, auth: dict[str, Any]) -> dict[str, Any] | None:
-        try:
-            await self._handlers(session).connect(session, auth)
-        except RecadoError as error:
+    def _refusal(self, session: Session, error: Exception) -> dict[str, Any]:
+        if isinstance(error, RecadoError):
             return describe(error)
-        except Exception:
-            self.hub.log.exception("connect_failed", connection=self.id, session=session.id)
-            return describe(RecadoError())
-        return None
+        self.hub.log.exception(  # noqa: LOG004 - called from exception handlers only
+            "connect_failed", connection=self.id, session=session.id
+        )
+        return describe(RecadoError())
 
     def _enqueue(self, event: EventReceived) -> None:
         hub = self.hub
@@ -198,14 +236,20 @@ class SocketLink(Link):
         self._in_flight -= 1
         if self._waiting is not None:
             self._start_waiting(self._waiting)
+        self._go_if_departing()
 
     def _start_waiting(self, waiting: deque[tuple[EventReceived, float]]) -> None:
         while waiting and self._in_flight < self.hub.settings.max_in_flight:
             self._start(*waiting.popleft())
         if not waiting:
             self._waiting = None
-            if not self.closed and not self.hub.draining:
+            if not self.closed and not self._departing:
                 self._transport.resume_reading()
+
+    def _go_if_departing(self) -> None:
+        """Once no handler runs any more, `connect` included."""
+        if self._departing and not self._in_flight and all(each.connected for each in self.sessions.values()):
+            self.close("draining")
 
     def _failure(self, session: Session, event: EventReceived, error: Exception) -> dict[str, Any]:
         if isinstance(error, RecadoError):

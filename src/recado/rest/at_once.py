@@ -1,7 +1,7 @@
-"""Reads whose answer is at hand, answered before anything else looks at them. docs/cache.md, "Over HTTP".
+"""Reads of addresses that are known, answered before anything else looks at them. docs/cache.md, "Over HTTP".
 
-An address is understood once, by its route; when it comes again, what it asks for is known. Whatever is not plainly a
-hit of a member whose session is remembered goes the long way, which refuses, reads and explains.
+An address is understood once, by its route; when it comes again, what it asks for is known, and so is how to read it.
+Whoever's session is not remembered, and whatever is refused or fails, goes the long way, which verifies and explains.
 """
 
 import time
@@ -19,19 +19,15 @@ from recado.app.pages import Answer, Pages, Target
 from recado.app.sessions import Sessions
 from recado.app.whole_answer import WHOLE_ANSWER
 from recado.domain.cursor import parse_cursor
-from recado.errors import RecadoError
 from recado.observe import get_logger
-from recado.rest.envelope import ALWAYS, TAME_REQUEST_ID, UNLESS_STATED
+from recado.rest.envelope import ALWAYS, REQUEST_ID, TAME_REQUEST_ID, UNLESS_STATED
 
 MAX_ADDRESSES = 20_000
 JSON = "application/json"
 CURSOR_HEADER = "Recado-Cursor"
 NO_TOKEN = ""
 
-FIXED = [
-    (b"content-type", JSON.encode()),
-    *((name.lower().encode(), value.encode()) for name, value in {**ALWAYS, **UNLESS_STATED}.items()),
-]
+FIXED = [(b"content-type", JSON.encode()), *ALWAYS, *UNLESS_STATED]
 
 log = get_logger("rest")
 
@@ -78,13 +74,14 @@ class AtOnce:
     async def _answered(self, scope: HTTPScope, known: Known, send: Send) -> bool:
         started_at = time.perf_counter()
         token, after, unless, request_id = _headers_of(scope)
-        try:
-            identity = self._sessions.recall(token)
-            seen = parse_cursor(after) if after else None
-            answer = None if identity is None else self._reads.pages.at_once(identity, known.target, seen)
-        except RecadoError:
+        identity = self._sessions.recall(token)
+        if identity is None:
             return False
-        if answer is None or identity is None:
+        pages, target = self._reads.pages, known.target
+        try:
+            seen = parse_cursor(after) if after else None
+            answer = pages.at_once(identity, target, seen) or await pages.answer(identity, target, seen)
+        except Exception:  # noqa: BLE001 - refused or failed: so will the long way, and explain it
             return False
         if not TAME_REQUEST_ID.fullmatch(request_id):
             request_id = str(uuid7())
@@ -93,7 +90,7 @@ class AtOnce:
             *(FIXED if status == 200 else FIXED[1:]),
             (b"etag", answer.version.encode()),
             (b"recado-cursor", str(answer.cursor).encode()),
-            (b"x-request-id", request_id.encode()),
+            (REQUEST_ID, request_id.encode()),
         ]
         if status == 200:
             headers.append((b"content-length", b"%d" % len(body)))

@@ -6,13 +6,13 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from litestar import Response, get
-from litestar.di import NamedDependency, Provide
+from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 
-from recado.app.paging import AskedPlace
+from recado.app.paging import DEFAULT_PAGE, AskedPlace
 from recado.app.queries import MAX_WAIT_S, Queries
 from recado.domain.values import ClinicId, Conversation, MessageId
-from recado.domain.views import ConversationPage, Delta, ListFilter, MessagePage
+from recado.domain.views import ConversationPage, Delta, MessagePage
 from recado.errors import (
     CursorAheadError,
     FieldError,
@@ -39,7 +39,6 @@ CACHED_READING = {
 
 @get(
     "/clinics/{clinicId:str}/conversations",
-    dependencies={"fitting": Provide(parameters.list_filter, sync_to_thread=False)},
     operation_id="listConversations",
     summary="List conversations",
     description="A page of the clinic's conversations, the one with the newest message first. Filters may be combined.",
@@ -47,15 +46,20 @@ CACHED_READING = {
     responses=CACHED_READING,
     tags=["Inbox"],
 )
-async def list_conversations(
+async def list_conversations(  # noqa: PLR0913 - Litestar hands them in by name
     request: MemberRequest,
     reads: NamedDependency[Reads],
-    fitting: NamedDependency[ListFilter],
     clinic_id: parameters.ClinicPath,
-    limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    limit: parameters.Limit = DEFAULT_PAGE,
     before: parameters.Before = None,
+    *,
+    status: parameters.Status = None,
+    assignee_id: parameters.Assignee = None,
+    label: parameters.Label = None,
+    unread: parameters.Unread = False,
     seen: parameters.Seen = None,
 ) -> Response[ConversationPage]:
+    fitting = parameters.list_filter(status, assignee_id, label, unread=unread)
     answer, target = await reads.pages.conversations(
         request.user,
         ClinicId(clinic_id),
@@ -101,7 +105,7 @@ async def list_messages(  # noqa: PLR0917 - Litestar hands them in by name
     request: MemberRequest,
     reads: NamedDependency[Reads],
     conversation_id: parameters.ConversationPath,
-    limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    limit: parameters.Limit = DEFAULT_PAGE,
     before: parameters.Before = None,
     after: parameters.Newer = None,
     around: parameters.Around = None,

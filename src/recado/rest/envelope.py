@@ -5,11 +5,11 @@ Litestar's middleware runs only where a route was found; this runs always. Knows
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
-from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from uuid_utils import uuid7
@@ -20,15 +20,20 @@ from recado.observe import get_logger
 TAME_REQUEST_ID = re.compile(r"[0-9A-Za-z_-]{8,64}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-UNLESS_STATED = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
+RawHeader = tuple[bytes, bytes]
+
+REQUEST_ID = b"x-request-id"
+ALWAYS: Sequence[RawHeader] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+UNLESS_STATED: Sequence[RawHeader] = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+OURS = frozenset({REQUEST_ID, *(name for name, _ in ALWAYS)})
+"""Whatever a route says."""
 
 log = get_logger("rest")
 
@@ -70,16 +75,25 @@ class Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            headers = MutableScopeHeaders.from_message(message)
-            headers["X-Request-Id"] = self.request_id
-            headers.update(ALWAYS)
-            if self.method == "OPTIONS" and "Allow" in headers:
-                headers["Allow"] = self._methods[self.scope["path_template"]]
-            for name, value in UNLESS_STATED.items():
-                headers.setdefault(name, value)
+            message = {**message, "headers": list(self._headers(message["headers"]))}
         elif message["type"] == "http.response.body" and self.method == "HEAD":
             message = {**message, "body": b""}
         await self._send(message)
+
+    def _headers(self, stated: Iterable[RawHeader]) -> Iterator[RawHeader]:
+        """The route's own, completed. Litestar's mutable headers would look at all of them for each that is set."""
+        names = set()
+        for name, value in stated:
+            names.add(name)
+            if name == b"allow" and self.method == "OPTIONS":
+                yield name, self._methods[self.scope["path_template"]].encode()
+            elif name not in OURS:
+                yield name, value
+        yield REQUEST_ID, self.request_id.encode()
+        yield from ALWAYS
+        for name, value in UNLESS_STATED:
+            if name not in names:
+                yield name, value
 
     def write_log_line(self) -> None:
         """Ids only: neither query, body nor header. Successful reads are for debugging, the rest is news."""

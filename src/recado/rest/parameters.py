@@ -18,8 +18,6 @@ from recado.domain.values import ClientKey, ConversationId, ConversationStatus, 
 from recado.domain.views import ListFilter
 from recado.errors import FieldError, InvalidError
 
-DEFAULT_PAGE = 50
-
 # As in app/inbox.py, `$` alone would let a last line break pass.
 ID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 ROW = r"^[0-9]{1,18}$(?!\n)"

@@ -6,6 +6,7 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
+from recado.app.paging import DEFAULT_PAGE
 from recado.app.queries import Queries
 from recado.domain.values import ClinicId
 from recado.domain.views import SearchPage
@@ -47,7 +48,7 @@ async def search(
     queries: NamedDependency[Queries],
     clinic_id: parameters.ClinicPath,
     q: Asked = "",
-    limit: parameters.Limit = parameters.DEFAULT_PAGE,
+    limit: parameters.Limit = DEFAULT_PAGE,
     before: FoundBefore = None,
 ) -> SearchPage:
     return await queries.search(request.user, ClinicId(clinic_id), q, limit=limit, before=before)

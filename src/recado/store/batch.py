@@ -95,15 +95,21 @@ class Committed(Struct, frozen=True):
 
 
 def carry_out(
-    connection: Connection, commands: Sequence[Command], sources: Sources, recent: Recent | None = None
+    connection: Connection,
+    commands: Sequence[Command],
+    sources: Sources,
+    recent: Recent | None = None,
+    *,
+    whole: bool = False,
 ) -> Committed:
     """Decide and save `commands` in the transaction that `connection` holds; the caller commits.
 
-    `recent` is what the caller's batches before have kept, and keeps what this one leaves.
+    `recent` is what the caller's batches before have kept, and keeps what this one leaves. `whole`: it is the whole
+    transaction, begun and committed in here where that saves trips (`Database.write_whole`).
     """
     recent = recent or Recent()
     keys = [key_of(command) for command in commands]
-    found = load(connection, commands, keys, recent)
+    found = load(connection, commands, keys, recent, begins=whole)
     changes = Changes()
     offices = load_offices(connection, commands)
     outcomes = [
@@ -112,8 +118,8 @@ def carry_out(
         else _carry_out_one(found, changes, command, key, sources)
         for command, key in zip(commands, keys, strict=True)
     ]
-    changes.save(connection, found)
     offices.save(connection)
+    changes.save(connection, found, commits=whole)
     recent.keep(found.clinics, found.conversations.values(), found.last_inbound)
     return Committed(outcomes, changes.told, bool(changes.outbox))
 

@@ -35,7 +35,7 @@ from recado.domain.values import (
     ReadMark,
 )
 from recado.store import search
-from recado.store.bulk import Row, insert_rows, one_trip, update_rows
+from recado.store.bulk import Row, insert_rows, update_rows
 from recado.store.rows import (
     conversation_birth,
     conversation_row,
@@ -57,6 +57,7 @@ from recado.store.tables import (
     outbox,
     read_marks,
 )
+from recado.store.trips import one_trip
 from recado.store.working_set import RememberedKey, WorkingSet
 
 Rows = list[Row]
@@ -156,9 +157,9 @@ class Changes(Struct):
                     self.remember(found, theirs, conversation.clinic_id, conversation.id, message_id)
                     self.taken.append({"id": command.message_id, "external_id": command.external_id})
 
-    def save(self, connection: Connection, found: WorkingSet) -> None:
-        """Write every row, parents before children, erasures last."""
-        with one_trip(connection):
+    def save(self, connection: Connection, found: WorkingSet, *, commits: bool) -> None:
+        """Write every row, parents before children, erasures last; and `commits`, where it can be sent along."""
+        with one_trip(connection, commits=commits):
             self._save_threads(connection, found)
             self._save_messages(connection)
             insert_rows(connection, command_keys, self.keys)

@@ -6,9 +6,12 @@ and `postgres.py`. Which statements run is the callers' affair.
 
 import asyncio
 import sqlite3
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TypeVar, cast
 
 import psycopg
@@ -17,13 +20,16 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from recado.errors import UnavailableError
 from recado.store.checkpoints import PASSIVE, Checkpoints
-from recado.store.postgres import open_postgres
+from recado.store.pending_words import PendingWords
+from recado.store.postgres import arguments, open_postgres
 from recado.store.readers import Readers
 from recado.store.sqlite import ServeLock, open_sqlite, path_of
+from recado.store.trips import begin
 
 T = TypeVar("T")
 
 READERS = 4
+WARM_LIMIT_S = 5.0
 
 
 class Database:
@@ -37,21 +43,44 @@ class Database:
         self.shared = self.url.get_backend_name() in {"postgresql", "postgres"}
         """Other nodes may serve it beside us."""
         open_engines = open_postgres if self.shared else open_sqlite
-        self._reading, self.engine = open_engines(self.url, READERS + 1)
-        self._readers = Readers(self._snapshot, READERS)
+        self._reading, self.engine, self._writing = open_engines(self.url, READERS + 1)
+        self._readers = Readers(self._kept_snapshot, READERS)
         self._writer = ThreadPoolExecutor(1, "recado-write")
         self._kept: Connection | None = None
         """The writing thread's own: its page cache and its statements stay as it left them."""
+        self._idle = deque[Connection]()
+        """The reading threads': the pool would take 130 µs to give one out and to take it back."""
+        self._commits = 0
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """`work` sees one snapshot, taken after this call; others that wait may share it."""
         return await self._readers.read(work)
+
+    async def warm(self, work: Callable[[Connection], object]) -> None:
+        """Open every connection that reads, and do `work` on each: whoever comes first shall not wait for that."""
+        together = threading.Barrier(READERS)
+
+        def apart(connection: Connection) -> None:
+            with suppress(threading.BrokenBarrierError):  # then another could not be opened, which is told
+                together.wait(WARM_LIMIT_S)
+            work(connection)
+
+        await asyncio.gather(*(self.read(partial(apart)) for _ in range(READERS)))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Commit `work` whole or not at all. Writes of this process run one after the other.
 
         A caller that is cancelled does not stop the transaction; it only stops waiting for it.
         """
+
+        def begun(connection: Connection) -> T:
+            begin(connection)
+            return work(connection)
+
+        return await self.write_whole(begun)
+
+    async def write_whole(self, work: Callable[[Connection], T]) -> T:
+        """`write` for who sends PostgreSQL's BEGIN and COMMIT along with other statements (trips.py)."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
@@ -65,7 +94,7 @@ class Database:
     def _write(self, work: Callable[[Connection], T]) -> T:
         """`write_now` on a connection that is kept until something fails on it."""
         with _unavailable():
-            connection, self._kept = self._kept or self.engine.connect(), None
+            connection, self._kept = self._kept or self._writing.connect(), None
             try:
                 with connection.begin():
                     result = work(connection)
@@ -73,14 +102,26 @@ class Database:
                 connection.close()
                 raise
             self._kept = connection
+            self._commits += 1
             return result
 
     @contextmanager
     def served(self) -> Iterator[None]:
         """Hold this while serving. Raises ConfigError if somebody else does who must not."""
-        if self.shared:
+        with self._words_taken_in() if self.shared else self._file_held():
             yield
-            return
+
+    @contextmanager
+    def _words_taken_in(self) -> Iterator[None]:
+        words = PendingWords(arguments(self.url), lambda: self._commits)
+        words.start()
+        try:
+            yield
+        finally:
+            words.stop()
+
+    @contextmanager
+    def _file_held(self) -> Iterator[None]:
         path = path_of(self.url)
         lock = ServeLock(path)
         lock.acquire()
@@ -98,6 +139,7 @@ class Database:
         self._writer.shutdown()
         if self._kept is not None:
             self._kept.close()
+        self._close_idle()
         self.engine.dispose()
 
     def _finish_checkpoint(self) -> None:
@@ -105,6 +147,28 @@ class Database:
         if self._kept is not None:
             driver = cast(sqlite3.Connection, self._kept.connection.driver_connection)
             driver.execute(PASSIVE).fetchone()
+
+    @contextmanager
+    def _kept_snapshot(self) -> Iterator[Connection]:
+        """`_snapshot` on a connection that is kept; when something fails on one, what is idle may be gone as well."""
+        with _unavailable():
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._reading.connect()
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                connection.close()
+                self._close_idle()
+                raise
+            self._idle.append(connection)
+
+    def _close_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:

@@ -13,7 +13,7 @@ from recado.domain.cursor import Cursor
 from recado.domain.values import ClinicId, ConversationId, MemberId, Message
 from recado.domain.views import Delta
 from recado.store.clinic import clinic_after
-from recado.store.inbox import heads
+from recado.store.inbox import head_of
 from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
 from recado.store.tables import conversations, messages, read_marks
 
@@ -72,7 +72,7 @@ def _delta(
     only: ConversationId | None,
 ) -> Delta:
     """At most DELTA_ROWS rows; with `more` the cursor stands at the last version that is complete."""
-    head = heads(connection, [clinic_id])[clinic_id].cursor
+    head = head_of(connection, clinic_id).cursor
     reset = after.epoch != head.epoch or after.seq > head.seq
     if reset or after.seq == head.seq:
         return Delta(cursor=str(head), reset=reset, conversations=[], messages=[], reads=[])
@@ -85,7 +85,7 @@ def _delta(
     }
     rows_of = _CONVERSATIONS if only is None else _CONVERSATION
     marks_of = _READS if only is None else _READ
-    changed = [conversation_from(row) for row in connection.execute(rows_of, asked).mappings()]
+    changed = [conversation_from(row) for row in connection.execute(rows_of, asked)]
     said = _messages_after(connection, clinic_id, after, conversation_ids)
     marks = [read_mark_from(row) for row in connection.execute(marks_of, asked).mappings()]
     ours = clinic_after(connection, clinic_id, after.seq) if only is None else None

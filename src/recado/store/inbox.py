@@ -1,6 +1,6 @@
 """Reading the inbox: heads, keyset pages and the log. Each function runs in one snapshot."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -10,8 +10,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
-    func,
     select,
     true,
     tuple_,
@@ -33,8 +31,9 @@ from recado.domain.values import (
     ReadMark,
     Seq,
 )
-from recado.domain.views import ConversationPage, ListFilter, MessagePage, ThreadPlace
+from recado.domain.views import ListFilter, MessagePage, ThreadPlace
 from recado.errors import NotFoundError
+from recado.store.bulk import among, run, wanted
 from recado.store.clinic import clinics_by_id
 from recado.store.history import history_of
 from recado.store.rows import (
@@ -44,10 +43,23 @@ from recado.store.rows import (
     record_from,
     select_conversations,
 )
-from recado.store.tables import clinics, conversation_labels, conversations, events, messages, read_marks
+from recado.store.tables import clinics, conversations, events, messages, read_marks
 
 NO_FILTER = ListFilter()
 NEWEST = ThreadPlace()
+
+_CLINIC_OF = select(conversations.c.clinic_id).where(conversations.c.id == bindparam("id"))
+_CLINIC_OF_MESSAGE = select(messages.c.clinic_id).where(messages.c.id == bindparam("id"))
+_CONVERSATION = select_conversations().where(conversations.c.id == bindparam("id"))
+_READS_OF = select(
+    read_marks.c.conversation_id, read_marks.c.up_to, read_marks.c.inbound_read, read_marks.c.version
+).where(among(read_marks.c.conversation_id), read_marks.c.member_id == bindparam("member"))
+_RECORDS_BEFORE = (
+    select(events)
+    .where(events.c.clinic_id == bindparam("clinic"), events.c.seq <= bindparam("seq"))
+    .order_by(events.c.seq.desc())
+    .limit(bindparam("limit"))
+)
 
 
 class Head(NamedTuple):
@@ -59,103 +71,58 @@ class Head(NamedTuple):
 
 def heads(connection: Connection, clinic_ids: Iterable[ClinicId]) -> dict[ClinicId, Head]:
     rows = connection.execute(_heads(connection.dialect.name), {"ids": list(clinic_ids)})
-    return {row.id: Head(Cursor(f"{row.epoch}.{row.history}", row.seq), row.head) for row in rows}
+    return {clinic_id: head_from(*head) for clinic_id, *head in rows}
+
+
+def head_of(connection: Connection, clinic_id: ClinicId) -> Head:
+    [columns] = run(connection, _head(connection.dialect.name), {"clinic": clinic_id})
+    return head_from(*columns)
+
+
+def head_columns(dialect: str) -> list[ColumnElement[Any]]:
+    """What `head_from` is made of."""
+    return [clinics.c.epoch, history_of(dialect), clinics.c.seq, clinics.c.head]
+
+
+def head_from(epoch: int, history: str, seq: Seq, id_: int) -> Head:
+    return Head(Cursor(f"{epoch}.{history}", seq), id_)
+
+
+@cache
+def _head(dialect: str) -> Select[Any]:
+    return select(*head_columns(dialect)).where(clinics.c.id == bindparam("clinic"))
 
 
 @cache
 def _heads(dialect: str) -> Select[Any]:
-    which = history_of(dialect).label("history")
-    query = select(clinics.c.id, clinics.c.epoch, clinics.c.seq, clinics.c.head, which)
+    query = select(clinics.c.id, *head_columns(dialect))
     return query.where(clinics.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def clinic_of(connection: Connection, conversation_id: ConversationId) -> ClinicId | None:
     """Which clinic a conversation belongs to; that never changes."""
-    return connection.execute(
-        select(conversations.c.clinic_id).where(conversations.c.id == conversation_id)
-    ).scalar_one_or_none()
+    found = run(connection, _CLINIC_OF, {"id": conversation_id})
+    return found[0][0] if found else None
 
 
 def clinic_of_message(connection: Connection, message_id: MessageId) -> ClinicId | None:
-    return connection.execute(
-        select(messages.c.clinic_id).where(messages.c.id == message_id)
-    ).scalar_one_or_none()
+    found = run(connection, _CLINIC_OF_MESSAGE, {"id": message_id})
+    return found[0][0] if found else None
 
 
 def conversation(connection: Connection, conversation_id: ConversationId) -> Conversation | None:
     """The row as it is, a tombstone too."""
-    query = select_conversations().where(conversations.c.id == conversation_id)
-    row = connection.execute(query).mappings().one_or_none()
-    return conversation_from(row) if row else None
+    found = run(connection, _CONVERSATION, {"id": conversation_id})
+    return conversation_from(found[0]) if found else None
 
 
-def conversation_page(
-    connection: Connection,
-    clinic_id: ClinicId,
-    member_id: MemberId,
-    limit: int,
-    before: Seq | None,
-    fitting: ListFilter = NO_FILTER,
-) -> ConversationPage:
-    """By the newest message's seq, newest first; `before` is the seq of the last row seen."""
-    found = conversations_before(connection, clinic_id, member_id, limit + 1, before, fitting)
-    items = found[:limit]
-    return ConversationPage(
-        items=items,
-        reads=reads_of(connection, member_id, [row.id for row in items]),
-        before=str(items[-1].last_seq) if len(found) > limit else None,
-        seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
-    )
-
-
-def conversations_before(
-    connection: Connection,
-    clinic_id: ClinicId,
-    member_id: MemberId | None,
-    limit: int,
-    before: Seq | None,
-    fitting: ListFilter,
-) -> list[Conversation]:
-    """As `conversation_page`; `member_id` is whose unread ones are meant, if they are."""
-    query = select_conversations().where(
-        conversations.c.clinic_id == clinic_id,
-        conversations.c.deleted.is_(False),
-        *_fits(fitting, clinic_id, member_id),
-    )
-    if before is not None:
-        query = query.where(conversations.c.last_seq < before)
-    query = query.order_by(conversations.c.last_seq.desc()).limit(limit)
-    return [conversation_from(row) for row in connection.execute(query).mappings()]
-
-
-def reads_of(connection: Connection, member_id: MemberId, ids: Sequence[ConversationId]) -> list[ReadMark]:
-    """How far the member has read in these conversations, by version."""
-    mine = read_marks.c.conversation_id.in_(ids), read_marks.c.member_id == member_id
-    query = select(read_marks).where(*mine).order_by(read_marks.c.version)
-    return [read_mark_from(row) for row in connection.execute(query).mappings()]
-
-
-def _fits(
-    fitting: ListFilter, clinic_id: ClinicId, member_id: MemberId | None
-) -> Iterator[ColumnElement[bool]]:
-    """Conditions that leave the order to the list's indexes, so that a page stops where it is full."""
-    if fitting.status is not None:
-        yield conversations.c.status == fitting.status
-    if fitting.assignee_id is not None:
-        yield conversations.c.assignee_id.is_not_distinct_from(fitting.assignee_id or None)
-    if fitting.label is not None:
-        yield exists().where(
-            conversation_labels.c.clinic_id == clinic_id,
-            conversation_labels.c.label == fitting.label,
-            conversation_labels.c.conversation_id == conversations.c.id,
-        )
-    if fitting.unread:
-        read = (
-            select(read_marks.c.inbound_read)
-            .where(read_marks.c.conversation_id == conversations.c.id, read_marks.c.member_id == member_id)
-            .scalar_subquery()
-        )
-        yield conversations.c.inbound_count > func.coalesce(read, 0)
+def reads_of(connection: Connection, member_id: MemberId, ids: Iterable[ConversationId]) -> list[ReadMark]:
+    """How far the member has read in these conversations."""
+    asked = {"member": member_id, **wanted((id_,) for id_ in ids)}
+    return [
+        ReadMark(conversation_id=id_, member_id=member_id, up_to=up_to, inbound_read=read, version=version)
+        for id_, up_to, read, version in run(connection, _READS_OF, asked)
+    ]
 
 
 def message_page(
@@ -190,7 +157,7 @@ def message_page(
         items=items,
         before=str(items[-1].seq) if items and len(found) > limit else None,
         after=str(items[0].seq) if items and (len(newer) > room or place.before is not None) else None,
-        seq=heads(connection, [clinic_id])[clinic_id].cursor.seq,
+        seq=head_of(connection, clinic_id).cursor.seq,
     )
 
 
@@ -214,13 +181,8 @@ def log_after(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int)
 
 def records_before(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int) -> list[Record]:
     """The log's last records up to `seq`, oldest first, without their rows."""
-    query = (
-        select(events)
-        .where(events.c.clinic_id == clinic_id, events.c.seq <= seq)
-        .order_by(events.c.seq.desc())
-        .limit(limit)
-    )
-    return [record_from(row) for row in connection.execute(query).mappings()][::-1]
+    asked = {"clinic": clinic_id, "seq": seq, "limit": limit}
+    return [record_from(row) for row in connection.execute(_RECORDS_BEFORE, asked).mappings()][::-1]
 
 
 def begin_epoch(connection: Connection, clinic_id: ClinicId, known: str) -> None:
@@ -250,7 +212,7 @@ def _with_rows(connection: Connection, records: Sequence[Record]) -> list[Told]:
     query = select_conversations().where(
         conversations.c.id.in_({each.conversation_id for each in records if each.conversation_id})
     )
-    threads = {row["id"]: conversation_from(row) for row in connection.execute(query).mappings()}
+    threads = {row.id: conversation_from(row) for row in connection.execute(query)}
     message_ids = {each.message_id for each in records if each.message_id}
     said = {each.id: each for each in messages_where(connection, messages.c.id.in_(message_ids))}
     readers = {

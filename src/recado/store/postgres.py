@@ -18,8 +18,11 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "60s",
     "client_min_messages": "warning",
     "jit": "off",  # our statements are short; compiling one takes longer than it runs
-    # Every query of ours goes by an index. A plan made while a table was small would be kept when it is large.
+    # Every query of ours goes by an index, row by row. A plan made while a table was small would be kept when it is
+    # large; then a hash of all its rows was made for every batch.
     "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
     "random_page_cost": "1.1",
 }
 
@@ -37,8 +40,8 @@ def arguments(url: URL) -> dict[str, Any]:
     return {**given, **url.query, **_connection_settings(url)}
 
 
-def open_postgres(url: URL, connections: int) -> tuple[Engine, Engine]:
-    """Engines to read and to write with; both share one pool.
+def open_postgres(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
+    """Engines to read, to write, and to write with explicit BEGIN and COMMIT (trips.py); they share one pool.
 
     A read is one snapshot (REPEATABLE READ), so that a page and its seq belong together. A write is READ COMMITTED:
     it sees what was committed until it got the clinics' lock. Neither blocks the other.
@@ -52,7 +55,7 @@ def open_postgres(url: URL, connections: int) -> tuple[Engine, Engine]:
         connect_args=_connection_settings(url),
     )
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return reading, engine
+    return reading, engine, engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _connection_settings(url: URL) -> dict[str, Any]:

@@ -1,10 +1,20 @@
 """Rows ↔ values, in one place, both ways."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from msgspec import structs
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, func, select
+from msgspec import json, structs
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    RowMapping,
+    Select,
+    Text,
+    cast,
+    literal_column,
+    select,
+)
 
 from recado.domain.accounts import Channel
 from recado.domain.events import Record
@@ -23,6 +33,7 @@ from recado.domain.values import (
 from recado.store.tables import attachments, channels, contacts, conversations, messages
 
 _newest = messages.alias("newest")
+_labels = json.Decoder(tuple[str, ...]).decode
 
 
 def select_conversations() -> Select[Any]:
@@ -32,52 +43,49 @@ def select_conversations() -> Select[Any]:
         .join(channels, channels.c.id == conversations.c.channel_id)
         .outerjoin(_newest, _newest.c.id == conversations.c.last_message_id)
     )
+    columns = (
+        cast(column, Text).label("labels") if column is conversations.c.labels else column
+        for column in conversations.c
+    )
     return select(
-        conversations,
+        *columns,
         contacts.c.name.label("contact_name"),
         contacts.c.address.label("contact_address"),
         channels.c.kind.label("channel_kind"),
         _newest.c.kind.label("newest_kind"),
         _newest.c.direction.label("newest_direction"),
-        func.substr(_newest.c.body, 1, PREVIEW_CHARS).label("newest_preview"),
+        literal_column(f"substr(newest.body, 1, {PREVIEW_CHARS})").label("newest_preview"),
         _newest.c.author_name.label("newest_author_name"),
         _newest.c.created_at.label("newest_at"),
     ).select_from(joined)
 
 
-def conversation_from(row: RowMapping) -> Conversation:
-    """A row of `select_conversations`."""
+def conversation_from(row: Sequence[Any]) -> Conversation:
+    """A row that begins with `select_conversations`, by place: a list has fifty, and names take as long as the rest."""
+    id_, clinic_id, channel_id, contact_id, status, snoozed_until, assignee_id, labels, last_id, *rest = row
+    last_seq, _last_inbound_seq, inbound_count, waiting_since, created_at, version, deleted, *rest = rest
+    contact_name, contact_address, channel_kind, kind, direction, preview, author_name, at, *_ = rest
+    last_message = None
+    if last_id:
+        last_message = LastMessage(
+            id=last_id, kind=kind, direction=direction, preview=preview, author_name=author_name, at=at
+        )
     return Conversation(
-        id=row["id"],
-        clinic_id=row["clinic_id"],
-        contact=ContactRef(
-            id=row["contact_id"],
-            name=row["contact_name"],
-            address="" if row["deleted"] else row["contact_address"],
-        ),
-        channel=ChannelRef(id=row["channel_id"], kind=row["channel_kind"]),
-        status=row["status"],
-        snoozed_until=row["snoozed_until"],
-        assignee_id=row["assignee_id"],
-        labels=tuple(row["labels"]),
-        last_message=_last_message(row) if row["last_message_id"] else None,
-        last_seq=row["last_seq"],
-        inbound_count=row["inbound_count"],
-        waiting_since=row["waiting_since"],
-        created_at=row["created_at"],
-        version=row["version"],
-        deleted=row["deleted"],
-    )
-
-
-def _last_message(row: RowMapping) -> LastMessage:
-    return LastMessage(
-        id=row["last_message_id"],
-        kind=row["newest_kind"],
-        direction=row["newest_direction"],
-        preview=row["newest_preview"],
-        author_name=row["newest_author_name"],
-        at=row["newest_at"],
+        id=id_,
+        clinic_id=clinic_id,
+        contact=ContactRef(id=contact_id, name=contact_name, address="" if deleted else contact_address),
+        channel=ChannelRef(id=channel_id, kind=channel_kind),
+        status=status,
+        snoozed_until=snoozed_until,
+        assignee_id=assignee_id,
+        labels=_labels(labels),
+        last_message=last_message,
+        last_seq=last_seq,
+        inbound_count=inbound_count,
+        waiting_since=waiting_since,
+        created_at=created_at,
+        version=version,
+        deleted=bool(deleted),  # SQLite's driver knows numbers only
     )
 
 

@@ -16,7 +16,7 @@ from recado.domain.values import ClinicId, Conversation, ConversationId, Message
 from recado.domain.views import SearchHit, SearchPage
 from recado.domain.words import folded_words, highlights
 from recado.store.bulk import Row, insert_rows
-from recado.store.inbox import heads
+from recado.store.inbox import head_of
 from recado.store.rows import conversation_from, messages_where, select_conversations
 from recado.store.stems import stem
 from recado.store.tables import contacts, conversations, messages, search_documents, search_index
@@ -190,7 +190,7 @@ def find(
     connection: Connection, clinic_id: ClinicId, asked: str, limit: int, before: Place | None
 ) -> SearchPage:
     """The clinic's messages and contacts' names with all words of `asked`, the last one at least as a beginning."""
-    head = heads(connection, [clinic_id])[clinic_id].cursor.seq
+    head = head_of(connection, clinic_id).cursor.seq
     words = folded_words(asked)
     if not words:
         return SearchPage(items=[], before=None, seq=head)
@@ -293,8 +293,8 @@ def _messages(connection: Connection, ids: Sequence[MessageId]) -> dict[MessageI
 def _conversations(
     connection: Connection, ids: Collection[ConversationId]
 ) -> dict[ConversationId, Conversation]:
-    rows = connection.execute(select_conversations().where(conversations.c.id.in_(ids))).mappings()
-    return {row["id"]: conversation_from(row) for row in rows}
+    rows = connection.execute(select_conversations().where(conversations.c.id.in_(ids)))
+    return {row.id: conversation_from(row) for row in rows}
 
 
 def _kin(dialect: str, shown: Sequence[Message], stems: Mapping[str, str]) -> frozenset[str]:

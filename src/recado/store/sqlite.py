@@ -11,12 +11,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from recado.errors import ConfigError
 
 BUSY_TIMEOUT_S = 5.0
+PAGE_CACHE_KIB = 65_536
+"""A connection's. The writer's fills up, those of readers begin anew whenever somebody else has written."""
 
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    "cache_size=-65536",
+    f"cache_size=-{PAGE_CACHE_KIB}",
     "wal_autocheckpoint=40000",  # pages, 160 MB: only if checkpoints.py does not keep up
 )
 
@@ -45,8 +47,8 @@ def path_of(url: URL) -> Path:
     return Path(url.database)
 
 
-def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine]:
-    """Engines to read and to write with; both share one pool.
+def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
+    """Engines to read and to write with, the latter twice (postgres.py has a third); they share one pool.
 
     Durable: WAL with synchronous=FULL. A write has the database's lock from its first statement (BEGIN IMMEDIATE).
     """
@@ -71,4 +73,5 @@ def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine]:
         driver = cast(sqlite3.Connection, connection.connection.driver_connection)
         driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
-    return engine, engine.execution_options(recado_write=True)
+    writing = engine.execution_options(recado_write=True)
+    return engine, writing, writing

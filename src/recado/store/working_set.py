@@ -48,7 +48,7 @@ from recado.domain.values import (
     ReadMark,
     Seq,
 )
-from recado.store.bulk import among, fetch, wanted
+from recado.store.bulk import among, ask, wanted
 from recado.store.clinic import label_names
 from recado.store.recent import ClinicHead, Recent
 from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
@@ -62,6 +62,7 @@ from recado.store.tables import (
     outbox,
     read_marks,
 )
+from recado.store.trips import one_trip
 
 
 class RememberedKey(Struct, frozen=True):
@@ -199,18 +200,18 @@ _CONVERSATIONS_BY_ADDRESS = select_conversations().where(
 
 
 def load(
-    connection: Connection, commands: Sequence[Command], keys: Sequence[CommandKey | None], recent: Recent
+    connection: Connection,
+    commands: Sequence[Command],
+    keys: Sequence[CommandKey | None],
+    recent: Recent,
+    *,
+    begins: bool,
 ) -> WorkingSet:
     """Take the clinics' lock, then everything the commands name: ten statements at most, however many commands.
 
-    `keys` are the commands' own, in their order.
+    `keys` are the commands' own, in their order. `begins` the transaction with it, where that saves a trip.
     """
-    places = {command.clinic_id for command in commands}
-    places.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
-    found = WorkingSet(
-        clinics=_lock_clinics(connection, places),
-        keys=_load_keys(connection, commands, keys),
-    )
+    found = _lock(connection, commands, keys, begins=begins)
     named = _named_messages(found, commands)
     if named:
         loaded = messages_where(connection, messages.c.id.in_(sorted(named)))
@@ -230,15 +231,26 @@ def load(
     return found
 
 
-def _lock_clinics(connection: Connection, ids: Iterable[ClinicId]) -> dict[ClinicId, ClinicHead]:
-    """The only lock there is, taken in order of id, so nobody dead-locks; `seq` is known from here on."""
-    rows = fetch(connection, _CLINICS, ((id_,) for id_ in ids))
-    return {id_: ClinicHead(seq, head) for id_, seq, head in rows}
+def _lock(
+    connection: Connection, commands: Sequence[Command], keys: Iterable[CommandKey | None], *, begins: bool
+) -> WorkingSet:
+    """The clinics, which is the only lock there is, and with it the keys, read when the lock was got.
+
+    It is taken in order of id, so nobody dead-locks; `seq` is known from here on.
+    """
+    places = {command.clinic_id for command in commands}
+    places.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
+    with one_trip(connection, begins=begins):
+        locked = ask(connection, _CLINICS, ((id_,) for id_ in places))
+        known = ask(connection, _KEYS, _asked_keys(commands, keys))
+    return WorkingSet(
+        clinics={id_: ClinicHead(seq, head) for id_, seq, head in locked.fetchall()},
+        keys={(scope, key): RememberedKey(*result) for scope, key, *result in known.fetchall()},
+    )
 
 
-def _load_keys(
-    connection: Connection, commands: Sequence[Command], keys: Iterable[CommandKey | None]
-) -> dict[tuple[str, str], RememberedKey]:
+def _asked_keys(commands: Sequence[Command], keys: Iterable[CommandKey | None]) -> set[tuple[str, str]]:
+    """The commands' own, and those that name a message by its provider's id."""
     asked = {(key.scope, key.key) for key in keys if key}
     for command in commands:
         match command:
@@ -246,9 +258,7 @@ def _load_keys(
                 asked.add((channel_scope(command.channel.id), external_id))
             case RecordDelivery(external_id=str(external_id)) | ReportStatus(external_id=external_id):
                 asked.add((channel_scope(command.channel_id), external_id))
-    if not asked:
-        return {}
-    return {(scope, key): RememberedKey(*result) for scope, key, *result in fetch(connection, _KEYS, asked)}
+    return asked
 
 
 def _named_messages(found: WorkingSet, commands: Sequence[Command]) -> set[MessageId]:
@@ -267,8 +277,8 @@ def _load_conversations(
 ) -> None:
     if not asked:
         return
-    for row in connection.execute(query, wanted(asked)).mappings():
-        found.take_in(conversation_from(row), row["last_inbound_seq"])
+    for row in connection.execute(query, wanted(asked)):
+        found.take_in(conversation_from(row), row.last_inbound_seq)
 
 
 def _load_outbox(connection: Connection, found: WorkingSet, commands: Sequence[Command]) -> None:

@@ -129,10 +129,10 @@ class Writer:
         commands = [command for command, _ in batch]
 
         def work(connection: Connection) -> Committed:
-            return carry_out(connection, commands, self._sources, self._recent)
+            return carry_out(connection, commands, self._sources, self._recent, whole=True)
 
         try:
-            committed = await self._database.write(work)
+            committed = await self._database.write_whole(work)
         except BaseException:
             self._on_doubt({command.clinic_id for command in commands})
             raise

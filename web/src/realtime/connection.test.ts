@@ -136,6 +136,18 @@ describe('the schedule', () => {
     socket.comes('connect_error', refused());
     nextAttemptAfter(1000);
   });
+
+  it('who is let go at the moment named comes back at once', () => {
+    connection.start();
+    socket.comes('connect');
+    socket.comes('server:draining', { reconnectInMs: 3456 });
+    vi.advanceTimersByTime(3456);
+    expect(status()).toBe('connected');
+    const { connects } = socket;
+    socket.comes('disconnect', 'transport close');
+    vi.advanceTimersByTime(0);
+    expect(socket.connects).toBe(connects + 1);
+  });
 });
 
 describe('waking', () => {

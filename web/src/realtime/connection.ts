@@ -60,7 +60,7 @@ export class RealtimeConnection {
   #wanted = false;
   #attemptRuns = false;
   #probing = false;
-  #drainDelayMs: number | null = null;
+  #comeBackAt: number | null = null;
   #retryTimer: Timer;
   #heldTimer: Timer;
   #attemptTimer: Timer;
@@ -160,7 +160,7 @@ export class RealtimeConnection {
   #onConnect = () => {
     this.#clearTimers();
     this.#attemptRuns = false;
-    this.#drainDelayMs = null;
+    this.#comeBackAt = null;
     this.#heldTimer = setTimeout(() => this.#set({ attempt: 0 }), HELD_AFTER_MS);
     this.#set({ status: 'connected', error: null, retryAt: null });
   };
@@ -184,10 +184,10 @@ export class RealtimeConnection {
     this.#clearTimers();
     const { attempt } = this.#snapshot;
     const fastDelay = RETRY_DELAYS_MS[attempt];
-    if (this.#drainDelayMs !== null) {
+    if (this.#comeBackAt !== null) {
       // The server told everyone its own moment, so the spread is in there and the attempt costs nothing.
-      this.#planRetry(this.#drainDelayMs, { status: 'connecting', error });
-      this.#drainDelayMs = null;
+      this.#planRetry(Math.max(0, this.#comeBackAt - Date.now()), { status: 'connecting', error });
+      this.#comeBackAt = null;
     } else if (fastDelay !== undefined) {
       this.#planRetry(this.#spread(fastDelay), { status: 'connecting', error, attempt: attempt + 1 });
     } else {
@@ -234,7 +234,7 @@ export class RealtimeConnection {
   }
 
   #onDraining = ({ reconnectInMs }: ServerEvents['server:draining']) => {
-    this.#drainDelayMs = Math.max(0, reconnectInMs);
+    this.#comeBackAt = Date.now() + reconnectInMs;
   };
 
   #onConnections = ({ count }: ServerEvents['clinic:connections']) => this.setClinicConnections(count);

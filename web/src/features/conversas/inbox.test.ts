@@ -28,6 +28,7 @@ import {
   readPacket,
 } from './fixtures';
 import { Inbox } from './inbox';
+import type { AskedPage } from './rest';
 import { unreadOf } from './unread';
 
 const NETWORK = new ApiError('network', { retryable: true });
@@ -44,15 +45,20 @@ class Rest {
   held = 0;
   changes: ((delta: Delta) => void)[] = [];
 
+  /** With each read of a page. */
+  readonly seen: (string | null)[] = [];
+
   getConversations = async (
     _clinic: number,
-    before: string | null,
+    { before, seen }: AskedPage,
     filter?: Filter,
   ): Promise<ConversationPage> => {
+    this.seen.push(seen);
     this.#note(`conversations ${before ?? 'first'}${filter ? ` ${JSON.stringify(filter)}` : ''}`);
     return { ...page(this.conversations, this.seq), reads: this.reads };
   };
-  getMessages = async (id: string, before: string | null): Promise<Page<Message>> => {
+  getMessages = async (id: string, { before, seen }: AskedPage): Promise<Page<Message>> => {
+    this.seen.push(seen);
     this.#note(`messages ${id} ${before ?? 'first'}`);
     return page(this.messages, this.seq);
   };
@@ -81,7 +87,6 @@ class Rest {
     if (this.clinic instanceof ApiError) throw this.clinic;
     return this.clinic;
   };
-  getConversation = async (id: string) => conversation(id, this.seq);
   getSearch = async () => ({ items: [], before: null, seq: this.seq });
   patchConversation = async (id: string, change: { clientKey: string } & ConversationChange) => {
     this.#note(`patch ${id} ${JSON.stringify({ ...change, clientKey: undefined })}`);
@@ -178,6 +183,15 @@ describe('cold start', () => {
     expect(sent('conversation:join')).toEqual([{ conversationId: 'a' }]);
     await answer('conversation:join', { ok: true, cursor: 'e:5' });
     expect(rest.calls).toEqual(['conversations first', 'messages a first']);
+  });
+
+  it('reads nothing older than the newest it has seen, also beyond a hole', async () => {
+    await opened();
+    expect(rest.seen).toEqual(['e:5', 'e:5']);
+    socket.comes('conversation:list:updated', listPacket(conversation('b', 8)));
+    inbox.filterBy({ status: 'open' });
+    await settle();
+    expect(rest.seen.at(-1)).toBe('e:8');
   });
 
   it('what arrives while a page is on its way is not lost', async () => {

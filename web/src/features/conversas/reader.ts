@@ -7,6 +7,7 @@ import { Listeners } from '@/shared/lib/listeners';
 import { pause } from '@/shared/lib/pause';
 import { singleFlight } from '@/shared/lib/singleFlight';
 import type { Arrival } from './arrivals';
+import { seenBy } from './cache';
 import { type Filter, filterKey } from './filters';
 import type * as rest from './rest';
 import { FILTERED, type InboxStore, LIST, type Reading } from './store';
@@ -59,7 +60,7 @@ export class Reader {
   conversations(before: string | null) {
     const { life } = this.#options.store.state;
     return this.#read(LIST, before, async () => {
-      const page = await this.#options.api.getConversations(this.#options.clinicId, before);
+      const page = await this.#options.api.getConversations(this.#options.clinicId, this.#asked(before));
       this.#options.ingest({ kind: 'conversationPage', page, before, life });
     });
   }
@@ -70,7 +71,8 @@ export class Reader {
     if (!filtered) return undefined;
     const { filter } = filtered;
     return this.#read(this.filteredKey(filter), before, async () => {
-      const page = await this.#options.api.getConversations(this.#options.clinicId, before, filter);
+      const { api, clinicId } = this.#options;
+      const page = await api.getConversations(clinicId, this.#asked(before), filter);
       this.#options.ingest({ kind: 'conversationPage', page, before, life, filter });
     });
   }
@@ -82,7 +84,7 @@ export class Reader {
     while (stops === this.#stops && !store.state.clinic) {
       const { life } = store.state;
       try {
-        const clinic = await api.getClinic(clinicId);
+        const clinic = await api.getClinic(clinicId, seenBy(store.state));
         if (life === store.state.life) this.#options.ingest({ kind: 'profile', clinic });
       } catch (thrown) {
         const { code, retryable } = asApiError(thrown);
@@ -98,7 +100,7 @@ export class Reader {
   messages(conversationId: string, before: string | null) {
     const { life } = this.#options.store.state;
     return this.#read(conversationId, before, async () => {
-      const page = await this.#options.api.getMessages(conversationId, before);
+      const page = await this.#options.api.getMessages(conversationId, this.#asked(before));
       this.#options.ingest({ kind: 'messagePage', conversationId, page, before, life });
     });
   }
@@ -115,7 +117,7 @@ export class Reader {
       const { life } = store.state;
       if (before === null) return false;
       await this.#read(conversationId, before, async () => {
-        const page = await this.#options.api.getMessages(conversationId, before, LONG_PAGE);
+        const page = await this.#options.api.getMessages(conversationId, this.#asked(before), LONG_PAGE);
         this.#options.ingest({ kind: 'messagePage', conversationId, page, before, life });
       });
       if (store.state.threads.get(conversationId)?.before === before) return false;
@@ -135,7 +137,7 @@ export class Reader {
     const { life } = this.#options.store.state;
     for (const id of ids) this.#askedMarks.add(id);
     try {
-      const page = await this.#options.api.getConversations(this.#options.clinicId, null);
+      const page = await this.#options.api.getConversations(this.#options.clinicId, this.#asked(null));
       this.#options.ingest({ kind: 'conversationPage', page, before: null, life });
     } catch (thrown) {
       this.#options.noteRefusal(asApiError(thrown).code);
@@ -143,6 +145,8 @@ export class Reader {
       await pause(ASK_AGAIN_MS, this.#kicks);
     }
   });
+
+  #asked = (before: string | null) => ({ before, seen: seenBy(this.#options.store.state) });
 
   /** One at a time for each key: who asks meanwhile gets the one that runs. */
   #read(key: string, before: string | null, read: () => Promise<void>): Promise<void> {

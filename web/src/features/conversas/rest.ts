@@ -7,27 +7,40 @@ import type { Filter } from './filters';
 const PAGE_SIZE = 50;
 const LONG_POLL_S = 25;
 
-export const getConversations = (clinicId: number, before: string | null, filter: Filter = {}) =>
+/** Where a page begins, and what the screen has seen: no node answers with anything older than that cursor. */
+export interface AskedPage {
+  readonly before: string | null;
+  readonly seen: string | null;
+}
+
+export const getConversations = (clinicId: number, { before, seen }: AskedPage, filter: Filter = {}) =>
   answerOf(
     api.GET('/api/v1/clinics/{clinicId}/conversations', {
-      params: { path: { clinicId }, query: { limit: PAGE_SIZE, ...present({ before, ...filter }) } },
+      params: {
+        path: { clinicId },
+        query: { limit: PAGE_SIZE, ...present({ before, ...filter }) },
+        header: notBefore(seen),
+      },
     }),
   );
 
-export const getClinic = (clinicId: number) =>
-  answerOf(api.GET('/api/v1/clinics/{clinicId}', { params: { path: { clinicId } } }));
-
-export const getConversation = (conversationId: string) =>
-  answerOf(api.GET('/api/v1/conversations/{conversationId}', { params: { path: { conversationId } } }));
+export const getClinic = (clinicId: number, seen: string | null) =>
+  answerOf(
+    api.GET('/api/v1/clinics/{clinicId}', { params: { path: { clinicId }, header: notBefore(seen) } }),
+  );
 
 export const getMessages = (
   conversationId: string,
-  before: string | null,
+  { before, seen }: AskedPage,
   limit = PAGE_SIZE,
 ): Promise<Page<Message>> =>
   answerOf(
     api.GET('/api/v1/conversations/{conversationId}/messages', {
-      params: { path: { conversationId }, query: { limit, ...present({ before }) } },
+      params: {
+        path: { conversationId },
+        query: { limit, ...present({ before }) },
+        header: notBefore(seen),
+      },
     }),
   );
 
@@ -94,6 +107,8 @@ export const getChanges = (clinicId: number, { after, conversationIds }: Asked, 
       fetch: within((LONG_POLL_S + 10) * 1000),
     }),
   );
+
+const notBefore = (seen: string | null) => present({ 'Recado-After': seen });
 
 /** What has a value: an address has no null. */
 function present<Query extends Record<string, unknown>>(query: Query) {

@@ -215,7 +215,7 @@ MUTANTS = [
     Mutant(
         "a page does not depend on the row behind it",
         PAGES,
-        [Patch("app/pages.py", "[row.id for row in found], first", "[row.id for row in items], first")],
+        [Patch("app/pages.py", "[row.id for row in rows], first", "[row.id for row in page.items], first")],
     ),
     Mutant(
         "marks do not depend on their member",

@@ -101,8 +101,6 @@ async def _read_again(entry: Entry) -> Entry | None:
     if entry.load is None:
         return entry
     try:
-        now = Entry(await entry.load())
+        return Entry(await entry.load(), entry.load)
     except NotFoundError:
         return None
-    now.load = entry.load
-    return now

@@ -52,14 +52,14 @@ class Entry:
 
     __slots__ = ("body", "epoch", "label", "load", "ok", "put_at", "shown", "tags")
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, load: Load | None = None) -> None:
         self.epoch, self.label = loaded.label
         self.ok = self.label
         self.tags = loaded.tags
         self.body = loaded.body
         self.shown = loaded.shown
         self.put_at = 0.0
-        self.load: Load | None = None
+        self.load = load
 
     @property
     def size(self) -> int:

@@ -33,6 +33,7 @@ class Config(Struct, frozen=True, kw_only=True):
     redis_url: str | None = None
     cache_max_bytes: Annotated[int, Meta(ge=0, le=1 << 40)] = 128 << 20
     cache_max_age_s: Seconds = 600.0
+    cache_audit: Count = 1_000
     host: str = "127.0.0.1"
     port: Port = 8000
     public_url: str = ""

@@ -36,6 +36,7 @@ from recado.app.queries import Queries
 from recado.app.sessions import Sessions, SessionSettings
 from recado.app.snoozed import Alarm
 from recado.app.statistics import RealtimeStatistics
+from recado.cache.audit import Audit
 from recado.cache.cache import Cache
 from recado.cache.memory import Memory
 from recado.cache.redis_level import RedisLevel
@@ -109,7 +110,8 @@ class Server:
         self.broker.subscribe(self.feed.hear, self.feed.poll_soon, self.feed.deafen)
         memory = Memory(config.cache_max_bytes, config.cache_max_age_s)
         self.cache = Cache(self.feed, memory, self.redis)
-        self.cache_report = CacheReport(self.cache, self.redis, self.feed)
+        self.audit = Audit(self.cache, self.feed, config.cache_audit, random.SystemRandom().choice)
+        self.cache_report = CacheReport(self.cache, self.redis, self.feed, self.audit)
         access = Access(self.database)
         self.sessions = Sessions(
             self.database,
@@ -234,6 +236,8 @@ class Server:
             sender = tasks.create_task(self.sender.run())
             parts = (self.feed.run(), self.broker.run(), self.alarm.run(), self._sweep(), self._trim())
             helpers = [tasks.create_task(part) for part in parts]
+            if self.config.cache_audit:
+                helpers.append(tasks.create_task(self.audit.run()))
             if self.redis:
                 helpers.append(tasks.create_task(self.redis.run()))
             self.engine.start()

@@ -12,6 +12,7 @@ from psycopg.rows import namedtuple_row
 
 from channels.polling import eventually
 from recado.feed.feed import LEASE_S
+from recado.feed.postgres_broker import CHANNEL
 
 KEPT_RECORDS = 10
 """Of each clinic's log, when it is trimmed: less than a node has missed that was frozen."""
@@ -89,19 +90,23 @@ class Chaos:
         ]
 
     async def line_for_hints_breaks(self) -> None:
-        where = "application_name = %s AND query LIKE 'LISTEN%%'"
-        self._ask(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {where}", self._some_node())
+        for pid in self._lines_for_hints():
+            self._ask("SELECT pg_terminate_backend(%s)", pid)
 
     async def line_for_hints_goes_silent(self) -> None:
         """The connection stays, and nothing comes."""
-        query = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND query LIKE 'LISTEN%%'"
-        pids = [row.pid for row in self._ask(query, self._some_node())]
+        pids = self._lines_for_hints()
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         await self._pause(0.5, 2.5)
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+
+    def _lines_for_hints(self):
+        """The one of some node, by what it has listened or said last; none while it is broken."""
+        query = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND query LIKE %s"
+        return [row.pid for row in self._ask(query, self._some_node(), f"%{CHANNEL}%")]
 
     async def connections_break(self) -> None:
         """Some of a node's, perhaps in the middle of a commit."""

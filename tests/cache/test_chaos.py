@@ -91,6 +91,7 @@ def nodes(tmp_path, database, own_redis, clinics):
     settings = {
         "SECRET": "only-for-this-test-and-long-enough-to-be-one",
         "REDIS_URL": own_redis.url,
+        "CACHE_AUDIT": "10",
         "LOG_LEVEL": "warning",
         "LOG_FORMAT": "json",
     }
@@ -144,11 +145,12 @@ def is_excused(failed, troubles) -> bool:
 
 
 def statistics_of(nodes, clinics):
-    """Hits in memory, hits in Redis and misses of each node since its last start."""
+    """Of each node since its last start: hits in memory and in Redis, misses, answers audited."""
     headers = {"Authorization": f"Bearer {clinics.token}"}
     for node in nodes.values():
         told = httpx.get(f"{node.url}/api/v1/admin/cache", headers=headers).raise_for_status().json()
-        yield told["memory"]["hits"], told["redis"]["hits"], told["misses"]
+        assert told["audit"]["untrue"] == 0
+        yield told["memory"]["hits"], told["redis"]["hits"], told["misses"], told["audit"]["audited"]
 
 
 @pytest.mark.parametrize(
@@ -183,13 +185,14 @@ async def test_nobody_is_told_what_was_true_once_whatever_breaks(
         "records": verdict.records,
         "faults": dict(chaos.happened),
         "failed while they might": len(clinics.failed) - len(unexcused),
-        "hits, hits in Redis, misses": list(statistics_of(nodes, clinics)),
+        "hits, hits in Redis, misses, audited": list(statistics_of(nodes, clinics)),
         "broken": dict(verdict.broken),
         "stale": len(stale),
     }
     sys.stderr.write(f"\n{json.dumps(figures)}\n")
     assert not verdict.broken, (figures, verdict.example)
     assert not stale, (figures, stale[0])
+    assert not any("cache_untrue" in node.log.read_text() for node in nodes.values()), figures
     assert not clinics.unexpected, (figures, clinics.unexpected)
     assert not unexcused, (figures, unexcused[:5])
     assert min(verdict.in_the_know, len(clinics.acked)) > 100, figures

@@ -118,8 +118,7 @@ async def test_nor_what_nodes_find_in_redis_that_start_after_it(stock, primary, 
             assert (await cold.page()).body == await cold.truth() != page
             await commit_and_read(cold, stock)
         async with node_at(stock, wire, redis_url) as another:
-            assert await another.is_fresh()
-            assert another.cache.counts.second == 1, "what was stored since is good"
+            assert await another.is_fresh(), "what was stored since is good"
 
 
 async def test_a_client_that_has_seen_a_lost_commit_is_told_to_read_afresh(

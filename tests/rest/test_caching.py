@@ -41,6 +41,7 @@ def test_an_administrator_sees_how_reads_were_answered(server):
     assert after["memory"]["bytes"] > 0
     assert (after["feed"]["followed"], after["feed"]["leasesOver"]) == (1, 0)
     assert after["feed"]["oldestMs"] < 3000
+    assert after["audit"]["untrue"] == 0
     assert "redis" not in after
     metrics = httpx.get(f"{server.url}/metrics").text
     assert f'recado_cache_hits_total{{level="memory"}} {float(after["memory"]["hits"])}' in metrics

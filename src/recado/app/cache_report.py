@@ -9,7 +9,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from recado.app.statistics import CacheStatistics, FeedStatistics, MemoryStatistics, RedisStatistics
+from recado.app.statistics import (
+    AuditStatistics,
+    CacheStatistics,
+    FeedStatistics,
+    MemoryStatistics,
+    RedisStatistics,
+)
+from recado.cache.audit import Audit
 from recado.cache.cache import Cache
 from recado.cache.redis_level import RedisLevel
 from recado.feed.feed import Feed
@@ -18,8 +25,9 @@ from recado.feed.feed import Feed
 class CacheReport(Collector):
     """Register with Prometheus to be scraped."""
 
-    def __init__(self, cache: Cache, redis: RedisLevel | None, feed: Feed) -> None:
+    def __init__(self, cache: Cache, redis: RedisLevel | None, feed: Feed, audit: Audit) -> None:
         self._cache = cache
+        self._audit = audit
         self._redis = redis
         self._feed = feed
 
@@ -29,6 +37,7 @@ class CacheReport(Collector):
             memory=self._of_memory(),
             redis=self._of_redis(self._redis) if self._redis else None,
             feed=self._of_feed(),
+            audit=self._of_audit(),
             misses=counts.loaded,
             joined=counts.joined,
             rechecks=counts.again,
@@ -55,6 +64,9 @@ class CacheReport(Collector):
             ("refused", "Loads from a snapshot older than what was known.", now.refused),
             ("evictions", "Answers put out of memory for want of room.", now.memory.evictions),
             ("expired", "Answers put out of memory for their age.", now.memory.expired),
+            ("audited", "Answers from memory that were read again and compared.", now.audit.audited),
+            ("audits_undecided", "Others that changed while they were read again.", now.audit.undecided),
+            ("untrue", "Audited answers that the database had otherwise.", now.audit.untrue),
         ):
             yield CounterMetricFamily(f"recado_cache_{name}", text, number)
         yield GaugeMetricFamily("recado_cache_bytes", "Memory of the answers, about.", now.memory.bytes)
@@ -62,6 +74,10 @@ class CacheReport(Collector):
         yield from _feed_metrics(now.feed)
         if now.redis:
             yield from _redis_metrics(now.redis)
+
+    def _of_audit(self) -> AuditStatistics:
+        found = self._audit.findings
+        return AuditStatistics(audited=found.audited, undecided=found.undecided, untrue=found.untrue)
 
     def _of_memory(self) -> MemoryStatistics:
         memory = self._cache.memory

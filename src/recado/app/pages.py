@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from recado.app.access import Access
 from recado.app.paging import DEFAULT_PAGE, END, AskedPlace, before_of, limit_of
 from recado.cache.cache import Cache
-from recado.cache.entry import Entry, Loaded
+from recado.cache.entry import Entry, Load, Loaded
 from recado.domain import tags
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor
@@ -138,11 +138,9 @@ class Pages:
         The page may have been read ahead of what this node knows of the log, and whoever holds it goes on from there.
         """
         key, shown = _marks_key(target, identity), page.tags[: page.shown]
-        load = partial(_load_marks, clinic_id=target.clinic_id, member_id=identity.member_id, shown=shown)
+        load = self._load_of_marks(identity, target, shown)
         while True:
-            marks = await self._cache.get(
-                target.clinic_id, key, partial(self._database.read, load), page.cursor, shared=False
-            )
+            marks = await self._cache.get(target.clinic_id, key, load, page.cursor, shared=False)
             if all(tag in marks.body for tag in shown):
                 return marks
             self._cache.memory.remove(key)  # of the page as it was
@@ -189,8 +187,13 @@ class Pages:
         member_id = identity.member_id
         page, *mine = await self._database.read(lambda connection: target.load(connection, member_id))
         for marks in mine:
-            self._cache.memory.put(_marks_key(target, identity), Entry(marks))
+            load = self._load_of_marks(identity, target, page.tags[: page.shown])
+            self._cache.memory.put(_marks_key(target, identity), Entry(marks, load))
         return page
+
+    def _load_of_marks(self, identity: Identity, target: Target, shown: Sequence[str]) -> Load:
+        load = partial(_load_marks, clinic_id=target.clinic_id, member_id=identity.member_id, shown=shown)
+        return partial(self._database.read, load)
 
     async def _uncached(
         self, clinic_id: ClinicId, read: Callable[[Connection], ConversationPage | MessagePage]

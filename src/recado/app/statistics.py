@@ -72,6 +72,14 @@ class RedisStatistics(Value, frozen=True, kw_only=True):
     broken: bool
 
 
+class AuditStatistics(Value, frozen=True, kw_only=True):
+    """Answers from memory that were read again. `untrue`: the database had it otherwise; must be 0."""
+
+    audited: int
+    undecided: int
+    untrue: int
+
+
 class FeedStatistics(Value, frozen=True, kw_only=True):
     """`followed` clinics. `oldestMs`: how long ago the log was asked that was asked longest ago."""
 
@@ -91,6 +99,7 @@ class CacheStatistics(Value, frozen=True, kw_only=True):
     memory: MemoryStatistics
     redis: RedisStatistics | None = None
     feed: FeedStatistics
+    audit: AuditStatistics
     misses: int
     joined: int
     rechecks: int

@@ -5,21 +5,18 @@ nodes makes nothing untrue. What is cached must be a function of rows whose ever
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
 
 from msgspec import Struct
 
 from recado import observe
-from recado.cache.entry import Entry, Loaded, Log
+from recado.cache.entry import Entry, Load, Log
 from recado.cache.memory import Memory
 from recado.clock import clock
 from recado.domain.cursor import Cursor
 from recado.domain.values import ClinicId, Seq
 from recado.errors import CursorAheadError, UnavailableError
-
-Load = Callable[[], Awaitable[Loaded]]
 
 log = observe.get_logger("cache")
 
@@ -111,6 +108,15 @@ class Cache:
                 return entry
             self.counts.again += 1
 
+    def replace(self, key: str, entry: Entry | None) -> None:
+        """What is there turned out not to be so; None: there is nothing any more."""
+        if entry is None:
+            self.memory.remove(key)
+            return
+        self.memory.put(key, entry)
+        if self._second is not None and isinstance(entry.body, bytes):
+            self._second.put(key, entry)
+
     def _take_off(
         self, clinic_id: ClinicId, key: str, known: Log, load: Load, *, shared: bool
     ) -> asyncio.Task[Entry]:
@@ -133,11 +139,13 @@ class Cache:
             entry = await second.get(key)
             if entry is not None and entry.holds(known):
                 self.counts.second += 1
+                entry.load = load
                 self.memory.put(key, entry)
                 return entry
         epoch, floor = known.epoch, known.seq
         entry = Entry(await load())
         self.counts.loaded += 1
+        entry.load = load
         if entry.epoch == epoch and entry.label < floor:
             # An old snapshot, or a standby: older than what this node has promised already.
             self.counts.late += 1

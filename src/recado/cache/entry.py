@@ -3,7 +3,7 @@
 Nothing here knows where answers come from or who asks; docs/cache.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -11,8 +11,8 @@ from msgspec import Struct
 from recado.domain.cursor import Cursor
 from recado.domain.values import Seq
 
-ENTRY_BYTES = 600
-"""Of an entry and its place in memory, beside its body and its tags."""
+ENTRY_BYTES = 1_000
+"""Of an entry, its place in memory and how to read it again, beside its body and its tags."""
 TAG_BYTES = 96
 ITEM_BYTES = 250
 
@@ -29,6 +29,9 @@ class Loaded(Struct, frozen=True):
     shown: int = 0
 
 
+Load = Callable[[], Awaitable[Loaded]]
+
+
 class Log(Protocol):
     """A clinic's log, as this node knows it: feed/followed.py."""
 
@@ -42,17 +45,21 @@ class Log(Protocol):
 
 
 class Entry:
-    """`ok`: the seq up to which it is known to be true. It begins as the label, and only a check raises it."""
+    """`ok`: the seq up to which it is known to be true. It begins as the label, and only a check raises it.
 
-    __slots__ = ("body", "epoch", "label", "ok", "put_at", "shown", "tags")
+    `load` reads the same again.
+    """
 
-    def __init__(self, loaded: Loaded) -> None:
+    __slots__ = ("body", "epoch", "label", "load", "ok", "put_at", "shown", "tags")
+
+    def __init__(self, loaded: Loaded, load: Load | None = None) -> None:
         self.epoch, self.label = loaded.label
         self.ok = self.label
         self.tags = loaded.tags
         self.body = loaded.body
         self.shown = loaded.shown
         self.put_at = 0.0
+        self.load = load
 
     @property
     def size(self) -> int:

@@ -4,6 +4,7 @@ The age is no part of the truth, which the log judges: it bounds what a wrong ta
 """
 
 from collections import OrderedDict
+from itertools import islice
 
 from recado.cache.entry import Entry
 from recado.clock import clock
@@ -31,6 +32,10 @@ class Memory:
             return None
         self._entries.move_to_end(key)
         return entry
+
+    def recent(self, count: int) -> list[tuple[str, Entry]]:
+        """Those that were asked for last, or put."""
+        return list(islice(reversed(self._entries.items()), count))
 
     def put(self, key: str, entry: Entry) -> None:
         """One that is larger than everything together is not kept."""

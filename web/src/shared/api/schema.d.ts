@@ -609,6 +609,15 @@ export interface components {
             status: "pending" | "ready" | "failed";
         };
         /**
+         * AuditStatistics
+         * @description Answers from memory that were read again. `untrue`: the database had it otherwise; must be 0.
+         */
+        AuditStatistics: {
+            audited: number;
+            undecided: number;
+            untrue: number;
+        };
+        /**
          * Author
          * @description Who wrote a message; `name` is the name at the time of writing.
          */
@@ -634,6 +643,7 @@ export interface components {
          *     relied upon. `refreshes`: readers who asked the log first. `refused`: loads from an old snapshot.
          */
         CacheStatistics: {
+            audit: components["schemas"]["AuditStatistics"];
             bypasses: number;
             feed: components["schemas"]["FeedStatistics"];
             joined: number;

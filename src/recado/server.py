@@ -43,6 +43,7 @@ from recado.cache.redis_level import RedisLevel
 from recado.channels.inbound import channel_routes
 from recado.channels.sender import Sender, SenderSettings, http_client
 from recado.config import Config
+from recado.domain.events import Record
 from recado.domain.instants import from_epoch_ms, shift
 from recado.domain.packets import Told
 from recado.domain.values import ClinicId, Instant
@@ -104,7 +105,8 @@ class Server:
         self.database = Database(config.database_url)
         self.passwords = Passwords()
         self.redis = RedisLevel(config.redis_url, config.cache_max_age_s) if config.redis_url else None
-        self.feed = Feed(self.database, self._tell, self._reset, history=HISTORY if self.redis else 0)
+        history = HISTORY if self.redis else 0
+        self.feed = Feed(self.database, self._tell, self._reset, heed=self._heed, history=history)
         self.writer = Writer(self.database, SOURCES, self._committed, self.feed.doubt)
         self.broker = _broker(self.database)
         self.broker.subscribe(self.feed.hear, self.feed.poll_soon, self.feed.deafen)
@@ -203,8 +205,10 @@ class Server:
         return self.engine.report.statistics(clinic_connections=here)
 
     def _tell(self, told: Told) -> None:
-        self.sessions.heed(told.record)
         self.gateway.tell(told)
+
+    def _heed(self, record: Record) -> None:
+        self.sessions.heed(record)
 
     def _reset(self, clinic_id: ClinicId) -> None:
         self.gateway.reset(clinic_id)

@@ -214,7 +214,7 @@ MUTANTS = [
     ),
     Mutant(
         "a page does not depend on the row behind it",
-        PAGES,
+        "tests/cache/test_tags.py::test_whether_a_page_is_the_last_depends_on_the_row_behind_it",
         [Patch("app/pages.py", "[row.id for row in rows], first", "[row.id for row in page.items], first")],
     ),
     Mutant(

@@ -30,7 +30,10 @@ class Chaos:
         self.freezes = []
         """(node, from, until), monotonic."""
         self.troubles = []
-        """The same, of times in which a node may fail to answer: it was killed, or its connections were."""
+        """The same, of times in which a node may fail to answer: it or its connections were killed, or it was frozen.
+
+        Who wakes up first closes what was idle for too long, though somebody has asked there meanwhile.
+        """
         self.trimmed = []
         """Records that are in the log no more."""
         self._starting = set()
@@ -149,6 +152,7 @@ class Chaos:
         await self._pause(least, most)
         self.freezes.append((node, since, time.monotonic()))
         os.kill(pid, signal.SIGCONT)
+        self.troubles.append((node, since, time.monotonic()))
 
     def _ask(self, query, *values):
         with self._connect() as connection:

@@ -6,12 +6,14 @@ Most are what somebody might well do to it in good faith. `tests/cache/test_muta
 from typing import NamedTuple
 
 CACHE, ENTRY, TAGS = "cache/cache.py", "cache/entry.py", "domain/tags.py"
+AUDIT, PAGES_PY = "cache/audit.py", "app/pages.py"
 FEED, FOLLOWED, WRITER = "feed/feed.py", "feed/followed.py", "store/writer.py"
 
 RACES = "tests/cache/test_races.py::"
 WHO, HEARD, HISTORY, REDIS = (
     f"{RACES}{name}::" for name in ("TestWhoReads", "TestWhatIsHeard", "TestHistory", "TestRedis")
 )
+AUDIT_TESTS = "tests/cache/test_audit.py::"
 PAGES = "tests/cache/test_tags.py::test_every_page_that_is_served_is_as_the_database_has_it_after_any_change"
 
 
@@ -215,7 +217,7 @@ MUTANTS = [
     Mutant(
         "a page does not depend on the row behind it",
         "tests/cache/test_tags.py::test_whether_a_page_is_the_last_depends_on_the_row_behind_it",
-        [Patch("app/pages.py", "[row.id for row in rows], first", "[row.id for row in page.items], first")],
+        [Patch(PAGES_PY, "[row.id for row in rows], first", "[row.id for row in page.items], first")],
     ),
     Mutant(
         "marks do not depend on their member",
@@ -264,6 +266,33 @@ MUTANTS = [
                 "        self._deaf = True\n        self.doubt(self._clinics)",
                 "        self._deaf = False",
             ),
+        ],
+    ),
+    Mutant(
+        "marks may be older than the page beside them",
+        "tests/cache/test_tags.py::test_a_page_read_ahead_of_what_the_node_knows_has_no_marks_from_before_it",
+        [Patch(PAGES_PY, "key, load, page.cursor, shared=False", "key, load, None, shared=False")],
+    ),
+    Mutant(
+        "the audit believes what the log said before",
+        AUDIT_TESTS + "test_an_answer_of_the_log_that_was_under_way_before_does_not_count",
+        [
+            Patch(
+                AUDIT,
+                "refresh(clinic_id, entry.label if now is None else now.label)",
+                "refresh(clinic_id)",
+            )
+        ],
+    ),
+    Mutant(
+        "the audit alarms about what has changed meanwhile",
+        AUDIT_TESTS + "test_what_changes_while_it_is_read_again_is_no_alarm",
+        [
+            Patch(
+                AUDIT,
+                "return current and known is not None and entry.holds(known)",
+                "return current and known is not None",
+            )
         ],
     ),
 ]

@@ -149,8 +149,13 @@ def statistics_of(nodes, clinics):
     headers = {"Authorization": f"Bearer {clinics.token}"}
     for node in nodes.values():
         told = httpx.get(f"{node.url}/api/v1/admin/cache", headers=headers).raise_for_status().json()
-        assert told["audit"]["untrue"] == 0
         yield told["memory"]["hits"], told["redis"]["hits"], told["misses"], told["audit"]["audited"]
+
+
+def alarms_of(nodes):
+    """The audit's, of all the time."""
+    lines = [line for node in nodes.values() for line in node.log.read_text().splitlines()]
+    return [line for line in lines if "cache_untrue" in line or "audit_failed" in line]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +181,7 @@ async def test_nobody_is_told_what_was_true_once_whatever_breaks(
     number_what_was_acknowledged(clinics, logs, models)
     verdict = judge(models, logs, clinics, chaos.freezes)
     stale = [each for each in told if is_stale(*each, models, logs)]
+    alarms = alarms_of(nodes)
     unexcused = [each for each in clinics.failed if not is_excused(each, chaos.troubles)]
     figures = {
         "seed": seed,
@@ -188,11 +194,12 @@ async def test_nobody_is_told_what_was_true_once_whatever_breaks(
         "hits, hits in Redis, misses, audited": list(statistics_of(nodes, clinics)),
         "broken": dict(verdict.broken),
         "stale": len(stale),
+        "alarms": len(alarms),
     }
     sys.stderr.write(f"\n{json.dumps(figures)}\n")
     assert not verdict.broken, (figures, verdict.example)
     assert not stale, (figures, stale[0])
-    assert not any("cache_untrue" in node.log.read_text() for node in nodes.values()), figures
+    assert not alarms, (figures, alarms)
     assert not clinics.unexpected, (figures, clinics.unexpected)
     assert not unexcused, (figures, unexcused[:5])
     assert min(verdict.in_the_know, len(clinics.acked)) > 100, figures

@@ -54,7 +54,7 @@ async def test_a_line_that_breaks_makes_the_next_reader_ask(stock, threads, only
         await hears(there, here, stock)
         wire.cut()
         await here.write(message_to(stock, 3))
-        await eventually(lambda: there.log.lease < clock() + NEVER_S / 2, "it notices", 1)
+        await eventually(lambda: there.log.lease < clock() + NEVER_S / 2, "it notices")
         assert await there.is_fresh()
         await eventually(lambda: there.listening == 2, "it listens again")
         await hears(there, here, stock)
@@ -63,13 +63,13 @@ async def test_a_line_that_breaks_makes_the_next_reader_ask(stock, threads, only
 async def test_while_a_line_is_refused_no_read_is_older_than_a_moment(stock, threads, only_hints):
     async with across_a_wire(stock) as (here, there, wire):
         await wire.refuse()
-        await eventually(lambda: there.feed.standing().deaf, "it notices", 1)
+        await eventually(lambda: there.feed.standing().deaf, "it notices")
         for number in range(5):
             written = clock()
             await here.write(message_to(stock, number))
-            await eventually(lambda: clock() > there.log.lease, "the lease is short", 1)
+            await eventually(lambda: clock() > there.log.lease, "the lease is short", 5)
             assert await there.is_fresh()
-            assert clock() - written < 1
+            assert clock() - written < 5
         await wire.accept()
         await eventually(lambda: there.listening == 2, "it listens again")
         await hears(there, here, stock)
@@ -83,7 +83,7 @@ async def test_a_line_that_goes_silent_costs_a_lease_at_most(stock, threads, soo
         assert await there.is_fresh(after=seen), "who has seen it"
         written = clock()
         seen = await here.write(message_to(stock, 4))
-        await eventually(lambda: clock() > written + feed_module.LEASE_S, "a lease has passed", 1)
+        await eventually(lambda: clock() > written + feed_module.LEASE_S, "a lease has passed")
         assert await there.is_fresh(), "anybody"
         assert not there.feed.standing().deaf, "it does not know that it hears nothing"
         wire.release()
@@ -97,5 +97,5 @@ async def test_a_line_that_goes_silent_is_made_good_by_the_poll(stock, threads, 
     async with across_a_wire(stock, polls=True) as (here, there, wire):
         wire.hold()
         seen = await here.write(message_to(stock, 3))
-        await eventually(lambda: there.log.seq == seen.seq, "the poll finds it", 2)
+        await eventually(lambda: there.log.seq == seen.seq, "the poll finds it")
         assert await there.is_fresh()

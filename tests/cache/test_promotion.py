@@ -93,7 +93,7 @@ async def test_nobody_is_served_what_a_lost_commit_was(stock, primary, standby, 
         for number in range(CONVERSATIONS):
             await warm.write(message_to(stock, number))
         lost, page = await lose_the_last_commit(wire, primary, standby, lambda: commit_and_read(warm, stock))
-        await eventually(lambda: warm.feed.standing().deaf or warm.listening > 1, "it notices", 1)
+        await eventually(lambda: warm.feed.standing().deaf or warm.listening > 1, "it notices")
         assert (served := await answered(warm.page)).body == await answered(warm.truth) != page
         assert served.epoch != lost.epoch
         async with node_at(stock, wire, redis_url) as cold:

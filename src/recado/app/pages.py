@@ -271,10 +271,9 @@ def _load_marks(
 
 
 def _marks_in(label: Cursor, member_id: MemberId, shown: Sequence[str], marks: Iterable[ReadMark]) -> Loaded:
-    """By conversation, those without one too."""
-    found = dict.fromkeys(shown, b"")
-    for mark in marks:
-        found[tags.conversation_tag(mark.conversation_id)] = json.encode(mark)
+    """By conversation of those that are shown, without one too; a page's row behind may have one."""
+    known = {tags.conversation_tag(mark.conversation_id): mark for mark in marks}
+    found = {tag: json.encode(known[tag]) if tag in known else b"" for tag in shown}
     return Loaded(label, (tags.marks_tag(member_id),), found)
 
 

@@ -27,6 +27,7 @@ from recado.cache.memory import Memory
 from recado.domain.values import ClinicId, Seq
 from recado.feed.feed import Feed
 from recado.feed.postgres_broker import PostgresBroker
+from recado.server import SWITCH_INTERVAL_S
 from recado.store.batch import Committed
 from recado.store.database import Database
 from recado.store.inbox import heads
@@ -50,6 +51,7 @@ class Node(NamedTuple):
 
 def node(url: str) -> Node:
     observe.configure("warning", "json")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # as a server's
     database = Database(url)
     feed = Feed(database, lambda _told: None)
     broker = PostgresBroker(arguments(database.url))
@@ -174,13 +176,14 @@ async def _refused(url: str, stock: Stock, here: Node) -> list[float]:
 
 
 async def follow(url: str, clinic_id: ClinicId) -> None:
-    """The other node: a line for each hint after which it does not serve what it had."""
+    """The other node: a line for each hint after which it does not serve what it had, or has something newer."""
     there = node(url)
     loader = partial(load, there.database, clinic_id, ["head|||"])
     refused = asyncio.Event()
 
     def heard(_clinic_id: ClinicId, seq: Seq) -> None:
-        if there.cache.at_once(clinic_id, KEY) is None:
+        entry = there.cache.at_once(clinic_id, KEY)
+        if entry is None or entry.ok >= seq:
             print(seq, time.perf_counter(), flush=True)
             refused.set()
 

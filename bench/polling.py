@@ -1,13 +1,17 @@
 """`python bench/polling.py`: what HTTP long-polling costs beside WebSockets, and what an upgrade costs.
 
 The echo server has one core to itself, the load (this process) another. 100 clients; every packet is timed from before
-its event is sent to when it has been read. Prints tables and writes them to docs/benchmarks.md, between its markers.
+its event is sent to when the kernel had it for its client: 100 clients have 100 processors, and what this one takes to
+read answers and to ask again is nobody's latency. Prints tables and writes them to docs/benchmarks.md, between its
+markers.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import socket
+import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +22,7 @@ from document import write
 from fanout import SYSTEMS, Server, serving
 from load import quantile
 from systems import LOAD_CORE
-from wire import Client, WireError, frame
+from wire import READ_BYTES, Client, WireError, frame
 
 CLIENTS = 100
 EVERYBODY = "everybody"
@@ -29,20 +33,53 @@ ROUND_TRIPS = 4
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
 
+SO_TIMESTAMPNS = 35
+"""Linux's, which Python does not name: a message's time comes with it."""
+STAMP = struct.Struct("qq")
 
-class Poller(asyncio.Protocol):
+Heard = Callable[[bytes, float], None]
+
+
+def stamped(stream: socket.socket) -> None:
+    stream.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+
+def arrived(stream: socket.socket) -> tuple[bytes, float]:
+    """What came, and the kernel's time of its coming, unless that was before it was asked for."""
+    data, ancillary, _, _ = stream.recvmsg(READ_BYTES, socket.CMSG_SPACE(STAMP.size))
+    if not data:
+        raise WireError("the server closed the connection")
+    seconds, nanoseconds = STAMP.unpack(ancillary[0][2]) if ancillary else (0, 0)
+    return data, seconds + nanoseconds / 1e9
+
+
+class Timed(Client):
+    """`at` is when what is heard had come."""
+
+    at = 0.0
+
+    def _receive(self) -> bytes:
+        data, self.at = arrived(self._socket)
+        return data
+
+    def listen(self, heard: Heard) -> None:
+        stamped(self._socket)
+        self.heard = lambda packet: heard(packet, self.at)
+        self.watch()
+
+
+class Poller:
     """A client by long-polling on one connection. It must cost no more than `wire.Client`."""
 
     def __init__(self) -> None:
-        self.heard: Callable[[bytes], None] | None = None
-        """From now on there is always a GET under way, and each packet goes here."""
         self.sid = ""
         self._received = b""
-        self._answer: asyncio.Future[bytes]
-        self._get = b""
 
     async def open(self, port: int, *rooms: str) -> None:
-        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", port)
+        self._socket = socket.socket()
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(self._socket, ("127.0.0.1", port))
         self.sid = json.loads((await self.ask("GET"))[1:])["sid"]
         self._get = self._request("GET", "")
         await self.ask("POST", "40")
@@ -51,78 +88,91 @@ class Poller(asyncio.Protocol):
             await self.ask("POST", f'42{number}["join","{room}"]')
             await self._until(b"43%d[" % number)
 
+    def listen(self, heard: Heard) -> None:
+        """From now on there is always a GET under way, and each packet is heard."""
+        stamped(self._socket)
+        self._heard = heard
+        self.poll()
+        asyncio.get_running_loop().add_reader(self._socket, self._hear)
+
+    def poll(self) -> None:
+        self._socket.send(self._get)
+
+    async def answer(self) -> bytes:
+        loop = asyncio.get_running_loop()
+        while (answer := self._take(await loop.sock_recv(self._socket, READ_BYTES))) is None:
+            pass
+        return answer
+
+    async def ask(self, method: str, body: str = "") -> bytes:
+        await asyncio.get_running_loop().sock_sendall(self._socket, self._request(method, body))
+        return await self.answer()
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+
     async def _until(self, beginning: bytes) -> None:
         while not any(packet.startswith(beginning) for packet in (await self.ask("GET")).split(b"\x1e")):
             pass
 
-    async def ask(self, method: str, body: str = "") -> bytes:
-        return await self.asked(self._request(method, body))
-
-    def asked(self, question: bytes) -> asyncio.Future[bytes]:
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(question)
-        return self._answer
-
-    def poll(self) -> asyncio.Future[bytes]:
-        return self.asked(self._get)
-
-    def close(self) -> None:
-        self._transport.abort()
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        data = self._received + data
-        head, _, body = data.partition(b"\r\n\r\n")
-        start = head.find(b"content-length: ") + 16
-        if not body or len(body) < int(head[start:].partition(b"\r\n")[0]):
-            self._received = data
-            return
-        self._received = b""
-        if self.heard is not None:
-            self._transport.write(self._get)
+    def _hear(self) -> None:
+        data, at = arrived(self._socket)
+        body = self._take(data)
+        if body is not None:
+            self.poll()
             for packet in body.split(b"\x1e"):
-                self.heard(packet)
-        elif head.startswith(b"HTTP/1.1 200"):
-            self._answer.set_result(body)
-        else:
-            self._answer.set_exception(WireError("a request was refused"))
+                self._heard(packet, at)
+
+    def _take(self, data: bytes) -> bytes | None:
+        """An answer's body, when it is whole."""
+        self._received += data
+        head, _, body = self._received.partition(b"\r\n\r\n")
+        start = head.find(b"content-length: ") + 16
+        if not data or (body and not head.startswith(b"HTTP/1.1 200")):
+            raise WireError("a request was refused")
+        if not body or len(body) < int(head[start:].partition(b"\r\n")[0]):
+            return None
+        self._received = b""
+        return body
 
     def _request(self, method: str, body: str) -> bytes:
         target = f"{POLLING}&sid={self.sid}" if self.sid else POLLING
-        return f"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        length = f"Content-Length: {len(body)}\r\n" if body else ""
+        return f"{method} {target} HTTP/1.1\r\nHost: x\r\n{length}\r\n{body}".encode()
 
 
-async def open_clients(port: int, kind: str, heard: Callable[[bytes], None]) -> Sequence[Poller | Client]:
-    clients: list[Poller | Client] = []
+async def open_clients(port: int, kind: str, heard: Heard) -> Sequence[Poller | Timed]:
+    clients: list[Poller | Timed] = []
     for number in range(CLIENTS):
+        rooms = (EVERYBODY, f"room-{number}")
         if kind == "polling":
             poller = Poller()
-            await poller.open(port, EVERYBODY, f"room-{number}")
-            poller.heard = heard
-            poller.poll()
+            await poller.open(port, *rooms)
             clients.append(poller)
         else:
-            client = Client()
+            client = Timed()
             await client.open(port, {})
-            for room in (EVERYBODY, f"room-{number}"):
-                client.send(b'["join","%b"]' % room.encode(), heard)
-            client.heard = heard
-            client.watch()
+            for room in rooms:
+                client.send(b'["join","%b"]' % room.encode(), unheard)
             clients.append(client)
+    for each in clients:
+        each.listen(heard)
     await asyncio.sleep(0.5)
     return clients
+
+
+def unheard(_packet: bytes) -> None: ...
 
 
 async def deliver(server: Server, kind: str, to: str, seconds: float) -> tuple[list[float], float]:
     """Seconds each packet took, and the server's processor seconds for each."""
     took: list[float] = []
 
-    def heard(payload: bytes) -> None:
-        at = payload.find(b'"at":')
-        if at >= 0:
-            took.append(time.perf_counter() - float(payload[at + 5 : payload.index(b"}", at)]))
+    def heard(packet: bytes, at: float) -> None:
+        place = packet.find(b'"at":')
+        if place >= 0:
+            took.append(at - float(packet[place + 5 : packet.index(b"}", place)]))
 
     clients = await open_clients(server.port, kind, heard)
     publisher = Client()
@@ -135,7 +185,7 @@ async def deliver(server: Server, kind: str, to: str, seconds: float) -> tuple[l
     for number in range(count):
         await asyncio.sleep(max(0.0, start + number / RATES[to] - time.perf_counter()))
         room = f"room-{number % CLIENTS}" if one else EVERYBODY
-        publisher.send(b'["pub",{"at":%f},"%b"]' % (time.perf_counter(), room.encode()), heard)
+        publisher.send(b'["pub",{"at":%f},"%b"]' % (time.time(), room.encode()), unheard)
     wanted = count if one else count * CLIENTS
     async with asyncio.timeout(10):
         while len(took) < wanted:  # noqa: ASYNC110 - it is a few milliseconds
@@ -168,7 +218,7 @@ async def upgrade(port: int) -> tuple[float, float]:
     """Seconds from the opening of the WebSocket to the first answer on it, and of a round trip after that."""
     poller = Poller()
     await poller.open(port)
-    held = poller.poll()
+    poller.poll()
     began = time.perf_counter()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     target = POLLING.replace("polling", "websocket")
@@ -179,7 +229,7 @@ async def upgrade(port: int) -> tuple[float, float]:
     await reader.readuntil(b"\r\n\r\n")
     writer.write(frame(b"2probe"))
     await reader.readuntil(b"3probe")
-    await held
+    await poller.answer()
     writer.write(frame(b"5") + frame(b'42["message","0"]'))
     await reader.readuntil(b'"0"]')
     upgraded = time.perf_counter()

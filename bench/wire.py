@@ -90,7 +90,7 @@ class Client:
         data = b"begin"
         while data:
             try:
-                data = self._socket.recv(READ_BYTES)
+                data = self._receive()
             except BlockingIOError:
                 return
             self._take(self._rest + data)
@@ -100,6 +100,9 @@ class Client:
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
+
+    def _receive(self) -> bytes:
+        return self._socket.recv(READ_BYTES)
 
     def _take(self, data: bytes) -> None:
         place = 0

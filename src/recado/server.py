@@ -43,6 +43,7 @@ from recado.cache.redis_level import RedisLevel
 from recado.channels.inbound import channel_routes
 from recado.channels.sender import Sender, SenderSettings, http_client
 from recado.config import Config
+from recado.domain.events import Record
 from recado.domain.instants import from_epoch_ms, shift
 from recado.domain.packets import Told
 from recado.domain.values import ClinicId, Instant
@@ -53,7 +54,7 @@ from recado.feed.postgres_broker import PostgresBroker
 from recado.realtime.engine import Engine
 from recado.realtime.gateway import Gateway
 from recado.realtime.hub import Settings
-from recado.realtime.serving import make_server, spare_the_collector
+from recado.realtime.serving import BACKLOG, make_server, spare_the_collector
 from recado.rest.application import create_application
 from recado.rest.caching import cache_routes
 from recado.rest.realtime import realtime_routes
@@ -75,8 +76,6 @@ SOCKET_PATH = "/socket.io/"
 SWEEP_S = 0.5
 """An expiry, or a logout on another node, ends its sockets within this time."""
 SPARE_FILES = 500
-BACKLOG = 4_096
-"""Screens that come back at once wait here for their turn; one that finds it full tries again after a second."""
 TRIM_EVERY_S = 3600.0
 
 log = observe.get_logger("server")
@@ -106,7 +105,8 @@ class Server:
         self.database = Database(config.database_url)
         self.passwords = Passwords()
         self.redis = RedisLevel(config.redis_url, config.cache_max_age_s) if config.redis_url else None
-        self.feed = Feed(self.database, self._tell, self._reset, history=HISTORY if self.redis else 0)
+        history = HISTORY if self.redis else 0
+        self.feed = Feed(self.database, self._tell, self._reset, heed=self._heed, history=history)
         self.writer = Writer(self.database, SOURCES, self._committed, self.feed.doubt)
         self.broker = _broker(self.database)
         self.broker.subscribe(self.feed.hear, self.feed.poll_soon, self.feed.deafen)
@@ -205,8 +205,10 @@ class Server:
         return self.engine.report.statistics(clinic_connections=here)
 
     def _tell(self, told: Told) -> None:
-        self.sessions.heed(told.record)
         self.gateway.tell(told)
+
+    def _heed(self, record: Record) -> None:
+        self.sessions.heed(record)
 
     def _reset(self, clinic_id: ClinicId) -> None:
         self.gateway.reset(clinic_id)

@@ -90,12 +90,12 @@ MUTANTS = [
     Mutant(
         "the lease does not end",
         HEARD + "test_a_lease_that_is_over_makes_the_reader_ask",
-        [Patch(CACHE, "known.seq < known.need or clock() >= known.lease", "known.seq < known.need")],
+        [Patch(CACHE, "known.seq < known.need or now >= known.lease", "known.seq < known.need")],
     ),
     Mutant(
         "who knows of more serves what is there",
         HEARD + "test_who_knows_that_there_is_more_waits_for_it",
-        [Patch(CACHE, "known.seq < known.need or clock() >= known.lease", "clock() >= known.lease")],
+        [Patch(CACHE, "known.seq < known.need or now >= known.lease", "now >= known.lease")],
     ),
     Mutant(
         "the poll does not look",
@@ -216,7 +216,7 @@ MUTANTS = [
     ),
     Mutant(
         "a page does not depend on the row behind it",
-        PAGES,
+        "tests/cache/test_tags.py::test_whether_a_page_is_the_last_depends_on_the_row_behind_it",
         [Patch(PAGES_PY, "[row.id for row in rows], first", "[row.id for row in page.items], first")],
     ),
     Mutant(

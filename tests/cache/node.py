@@ -45,9 +45,15 @@ class Node:
         self.clinic_id = stock.clinic_id
         url = stock.database.url.set(port=port or stock.database.url.port)
         self.database = Database(url.render_as_string(hide_password=False))
-        self.told, self.resets, self.peers = [], [], []
+        self.heard, self.resets, self.peers = [], [], []
         self.hints = True
-        self.feed = Feed(self.database, self.told.append, self.resets.append, history=history)
+        self.feed = Feed(
+            self.database,
+            lambda _told: None,
+            self.resets.append,
+            heed=self.heard.append,
+            history=history,
+        )
         self.redis = RedisLevel(redis_url, 600) if redis_url else None
         self.cache = Cache(self.feed, Memory(64 << 20, 600), self.redis)
         self.pages = Pages(self.database, Access(self.database), self.cache)

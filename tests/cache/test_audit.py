@@ -11,6 +11,7 @@ from cache.node import Gate, nodes
 from channels.polling import eventually
 from recado.cache import audit as audit_module
 from recado.cache.audit import Audit
+from recado.clock import clock
 from recado.domain.commands import DeleteConversation, MarkRead
 from recado.errors import UnavailableError
 from stock import by_hand
@@ -108,7 +109,7 @@ async def test_what_is_there_no_more_though_no_record_says_so_is_found(node, sto
     key, entry = served_last(node)
     await audit.look_at(key, entry)
     assert found(audit) == (1, 0, 1)
-    assert node.cache.memory.get(key) is None
+    assert node.cache.memory.get(key, clock()) is None
 
 
 async def test_what_was_deleted_as_it_should_be_is_no_alarm(two, stock, threads):

@@ -54,7 +54,7 @@ async def test_a_running_node_obeys_the_command_line_whatever_is_named(stock, th
         seq = node.head().seq
         await eventually(lambda: node.log.seq == seq, "the poll brings the record")
         assert await node.is_fresh()
-        assert [told.record.type for told in node.told][-1:] == ["CacheInvalidated"]
+        assert [record.type for record in node.heard][-1:] == ["CacheInvalidated"]
 
 
 async def test_the_same_order_again_changes_nothing(node, stock):

@@ -223,16 +223,16 @@ class TestWhatIsHeard:
 
     async def test_a_commit_of_unknown_outcome_makes_the_reader_ask(self, node, stock):
         await node.page()
-        real = node.database.write
+        real = node.database.write_whole
 
         async def lost(work):
             await real(work)
             raise UnavailableError  # committed, but the line broke before we heard so
 
-        node.database.write = lost
+        node.database.write_whole = lost
         with pytest.raises(UnavailableError):
             await node.writer.execute(message_to(stock, 3))
-        node.database.write = real
+        node.database.write_whole = real
         assert await node.is_fresh()
 
     async def test_a_record_of_a_newer_version_makes_everything_older_stale(self, two, stock, threads):

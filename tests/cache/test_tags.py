@@ -140,22 +140,29 @@ async def test_every_page_that_is_served_is_as_the_database_has_it_after_any_cha
         now = await everything.now()
         for name, (entry, _) in everything.entries.items():
             served, same = entry.holds(node.log), entry.body == now[name]
-            assert same or not served, f"{name} is stale after {node.told[-1].record.type}"
+            assert same or not served, f"{name} is stale after {node.heard[-1].type}"
             checked += 1
             in_vain += same and not served
     assert in_vain < checked * IN_VAIN, f"{in_vain} of {checked}"
 
 
+async def test_whether_a_page_is_the_last_depends_on_the_row_behind_it(node, stock, threads):
+    place = {"limit": len(threads) - 1, "fitting": ListFilter(status="open")}
+    assert b'"before":null' not in (await node.page(**place)).body
+    await node.writer.execute(stock.order(UpdateConversation, conversation_id=threads[0], status="resolved"))
+    assert await node.is_fresh(**place)
+    assert b'"before":null' in (await node.page(**place)).body
+
+
 @pytest.mark.parametrize("facts", [{}, {"lists": None}, {"lists": ["open"]}, {"lists": "open"}])
 async def test_a_record_that_lacks_a_fact_makes_everything_stale(node, stock, facts):
-    [told] = [each for each in node.told if each.record.type == "MessageReceived"] or [None]
-    if told is None:
-        await node.page()
-        await node.writer.execute(stock.inbound("551"))
-        told = node.told[-1]
-    assert tags.touched(told.record) is not None
-    assert tags.touched(msgspec.structs.replace(told.record, facts=facts)) is None
-    assert tags.touched(msgspec.structs.replace(told.record, type="Merged")) is None
+    await node.page()
+    await node.writer.execute(stock.inbound("551"))
+    record = node.heard[-1]
+    assert record.type == "MessageReceived"
+    assert tags.touched(record) is not None
+    assert tags.touched(msgspec.structs.replace(record, facts=facts)) is None
+    assert tags.touched(msgspec.structs.replace(record, type="Merged")) is None
 
 
 async def test_how_far_a_member_has_read_is_on_their_next_page_and_on_nobody_elses(

@@ -1,11 +1,12 @@
 """The feed: every record once, in order, without holes, whoever wrote it and however it arrives."""
 
 import asyncio
+import contextlib
 import itertools
 import random
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from feed.listening import Told
 from recado.feed import feed as feed_module
@@ -33,6 +34,24 @@ async def feed(stock, told, resets, monkeypatch):
     yield feed
     task.cancel()
     await asyncio.gather(task, *feed._pulls, return_exceptions=True)
+
+
+@pytest.fixture
+def statements(stock):
+    """What SQLAlchemy is asked for meanwhile."""
+
+    @contextlib.contextmanager
+    def noting():
+        asked = []
+
+        def note(_connection, _cursor, statement, *_):
+            asked.append(statement)
+
+        event.listen(stock.database._reading, "before_cursor_execute", note)
+        yield asked
+        event.remove(stock.database._reading, "before_cursor_execute", note)
+
+    return noting
 
 
 def seqs(told):
@@ -92,6 +111,30 @@ async def test_nobody_is_told_of_a_clinic_nobody_follows(writing, feed, told):
     await writing.writer.execute(writing.inbound())
     feed.advance(writing.told)
     assert told == []
+
+
+async def test_a_clinic_that_is_only_read_of_is_heeded_without_its_rows(writing, told, statements):
+    heeded = []
+    feed = Feed(writing.database, told.append, heed=heeded.append)
+    await feed.follow_reads(writing.clinic_id)
+    await writing.writer.execute(writing.inbound())
+    with statements() as asked:
+        assert await feed.refresh(writing.clinic_id, 1)
+    assert [record.seq for record in heeded] == [1]
+    assert told == []
+    assert not [text for text in asked if "FROM messages" in text or "FROM conversations" in text]
+
+
+async def test_who_follows_while_the_log_is_read_for_readers_is_told_what_comes_of_it(writing, told):
+    feed = Feed(writing.database, told.append)
+    await feed.follow_reads(writing.clinic_id)
+    await writing.writer.execute(writing.inbound())
+    refreshing = asyncio.ensure_future(feed.refresh(writing.clinic_id, 1))
+    for _ in range(3):  # turns of the loop: until the log is asked
+        await asyncio.sleep(0)
+    await feed.follow(writing.clinic_id)
+    assert await refreshing
+    assert seqs(told) == [1]
 
 
 async def test_two_followers_count_as_one_telling(writing, feed, told):

@@ -139,9 +139,12 @@ class AnyRequests(RuleBasedStateMachine):
         self.forgiven = self.forgiven or self.session.phase is not Phase.UPGRADED
         self.released(self.session.end())
 
-    @rule(may_return=st.booleans())
-    def the_server_ends_it(self, may_return):
-        self.released(self.session.leave(at_once=False, may_return=may_return))
+    @rule(count=st.integers(0, 40), may_return=st.booleans())
+    def the_server_ends_it(self, count, may_return):
+        last = [frame_of(self.sent + index) for index in range(count)]
+        if self.session.phase in OPEN:
+            self.sent += count
+        self.released(self.session.leave(last, at_once=False, may_return=may_return))
 
     @rule()
     def the_client_breaks_off(self):

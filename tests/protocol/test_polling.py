@@ -97,7 +97,8 @@ def test_the_servers_close_answers_the_held_get_or_waits_for_the_next():
     assert session.leave(at_once=False) is None
     assert session.post() is None
     session.posted()
-    assert session.get() == Reply(200, b"4hello\x1e1")
+    assert session.get() == Reply(200, b"4hello")
+    assert session.get() == Reply(200, b"1")
     assert session.phase is Phase.GONE
 
 
@@ -112,8 +113,9 @@ def test_an_answer_has_sixteen_packets_at_most():
     assert session.get() is None
 
 
-@pytest.mark.parametrize(("waiting", "sizes"), [(15, [16]), (16, [16, 1]), (17, [16, 2])])
-def test_a_goodbye_comes_behind_everything_that_waits(waiting, sizes):
+@pytest.mark.parametrize(("waiting", "sizes"), [(15, [15, 1]), (16, [16, 1]), (17, [16, 1, 1])])
+def test_a_close_comes_alone_and_behind_everything_that_waits(waiting, sizes):
+    """socket.io-client hears it before packets it came with."""
     session = PollingSession()
     session.send([HELLO] * waiting)
     session.leave(at_once=False)
@@ -125,6 +127,26 @@ def test_a_goodbye_comes_behind_everything_that_waits(waiting, sizes):
         packets += answer
     assert packets == ["4hello"] * waiting + ["1"]
     assert session.phase is Phase.GONE
+
+
+@pytest.mark.parametrize(("last", "sizes"), [(1, [2]), (15, [16]), (16, [16, 1]), (40, [16, 16, 9])])
+def test_who_may_return_hears_last_words_and_goodbye_in_as_few_answers_as_they_fit_in(last, sizes):
+    session = held()
+    answers = [session.leave([HELLO] * last, at_once=False, may_return=True)]
+    while session.phase is Phase.LEAVING:
+        answers.append(session.get())
+    assert [len(split(answer.body)) for answer in answers] == sizes
+    assert split(answers[-1].body)[-1] == "6"
+    assert (session.phase, session.size) == (Phase.GONE, 0)
+
+
+def test_last_words_of_a_close_at_once_reach_only_who_waits():
+    session = held()
+    assert session.leave([HELLO], at_once=True) == Reply(200, b"4hello")
+    assert session.phase is Phase.GONE
+    session = PollingSession()
+    assert session.leave([HELLO], at_once=True) is None
+    assert (session.phase, session.size) == (Phase.GONE, 0)
 
 
 def test_who_may_return_is_not_told_to_close():

@@ -210,6 +210,7 @@ async def serving(
     head_timeout_s=10.0,
     allowed_origins=(),
     node="",
+    keep_alive_s=None,
     **settings,
 ):
     log = RecordingLog()
@@ -226,6 +227,7 @@ async def serving(
         head_timeout_s=head_timeout_s,
         allowed_origins=allowed_origins,
     )
+    server.config.timeout_keep_alive = keep_alive_s or server.config.timeout_keep_alive
     engine.start()
     # Not `serve`: its signal handlers belong to a process of its own.
     task = asyncio.create_task(server._serve(sockets=[listener]))

@@ -68,7 +68,8 @@ class Wire:
     def buffered_bytes(self):
         return 0
 
-    def close(self, close):
+    def close(self, close, last):
+        self.send(last)
         self.heard.append(f"closed: {close.reason}")
         self.more.set()
 

@@ -126,3 +126,12 @@ async def test_a_peer_that_does_not_close_is_cut_off(serve):
 async def test_an_idle_server_stops_at_once(echo):
     echo.stop()
     await echo.stopped()
+
+
+async def test_who_has_said_nothing_yet_does_not_hold_up_the_end(echo):
+    async with dialled(echo.port) as silent:
+        async with upgraded(echo.port):
+            pass
+        echo.stop()
+        assert await silent.ended()
+        await echo.stopped()

@@ -37,6 +37,15 @@ async def test_the_open_packet_is_the_first_frame(echo):
     }
 
 
+@pytest.mark.only_picows("the server under ASGI writes its 101 by itself")
+async def test_101_and_the_open_packet_leave_in_one_write(echo):
+    async with dialled(echo.port) as peer:
+        peer.send(head())
+        first, _, rest = (await peer.reader.read(65_536)).partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 101 ")
+    assert rest[2:].startswith(b"0{")
+
+
 @pytest.mark.parametrize(
     "connection", ["keep-alive, Upgrade", "upgrade", "Upgrade, keep-alive", "keep-alive,upgrade"]
 )

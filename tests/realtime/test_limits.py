@@ -1,13 +1,21 @@
 """Bounds on what one peer may take: each has a clear refusal, and none costs anybody else's session."""
 
+import asyncio
 import json
+import os
+import socket
+import struct
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
 from realtime.peer import connected, dialled, head, upgraded
 from recado.errors import UnauthenticatedError
 from recado.realtime.limits import Allowance, Doors
+from recado.realtime.serving import BACKLOG
+
+SOMAXCONN = int(Path("/proc/sys/net/core/somaxconn").read_text())
 
 
 async def refusal(port, **fields):
@@ -98,6 +106,26 @@ async def test_a_head_that_does_not_come_is_refused_in_time(serve, sent):
         assert (await later.answer()).status == 408
         peer.send_text("40")
         assert (await peer.text()).startswith("40{")
+
+
+async def test_as_many_may_wait_for_their_turn_as_we_said(echo):
+    """The kernel tells a listening socket's bound in place of what a connection's peer has received out of order."""
+    with socket.socket(fileno=os.dup(echo._server.servers[0].sockets[0].fileno())) as listening:
+        told = struct.unpack("8B6I", listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32))
+    assert told[-1] == min(BACKLOG, SOMAXCONN)
+
+
+async def test_each_silent_connection_has_its_own_time(serve):
+    echo = await serve(head_timeout_s=0.3)
+    loop = asyncio.get_running_loop()
+    async with dialled(echo.port) as one:
+        async with upgraded(echo.port):
+            pass
+        opened = loop.time()
+        async with dialled(echo.port) as two:
+            assert (await one.answer()).status == 408
+            assert (await two.answer()).status == 408
+            assert loop.time() - opened > 0.29
 
 
 async def test_a_bug_in_a_plain_handler_is_refused_like_any_other(echo):

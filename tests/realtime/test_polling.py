@@ -7,11 +7,9 @@ import time
 
 import pytest
 
-from realtime.peer import connected, dialled, joined, polling, request, send_request, until
+from realtime.peer import connected, dialled, head, joined, polling, request, send_request, until
 from recado.app.origins import parse_origin
 from recado.realtime.head import Refusal
-
-pytestmark = pytest.mark.only_picows("no WebSocket is in it")
 
 QUICK = {"ping_interval_s": 0.3, "ping_timeout_s": 0.2, "connect_timeout_s": 30}
 UNKNOWN = {"code": 1, "message": "Session ID unknown"}
@@ -97,6 +95,24 @@ async def test_a_session_refuses_another_transport_and_another_revision(echo):
         await poller.send("40")
 
 
+async def test_a_session_that_began_with_a_websocket_refuses_polling_until_it_is_over(echo):
+    async with dialled(echo.port) as peer:
+        peer.send(head())
+        assert (await peer.answer()).status == 101
+        target = f"/socket.io/?EIO=4&transport=polling&sid={json.loads((await peer.text())[1:])['sid']}"
+        for method in ("GET", "POST"):
+            answer = await ask(echo.port, target, method)
+            assert (answer.status, json.loads(answer.body)) == (400, {"code": 3, "message": "Bad request"})
+        async with dialled(echo.port) as second:
+            second.send(head(target.replace("polling", "websocket")))
+            assert (await second.answer()).status == 101
+            assert await second.close_code() == 1000
+        await peer.join()
+    await echo.until_empty()
+    assert echo.engine._hub.polls == {}
+    assert json.loads((await ask(echo.port, target)).body) == UNKNOWN
+
+
 async def test_another_method_is_refused_and_harmless(echo):
     async with polling(echo.port) as poller:
         for method in ("PUT", "DELETE", "OPTIONS"):
@@ -121,10 +137,10 @@ async def test_bounds_on_connections_count_polling_sessions(serve):
         )
 
 
-async def test_statistics_know_polling(echo):
+async def test_statistics_know_polling(echo, websocket):
     async with joined(echo.port), connected(echo.port):
         statistics = echo.engine.report.statistics()
-        assert statistics.connections.by_transport == {"polling": 1, "picows": 1}
+        assert statistics.connections.by_transport == {"polling": 1, websocket: 1}
         assert statistics.connections.live == 2
 
 
@@ -337,9 +353,22 @@ async def test_the_servers_close_waits_for_the_next_get(echo):
         (session,) = echo.root.sessions
         session.emit("last")
         session.close("session ended")
-        assert await poller.packets() == ['42["last"]', "41", "1"]
+        assert await poller.packets() == ['42["last"]', "41"]
+        assert await poller.packets() == ["1"]
         assert await is_over(poller)
     await echo.until_empty()
+
+
+async def test_who_may_come_back_hears_last_words_and_goodbye_in_the_held_gets_answer(echo):
+    """And nothing waits for another GET: a drain would, for whoever does not come."""
+    async with joined(echo.port) as poller:
+        poller.send_get()
+        await until_held(echo)
+        (session,) = echo.root.sessions
+        session.emit("last")
+        session.close("access changed")
+        assert (await poller.fetching.answer()).body == '42["last"]\x1e6'
+        await echo.until_empty()
 
 
 async def test_who_may_come_back_is_not_told_to_close(echo):
@@ -404,8 +433,7 @@ async def test_draining_answers_held_polls(echo):
         poller.send_get()
         await until_held(echo)
         draining = asyncio.ensure_future(echo.engine.drain(0.1))
-        assert (await poller.fetching.answer()).body == '42["server:draining",{"reconnectInMs":100}]'
-        assert (await poller.get()).body == "6"
+        assert (await poller.fetching.answer()).body == '42["server:draining",{"reconnectInMs":100}]\x1e6'
         assert await is_over(poller)
         await draining
         answer = await ask(echo.port, "/socket.io/?EIO=4&transport=polling")
@@ -418,8 +446,6 @@ async def test_a_server_that_ends_lets_held_polls_go_first(echo):
         await until_held(echo)
         echo.stop()
         assert (await poller.fetching.answer()).body.startswith('42["server:draining"')
-        poller.send_get()
-        assert (await poller.fetching.answer()).body == "6"
         await echo.stopped()
 
 

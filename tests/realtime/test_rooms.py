@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from realtime.peer import connected, dialled, head, joined
+from recado.realtime.first_read import FirstRead
 from recado.realtime.head import Head
 from recado.realtime.http_protocol import HttpProtocol
 from recado.realtime.link import Link
@@ -155,7 +156,7 @@ async def test_a_closed_session_leaves_no_trace(echo, way):
         await way(echo)
 
     def alive():
-        kinds = (WebSocketProtocol, PicowsTransport, PollingTransport, Probe, Link, Session, Head)
+        kinds = (FirstRead, WebSocketProtocol, PicowsTransport, PollingTransport, Probe, Link, Session, Head)
         if way is by_websocket:
             kinds += (HttpProtocol, asyncio.Task)  # uvicorn's own of plain requests are the collector's
         return sum(isinstance(each, kinds) for each in gc.get_objects())

@@ -318,10 +318,16 @@ async def test_what_this_server_does_not_follow_it_remembers_for_a_second_only(s
     assert problem(await ana.get(CLINIC)) == (401, "unauthenticated")
 
 
-async def test_what_was_read_before_a_clinic_was_followed_is_asked_again(service, ana, monkeypatch):
+async def test_what_was_read_before_a_clinic_was_followed_is_remembered_for_a_second_only(
+    service, ana, monkeypatch
+):
+    now, since, changes = 1000.0, 0.0, 0
+    monkeypatch.setattr(sessions_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(service.sessions, "_followed_since", lambda _clinic_id: since)
+    monkeypatch.setattr(service.sessions, "_follow_changes", lambda: changes)
     assert (await ana.get(CLINIC)).status_code == 200
     service.database.write_now(lambda c: c.exec_driver_sql("UPDATE memberships SET active = false"))
-    since = sessions_module.time.monotonic()
-    monkeypatch.setattr(service.sessions, "_followed_since", lambda _clinic_id: since)
-    monkeypatch.setattr(service.sessions, "_follow_changes", lambda: 1)
+    now += 1.1
+    assert (await ana.get(CLINIC)).status_code == 200, "it would have been told"
+    since, changes = 1000.5, 1
     assert problem(await ana.get(CLINIC)) == (401, "unauthenticated")

@@ -18,6 +18,7 @@ import pytest
 from e2e.processes import Server, StandIn, free_port
 from realtime.echo import serving
 from realtime.peer import connected, dialled, head
+from recado.realtime.first_read import FirstRead
 from recado.realtime.head import Head
 from recado.realtime.http_protocol import HttpProtocol
 from recado.realtime.link import Link
@@ -56,7 +57,7 @@ def tell(figures):
 
 
 async def test_ten_thousand_visits_leave_no_object_behind():
-    kinds = (HttpProtocol, WebSocketProtocol, PicowsTransport, Link, Session, Head, asyncio.Task)
+    kinds = (FirstRead, HttpProtocol, WebSocketProtocol, PicowsTransport, Link, Session, Head, asyncio.Task)
 
     def alive():
         gc.collect()

@@ -9,6 +9,7 @@ import pytest
 
 from realtime.echo import serving
 from realtime.rude import ANSWERS, SHORT, assert_nothing_is_left, send_rude_frames, send_rude_requests
+from recado.realtime.first_read import FirstRead
 from recado.realtime.head import Head
 from recado.realtime.http_protocol import HttpProtocol
 from recado.realtime.link import Link
@@ -27,6 +28,7 @@ FRAMES = 500_000
 REQUESTS = 50_000
 ROUNDS = 10
 KINDS = (
+    FirstRead,
     HttpProtocol,
     WebSocketProtocol,
     PicowsTransport,

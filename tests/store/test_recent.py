@@ -2,25 +2,25 @@
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import event
 
 from recado.domain.commands import RenameContact, SendMessage
+from recado.store import working_set
 from recado.store.batch import carry_out
 from recado.store.recent import ClinicHead, Recent
 
 
 @pytest.fixture
-def reads(writing):
-    """The statements that bring conversations in, as they are executed; a batch always asks for heads and keys."""
-    statements = []
+def reads(monkeypatch):
+    """The statements that bring conversations in by their ids, as they are executed."""
+    statements, ask = [], working_set.ask
 
-    def note(_connection, _cursor, statement, *_):
-        if statement.startswith("SELECT conversations"):
+    def note(connection, statement, asked):
+        if statement is working_set._CONVERSATIONS_BY_ID:
             statements.append(statement)
+        return ask(connection, statement, asked)
 
-    event.listen(writing.database.engine, "before_cursor_execute", note)
-    yield statements
-    event.remove(writing.database.engine, "before_cursor_execute", note)
+    monkeypatch.setattr(working_set, "ask", note)
+    return statements
 
 
 @pytest.fixture

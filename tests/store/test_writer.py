@@ -15,7 +15,7 @@ from recado.errors import (
     OverloadedError,
     UnavailableError,
 )
-from recado.store import inbox, writer
+from recado.store import accounts, inbox, writer
 
 
 def log_of(stock):
@@ -48,6 +48,20 @@ async def test_a_clinics_log_is_gapless_and_chained(writing):
     records = [told.record for told in log_of(writing)]
     assert [record.seq for record in records] == list(range(1, 101))
     assert [record.prev for record in records] == [0, *(record.id for record in records[:-1])]
+
+
+async def test_a_write_that_fails_leaves_nothing(stock):
+    """Neither do the next ones on its connection."""
+
+    def fail(connection):
+        accounts.add_clinic(connection, "Nenhuma", "2026-01-01")
+        raise ZeroDivisionError
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            await stock.database.write(fail)
+        await stock.database.write(lambda c: c.exec_driver_sql("SELECT 1").scalar_one())
+    assert [row["name"] for row in rows(stock, "clinics")] == ["Clínica"]
 
 
 async def test_what_waits_together_is_committed_together(writing):

@@ -264,11 +264,10 @@ class Sessions:
         return time.monotonic() <= kept.until
 
     def _believed_until(self, kept: _Remembered) -> float:
-        """What was told before a clinic was followed, we did not hear."""
-        since = [self._followed_since(clinic_id) for clinic_id in kept.identity.roles]
-        if any(at is not None and at > kept.read_at for at in since):
-            return kept.read_at - 1.0
-        return kept.read_at + (REMEMBER_S if None not in since else min(REMEMBER_S, REMEMBER_UNFOLLOWED_S))
+        """What was told before a clinic was followed, we did not hear, as of one that is not followed."""
+        since = (self._followed_since(clinic_id) for clinic_id in kept.identity.roles)
+        heard = all(at is not None and at <= kept.read_at for at in since)
+        return kept.read_at + (REMEMBER_S if heard else min(REMEMBER_S, REMEMBER_UNFOLLOWED_S))
 
     def _expiry(self, row: SessionRow) -> Instant:
         return min(shift(row.seen_at, self._settings.idle_s), row.ends_at)

@@ -22,11 +22,12 @@ class Memory:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: str) -> Entry | None:
+    def get(self, key: str, now: float) -> Entry | None:
+        """`now` by `clock`."""
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if clock() - entry.put_at > self._max_age_s:
+        if now - entry.put_at > self._max_age_s:
             self.remove(key)
             self.expired += 1
             return None

@@ -53,6 +53,8 @@ class Standing(Struct, frozen=True):
 class Feed:
     """`tell` is called on the loop, record after record, and must not block or fail.
 
+    Of a clinic that is only read of it need not be called; `heed` is called of each record.
+
     `reset` is called when a clinic's log is not the one that was followed: the database was restored, or a standby
     without the last commits was promoted. Who listens must read afresh. `history`: how many records before the first
     are asked for, so that what others read earlier can be judged.
@@ -64,11 +66,13 @@ class Feed:
         tell: Callable[[Told], None],
         reset: Callable[[ClinicId], None] = lambda _clinic_id: None,
         *,
+        heed: Callable[[Record], None] = lambda _record: None,
         history: int = 0,
     ) -> None:
         self._database = database
         self._tell = tell
         self._reset = reset
+        self._heed = heed
         self._history = history
         self._clinics: dict[ClinicId, Followed] = {}
         self._pulls: set[asyncio.Task[None]] = set()
@@ -163,7 +167,7 @@ class Feed:
             if clinic is None:
                 continue
             if record.seq == clinic.seq + 1 and record.prev == clinic.head:
-                self._apply(clinic, each)
+                self._apply(clinic, record, each)
             elif (record.seq, record.id) != (clinic.seq, clinic.head):
                 # Out of turn, or of another history than the one that is known here.
                 clinic.lease = 0.0
@@ -288,13 +292,16 @@ class Feed:
     async def _read_on(self, clinic: Followed) -> bool:
         """Tell what the log has after what is known. Returns whether there may be more."""
         asked_at, need, place = clock(), clinic.need, clinic.place
+        told_of = clinic.followers > 0
         observe.FEED_PULLS.inc()
-        head, told = await self._database.read(
-            partial(_rest_of_log, clinic_id=clinic.clinic_id, seq=place[1], limit=PULL_ROWS)
+        head, news = await self._database.read(
+            partial(_rest_of_log, clinic_id=clinic.clinic_id, seq=place[1], with_rows=told_of)
         )
         if self._clinics.get(clinic.clinic_id) is not clinic:
             return False
-        if clinic.is_another(place, head, told[0].record if told else None):
+        if clinic.followers and not told_of:
+            return True  # somebody has come meanwhile, to be told
+        if clinic.is_another(place, head, news[0][0] if news else None):
             log.error("epoch_begun", clinic_id=clinic.clinic_id, seq_known=place[1], seq=head.cursor.seq)
             known = clinic.epoch
             await self._database.write(partial(inbox.begin_epoch, clinic_id=clinic.clinic_id, known=known))
@@ -302,11 +309,11 @@ class Feed:
         if head.cursor.epoch != clinic.epoch:
             self._begin_again(clinic, head)
             return True
-        for each in told:
+        for record, told in news:
             # Where the log was trimmed it begins later: screens see the jump, and ask for what they lack.
-            if each.record.seq > clinic.seq:
-                self._apply(clinic, each)
-        if len(told) == PULL_ROWS:
+            if record.seq > clinic.seq:
+                self._apply(clinic, record, told)
+        if len(news) == PULL_ROWS:
             return True
         if clinic.seq < head.cursor.seq:  # the end of the log is not there
             self._begin_again(clinic, head)
@@ -331,9 +338,11 @@ class Feed:
         clinic.lease = max(clinic.lease, asked_at + (DEAF_LEASE_S if self._deaf else LEASE_S))
         clinic.heard_at = max(clinic.heard_at, asked_at)
 
-    def _apply(self, clinic: Followed, told: Told) -> None:
-        clinic.take(told.record, touched(told.record))
-        self._tell(told)
+    def _apply(self, clinic: Followed, record: Record, told: Told | None) -> None:
+        clinic.take(record, touched(record))
+        self._heed(record)
+        if told is not None:
+            self._tell(told)
         clinic.wake()
 
     def _drop_idle(self) -> None:
@@ -362,7 +371,10 @@ def _end_of_log(connection: Connection, clinic_id: ClinicId, limit: int) -> tupl
 
 
 def _rest_of_log(
-    connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int
-) -> tuple[Head, list[Told]]:
+    connection: Connection, clinic_id: ClinicId, seq: Seq, *, with_rows: bool
+) -> tuple[Head, list[tuple[Record, Told | None]]]:
+    """At most PULL_ROWS records; their rows take five statements more, and a cache needs none of them."""
     head = inbox.head_of(connection, clinic_id)
-    return head, inbox.log_after(connection, clinic_id, seq, limit)
+    if not with_rows:
+        return head, [(record, None) for record in inbox.records_after(connection, clinic_id, seq, PULL_ROWS)]
+    return head, [(told.record, told) for told in inbox.log_after(connection, clinic_id, seq, PULL_ROWS)]

@@ -8,6 +8,7 @@ them. Must not know HTTP servers. Ruled by the Engine.IO protocol, revision 4, a
 import base64
 from collections.abc import Collection, Iterable, Iterator
 from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple
 
 from recado.protocol import engineio, json_text
@@ -145,8 +146,8 @@ class PollingSession:
 
     __slots__ = ("_frames", "_last_word", "_releases", "_taking", "held", "phase", "size")
 
-    def __init__(self) -> None:
-        self.phase = Phase.POLLING
+    def __init__(self, phase: Phase = Phase.POLLING) -> None:
+        self.phase = phase
         self.held = False
         self.size = 0
         """Bytes of frames that wait."""
@@ -164,7 +165,7 @@ class PollingSession:
             case Action.HOLD | Action.RELEASE:
                 return self._get()
             case Action.FAREWELL:
-                return self._farewell(self._last_word)
+                return self._farewell()
             case Action.MISTAKEN:
                 return error_reply(*BAD_REQUEST)
             case _:
@@ -197,10 +198,12 @@ class PollingSession:
     # What else happens; a Reply is for the GET that was held.
 
     def send(self, frames: Collection[bytes]) -> Reply | None:
+        if self.held and len(frames) <= MAX_PACKETS:
+            self.held = False  # then nothing waits before these
+            return _packets(tuple(frames))
         if self.phase not in _OPEN:
             return None
-        self._frames.extend(frames)
-        self.size += sum(map(len, frames))
+        self._keep(frames)
         return self._some() if self.held else None
 
     def probe(self) -> Reply | None:
@@ -228,18 +231,18 @@ class PollingSession:
         frames, self._frames, self.size = self._frames, [], 0
         return frames, reply
 
-    def leave(self, *, at_once: bool, may_return: bool = False) -> Reply | None:
+    def leave(self, last: Collection[bytes] = (), *, at_once: bool, may_return: bool = False) -> Reply | None:
         """The server ends it; unless `at_once`, what waits and the goodbye are kept for the next GETs.
 
         Who may return is not told to close, which python-engineio's client takes as a wish to stay away: it learns
         from its next GET that its session is gone.
         """
-        return self._leave(engineio.NOOP if may_return else engineio.CLOSE, at_once=at_once)
+        return self._leave(last, engineio.NOOP if may_return else engineio.CLOSE, at_once=at_once)
 
     def end(self) -> Reply | None:
         """The client said goodbye. Its GET comes home with a NOOP, even if it was overtaken and comes only now."""
         self._frames, self.size = [], 0
-        return self._leave(engineio.NOOP, at_once=False)
+        return self._leave((), engineio.NOOP, at_once=False)
 
     def lose(self) -> None:
         """It is over, whatever waits."""
@@ -257,31 +260,44 @@ class PollingSession:
             return self.release()
         return None
 
-    def _leave(self, last_word: bytes, *, at_once: bool) -> Reply | None:
+    def _leave(self, last: Collection[bytes], last_word: bytes, *, at_once: bool) -> Reply | None:
         if self.phase not in _OPEN:
             return None
-        if self.held:
-            return self._farewell(last_word)
+        self._keep(last)
+        self.phase = Phase.LEAVING
+        self._last_word = last_word
+        reply = self._farewell() if self.held else None
         if at_once:
             self.lose()
-        else:
-            self.phase = Phase.LEAVING
-            self._last_word = last_word
-        return None
+        return reply
 
-    def _farewell(self, last_word: bytes) -> Reply:
-        """With the last word it is over; what waits and does not fit beside it goes first."""
-        if len(self._frames) >= MAX_PACKETS:
+    def _farewell(self) -> Reply:
+        """With the last word it is over; what waits and does not fit beside it goes first.
+
+        CLOSE stands alone: socket.io-client hears it before the packets it came with, a DISCONNECT among them.
+        """
+        room = 0 if self._last_word == engineio.CLOSE else MAX_PACKETS - 1
+        if len(self._frames) > room:
             return self._some()
         self.phase = Phase.GONE
-        return self._some(last_word)
+        return self._some(self._last_word)
+
+    def _keep(self, frames: Collection[bytes]) -> None:
+        self._frames.extend(frames)
+        self.size += sum(map(len, frames))
 
     def _some(self, *last: bytes) -> Reply:
         """The oldest that wait, as many as fit."""
         self.held = False
         frames, self._frames = self._frames[:MAX_PACKETS], self._frames[MAX_PACKETS:]
         self.size -= sum(map(len, frames))
-        return Reply(200, payload([*map(packet_of, frames), *last]))
+        return _packets(tuple(frames), *last)
+
+
+@lru_cache(maxsize=4)
+def _packets(frames: tuple[bytes, ...], *last: bytes) -> Reply:
+    """What many hear is put together once, not for each of them."""
+    return Reply(200, payload([*map(packet_of, frames), *last]))
 
 
 _OPEN = frozenset({Phase.POLLING, Phase.CALLED, Phase.PROBING})

@@ -56,8 +56,9 @@ class AsgiTransport:
     def buffered_bytes(self) -> int:
         return self._backlog_bytes
 
-    def close(self, close: SocketClose) -> None:
+    def close(self, close: SocketClose, last: list[bytes]) -> None:
         if not self._closing:
+            self.send(last)
             self._closing = True
             self._backlog.append(close)
             self._news.set()

@@ -24,7 +24,7 @@ from recado.protocol import engineio, polling, socketio
 from recado.realtime.head import Head, Refusal
 from recado.realtime.hub import Handlers, Hub, Log, Namespace, Settings
 from recado.realtime.link import Link
-from recado.realtime.polling_transport import PollingTransport
+from recado.realtime.polling_transport import UPGRADED, PollingTransport
 from recado.realtime.probe import Probe
 from recado.realtime.report import Report
 from recado.realtime.rooms import Rooms
@@ -109,7 +109,7 @@ class Engine:
         if sid is not None:
             return Probe(self._hub, transport, self._hub.polls.get(sid))
         link = self._make_link(self._hub, transport, head)
-        link.open(self._hub.new_id())
+        link.open(self._enter(link, self._hub.new_id(), UPGRADED))
         return link
 
     def poll(self, head: Head) -> PollingTransport | Refusal:
@@ -125,13 +125,17 @@ class Engine:
         return transport
 
     def _open_polling(self, head: Head) -> PollingTransport:
-        sid = self._node + self._hub.new_id()
         settings = self._hub.settings
         transport = PollingTransport(settings.ping_interval_s + settings.ping_timeout_s)
         transport.link = link = self._make_link(self._hub, transport, head)
-        self._hub.polls[sid] = transport
+        sid = self._enter(link, self._node + self._hub.new_id(), transport)
         link.open(sid, upgrades=["websocket"])
         return transport
+
+    def _enter(self, link: Link, sid: str, transport: PollingTransport) -> str:
+        self._hub.polls[sid] = transport
+        link.sid = sid
+        return sid
 
     def _counted(self, refusal: Refusal | None) -> Refusal | None:
         if refusal is not None:

@@ -1,10 +1,11 @@
 """A connection until its first read, which tells what it is: a WebSocket's whole head, or something for uvicorn's HTTP.
 
-Nearly all sockets begin with the first. They need no HTTP parser, no timer and no addresses, which were an eighth of a
-handshake. Must not know frames or requests. Ruled by docs/realtime.md.
+Nearly all WebSockets come with it, and need no HTTP parser, no timer and no addresses. Must not know frames or
+requests. Ruled by docs/realtime.md.
 """
 
 import asyncio
+from time import monotonic
 from typing import Any, ClassVar
 
 from recado.realtime.head import find_upgrade
@@ -21,10 +22,9 @@ class Silent:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, connection: "FirstRead") -> None:
-        loop = asyncio.get_running_loop()
-        self._since[connection] = now = loop.time()
+        self._since[connection] = monotonic()
         if self._timer is None:
-            self._timer = loop.call_at(now + self._patience_s, self._turn)
+            self._timer = asyncio.get_running_loop().call_later(self._patience_s, self._turn)
 
     def discard(self, connection: "FirstRead") -> float:
         """Since when it was here."""
@@ -32,12 +32,11 @@ class Silent:
 
     def _turn(self) -> None:
         self._timer = None
-        loop = asyncio.get_running_loop()
         while self._since:
             connection, since = next(iter(self._since.items()))
-            due = since + self._patience_s
-            if due > loop.time():
-                self._timer = loop.call_at(due, self._turn)
+            left_s = since + self._patience_s - monotonic()
+            if left_s > 0:
+                self._timer = asyncio.get_running_loop().call_later(left_s, self._turn)
                 return
             connection.become_http()
 

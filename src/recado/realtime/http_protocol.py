@@ -1,18 +1,20 @@
-"""uvicorn's HTTP protocol with what it leaves out of an upgrade, and a bound on heads.
+"""uvicorn's HTTP protocol with what it leaves out of an upgrade, a bound on heads, and a short way for polls.
 
-uvicorn 0.54 drops the bytes that follow an upgrade's head in the same read, httptools collects a head without end, and
-an answer takes two writes. `data_received` is uvicorn's method, written again, and `_answer_whole` does what its `send`
-does: pyproject pins it below 0.55. Must not know WebSocket frames.
+uvicorn 0.54 drops the bytes that follow an upgrade's head in the same read, httptools collects a head without end, an
+answer takes two writes, and a request a task. `data_received` is uvicorn's method, written again, and `_answer_whole`
+does what its `send` does: pyproject pins it below 0.55. Must not know WebSocket frames.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any, ClassVar, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from recado.app.whole_answer import WHOLE_ANSWER
+from recado.realtime.polling import Polling
 
 MAX_HEAD_BYTES = 16_384
 Headers = Sequence[tuple[bytes, bytes]]
@@ -22,6 +24,8 @@ class HttpProtocol(HttpToolsProtocol):
     """For uvicorn's `http=`. `head_timeout_s` counts from the connection's opening, or a later head's first byte."""
 
     head_timeout_s: ClassVar[float] = 10.0
+    polling: ClassVar[Polling | None] = None
+    """Takes whole GETs of its own past parser and task: half of what a poll costs."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,22 +35,40 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = (
             0  # of the open head; of a later one without the read it began in, which held others too
         )
+        self._message_is_open = False
+        self._hung_up: Callable[[], None] | None = None
+        """Of a poll that is held."""
+        self._behind = b""
+        """What was pipelined behind it."""
+        self._is_last = False
+        self._idle_since = 0.0
 
     def connection_made(  # type: ignore[override]
         self, transport: asyncio.Transport, since: float | None = None
     ) -> None:
-        """`since`: when it was opened, in the loop's time, if that was before."""
+        """`since`: when it was opened, by the monotonic clock, if that was before."""
         super().connection_made(transport)
         self._await_head(since)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_here()
+        hung_up, self._hung_up = self._hung_up, None
+        if hung_up is not None:
+            hung_up()
         super().connection_lost(exc)
         if self.scope is not None:
             self.scope.pop("extensions", None)  # it holds this protocol, which holds the scope
 
     def data_received(self, data: bytes) -> None:
+        if self._hung_up is not None:
+            self._behind += data
+            self.flow.pause_reading()
+            return
         begun = self._heads_begun
+        if self.polling is not None and self._is_idle and self.polling.take(data, self):
+            self._heads_begun += 1
+            self._head_is_here()
+            return
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
@@ -64,7 +86,63 @@ class HttpProtocol(HttpToolsProtocol):
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(431, b"Request header fields too large")
 
+    @property
+    def peer(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def hold(self, hung_up: Callable[[], None]) -> None:
+        self._hung_up = hung_up
+
+    def respond(self, status: int, rest: bytes) -> None:
+        """What was pipelined behind the request follows a turn later: this may be in the midst of a broadcast."""
+        self._hung_up = None
+        if self.transport.is_closing():
+            return
+        self.transport.write(b"%b%b%b" % (STATUS_LINE[status], self._own_fields(), rest))
+        self.server_state.total_requests += 1
+        if self._is_last:
+            self.transport.close()
+        elif self._behind:
+            self.loop.call_soon(self._go_on)
+        else:
+            self._idle_since = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self.timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        """uvicorn's; a poll that is held is answered first."""
+        if self._hung_up is None:
+            super().shutdown()
+        else:
+            self._is_last = True
+
+    @property
+    def _is_idle(self) -> bool:
+        """No request is being read or answered."""
+        return not self._message_is_open and (self.cycle is None or self.cycle.response_complete)
+
+    def _go_on(self) -> None:
+        behind, self._behind = self._behind, b""
+        self.flow.resume_reading()
+        if not self.transport.is_closing():
+            self.data_received(behind)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """uvicorn's, but one timer lives through many polls: setting and cancelling one for each cost a microsecond."""
+        self.timeout_keep_alive_task = None
+        if self._hung_up is not None:
+            return
+        rest_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if rest_s > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(rest_s, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _own_fields(self) -> bytes:
+        return b"".join([b"%b: %b\r\n" % field for field in self.server_state.default_headers])
+
     def on_message_begin(self) -> None:
+        self._message_is_open = True
         super().on_message_begin()
         if self._heads_begun:
             self._await_head()
@@ -79,11 +157,15 @@ class HttpProtocol(HttpToolsProtocol):
         if self.cycle is not None and self.cycle.scope is self.scope:
             self.scope["extensions"] = {WHOLE_ANSWER: self._answer_whole}  # type: ignore[dict-item]
 
+    def on_message_complete(self) -> None:
+        self._message_is_open = False
+        super().on_message_complete()
+
     def _await_head(self, since: float | None = None) -> None:
         """A head that comes byte by byte must not hold its connection for ever."""
         self._head_is_here()
-        due = (self.loop.time() if since is None else since) + self.head_timeout_s
-        self._head_timer = self.loop.call_at(due, self._refuse_slow_head)
+        waited_s = 0.0 if since is None else monotonic() - since
+        self._head_timer = self.loop.call_later(self.head_timeout_s - waited_s, self._refuse_slow_head)
 
     def _head_is_here(self) -> None:
         if self._head_timer is not None:
@@ -101,9 +183,8 @@ class HttpProtocol(HttpToolsProtocol):
         if cycle.response_started or cycle.disconnected or not cycle.keep_alive:
             return False
         cycle.response_started = cycle.response_complete = True
-        fields = [*self.server_state.default_headers, *headers]
-        lines = [b"%b: %b\r\n" % field for field in fields]
-        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[status], b"".join(lines), body))
+        lines = b"".join([b"%b: %b\r\n" % field for field in headers])
+        self.transport.write(b"%b%b%b\r\n%b" % (STATUS_LINE[status], self._own_fields(), lines, body))
         cycle.message_event.set()
         cycle.on_response()
         return True

@@ -154,7 +154,7 @@ class Hub:
         )
         self.links: set[Link] = set()
         self.polls: dict[str, PollingTransport] = {}
-        """By session id: sessions that began with polling."""
+        """By session id. Who began with a WebSocket stands there as upgraded."""
         self.probes: set[Probe] = set()
         self.doors = Doors(settings.max_connections, settings.max_connections_per_address)
         self.emptied = asyncio.Event()

@@ -33,7 +33,7 @@ class _Overflow:
 
 
 class Link:
-    """`id` is for logs only; `sid` opens the session's polling door, and is told to the client alone.
+    """`id` is for logs only; `sid`, the engine's to set, opens the polling door, and is told to the client alone.
 
     `out` holds frames for the flusher: not empty means noted there.
     """
@@ -69,8 +69,6 @@ class Link:
 
     def open(self, sid: str, upgrades: Sequence[str] = ()) -> None:
         """Say hello at once, so that it shares a write with the answer to the head; `upgrades` may take over."""
-        if upgrades:
-            self.sid = sid
         hello = text_frame(self._connection.open(sid, upgrades))
         statistics = self.hub.statistics
         statistics.packets_out += 1
@@ -172,10 +170,9 @@ class Link:
         close = CLOSES[reason]
         if not close.reconnect:
             self.say_farewell()
-        if self.out:
-            self._transport.send(self.out)
+        last = self.out.copy()
         self._end(reason)
-        self._transport.close(close)
+        self._transport.close(close, last)
 
     def abort(self) -> None:
         self._end("aborted")

@@ -175,7 +175,9 @@ class PicowsTransport(WSListener):
     def buffered_bytes(self) -> int:
         return 0 if self._socket is None else self._socket.underlying_transport.get_write_buffer_size()
 
-    def close(self, close: SocketClose) -> None:
+    def close(self, close: SocketClose, last: list[bytes]) -> None:
+        if last:
+            self.send(last)
         self._greet([])
         if self._socket is not None:
             self._socket.send_close(close.code, close.reason.encode())  # type: ignore[arg-type]
@@ -194,7 +196,7 @@ class PicowsTransport(WSListener):
             self._socket.underlying_transport.resume_reading()
 
     def _greet(self, frames: list[bytes]) -> None:
-        """101, if it has not left, with what the session says first: a second write costs a tenth of a handshake."""
+        """101, if it has not left, with what the session says first: a second write costs a twelfth of a handshake."""
         unanswered, self._unanswered = self._unanswered, None
         if unanswered is not None:
             self._socket = unanswered

@@ -1,15 +1,14 @@
 """A session's wire by HTTP long-polling: what is sent waits for the client's next GET, what comes stands in its POSTs.
 
-Between two requests it is this object and nothing else; a held GET is its request's own task and one that listens for
-the client's hanging up. Which request is answered with what is protocol/polling.py's. Must not know HTTP beyond its
-bodies. Ruled by docs/realtime.md ("Polling").
+It is this object and nothing else: no task, and no timer but for a few milliseconds of an upgrade. Which request is
+answered with what is protocol/polling.py's. Must not know HTTP beyond its bodies. Ruled by docs/realtime.md
+("Polling").
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from recado.errors import SocketClose
 from recado.protocol import engineio
@@ -44,9 +43,13 @@ AT_ONCE = frozenset({1002, 1007, 1009, 4002, 4008})
 
 _LOST = Reply(400)  # nobody reads it
 
-HungUp = Callable[[], Awaitable[None]]
-AnswerNow = Callable[[Reply], bool]
-"""Answers within the call; False if only the caller of `get` can."""
+
+class Asker(Protocol):
+    """Who waits for a GET's answer. If the client goes before, whoever reads its request calls `lost`."""
+
+    def answer(self, reply: Reply) -> None:
+        """Called once."""
+        ...
 
 
 class PollingTransport:
@@ -57,12 +60,12 @@ class PollingTransport:
     name = "polling"
     is_fetched = True
 
-    def __init__(self, patience_s: float) -> None:
+    def __init__(self, patience_s: float, session: PollingSession | None = None) -> None:
         self.link: Link | None = None
         self.patience_s = patience_s
         """How long a body may stand still."""
-        self._session = PollingSession()
-        self._held: tuple[asyncio.Future[Reply | None], AnswerNow] | None = None
+        self._session = session or PollingSession()
+        self._held: Asker | None = None
         self._paused: asyncio.Future[None] | None = None
         self._probe: Probe | None = None
 
@@ -72,32 +75,22 @@ class PollingTransport:
 
     # What HTTP brings.
 
-    async def get(self, hung_up: HungUp, answer_now: AnswerNow) -> Reply | None:
-        """The GET's answer, unless `answer_now` has taken it. `hung_up` returns when the client has gone."""
+    def get(self, asker: Asker) -> Reply | None:
+        """The GET's answer, or None: `asker` gets it when there is one."""
         reply = self._session.get()
         if reply is OVERLAPPING:
             self.abort()
-        if reply is not None:
-            self._leave_if_over()
-            if self._session.phase is Phase.UPGRADED:
-                # A refusal must not overtake what the WebSocket is just being told.
-                await asyncio.sleep(RELEASE_AFTER_S)
-            return reply
-        waiter: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
-        self._held = waiter, answer_now
-        timer = None
-        if self._session.phase is Phase.PROBING:
-            timer = asyncio.get_running_loop().call_later(RELEASE_AFTER_S, self._release)
-        listener = asyncio.create_task(self._listen(waiter, hung_up))
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            self.lost()
-            raise
-        finally:
-            listener.cancel()
-            if timer is not None:
-                timer.cancel()
+        if reply is None:
+            self._held = asker
+            if self._session.phase is Phase.PROBING:
+                asyncio.get_running_loop().call_later(RELEASE_AFTER_S, self._release, asker)
+            return None
+        self._leave_if_over()
+        if self._session.phase is Phase.UPGRADED:
+            # A refusal must not overtake what the WebSocket is just being told.
+            asyncio.get_running_loop().call_later(RELEASE_AFTER_S, asker.answer, reply)
+            return None
+        return reply
 
     def begin_post(self) -> Reply | None:
         """Its answer, or None: read it and call `receive`, or `end_post` if there is nothing to receive."""
@@ -158,9 +151,9 @@ class PollingTransport:
     def buffered_bytes(self) -> int:
         return self._session.size
 
-    def close(self, close: SocketClose) -> None:
+    def close(self, close: SocketClose, last: list[bytes]) -> None:
         at_once = close.code in AT_ONCE
-        self._answer(self._session.leave(at_once=at_once, may_return=close.reconnect))
+        self._answer(self._session.leave(last, at_once=at_once, may_return=close.reconnect))
         self.resume_reading()
         self._close_probe()
         self._leave_if_over()
@@ -210,18 +203,12 @@ class PollingTransport:
         """The GET that is held, if this is for one."""
         if reply is None or self._held is None:
             return
-        (waiter, answer_now), self._held = self._held, None
-        if not waiter.done():
-            waiter.set_result(None if answer_now(reply) else reply)
+        held, self._held = self._held, None
+        held.answer(reply)
 
-    def _release(self) -> None:
-        self._answer(self._session.release())
-
-    async def _listen(self, waiter: asyncio.Future[Reply | None], hung_up: HungUp) -> None:
-        """An answer is an end too."""
-        await hung_up()
-        if not waiter.done():
-            self.lost()
+    def _release(self, asker: Asker) -> None:
+        if self._held is asker:
+            self._answer(self._session.release())
 
     def _peer_closed(self, link: Link) -> None:
         if self._session.phase is Phase.UPGRADED:
@@ -248,3 +235,7 @@ class PollingTransport:
     def _close_probe(self) -> None:
         if self._probe is not None:
             self._probe.close("closed")
+
+
+UPGRADED = PollingTransport(0, PollingSession(Phase.UPGRADED))
+"""What every session that began with a WebSocket is to HTTP."""

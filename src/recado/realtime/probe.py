@@ -70,7 +70,7 @@ class Probe:
             return
         self._end()
         self._hub.wheel.schedule(self, self._hub.clock() + self._hub.settings.close_timeout_s)
-        self._transport.close(CLOSES[reason])
+        self._transport.close(CLOSES[reason], [])
 
     def peer_closed(self) -> None:
         self._end()

@@ -25,6 +25,8 @@ from recado.realtime.picows_transport import make_websocket_protocol
 from recado.realtime.polling import Polling, PollingEndpoint
 from recado.realtime.transport import Endpoint
 
+BACKLOG = 4_096
+"""Screens that come back at once wait here for their turn; one that finds it full tries again after a second."""
 SHUTDOWN_TIMEOUT_S = 10
 GC_THRESHOLD = (10_000, 20, 50)
 
@@ -92,8 +94,11 @@ def make_server(
     `X-Forwarded-For`, for `app.addresses` must see the real peer.
     """
     (max_payload_bytes,) = {endpoint.max_payload_bytes for endpoint in endpoints.values()}
-    app = Polling(endpoints, app, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies)
-    http: type[HttpProtocol] = type("HttpProtocol", (HttpProtocol,), {"head_timeout_s": head_timeout_s})
+    polling = Polling(endpoints, app, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies)
+    app = polling
+    short_way = {"polling": polling} if websocket == "picows" else {}
+    variables = {"head_timeout_s": head_timeout_s, **short_way}
+    http: type[HttpProtocol] = type("HttpProtocol", (HttpProtocol,), variables)
     first: type[asyncio.Protocol] = http
     protocol: type[asyncio.Protocol] = WebSocketsSansIOProtocol
     if websocket == "picows":
@@ -116,5 +121,6 @@ def make_server(
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        backlog=BACKLOG,  # of the sockets it is given, too: uvicorn listens again
     )
     return DrainingServer(config, drain)

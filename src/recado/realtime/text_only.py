@@ -28,13 +28,13 @@ class TextOnly:
         return self._transport.writable
 
     def send(self, frames: list[bytes]) -> None:
-        self._transport.send([each if is_text(each) else text_frame(packet_of(each)) for each in frames])
+        self._transport.send(_texts(frames))
 
     def buffered_bytes(self) -> int:
         return self._transport.buffered_bytes()
 
-    def close(self, close: SocketClose) -> None:
-        self._transport.close(close)
+    def close(self, close: SocketClose, last: list[bytes]) -> None:
+        self._transport.close(close, _texts(last))
 
     def abort(self) -> None:
         self._transport.abort()
@@ -47,3 +47,7 @@ class TextOnly:
 
     def report_to(self, receiver: Receiver) -> None:
         self._transport.report_to(receiver)
+
+
+def _texts(frames: list[bytes]) -> list[bytes]:
+    return [each if is_text(each) else text_frame(packet_of(each)) for each in frames]

@@ -36,8 +36,8 @@ class Transport(Protocol):
         """What was sent but has not left yet."""
         ...
 
-    def close(self, close: SocketClose) -> None:
-        """Say goodbye after everything sent before, and wait for the peer's goodbye."""
+    def close(self, close: SocketClose, last: list[bytes]) -> None:
+        """Say goodbye behind everything sent before and these frames, and wait for the peer's goodbye."""
         ...
 
     def abort(self) -> None:

@@ -8,7 +8,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    and_,
     bindparam,
     select,
     true,
@@ -54,6 +53,12 @@ _CONVERSATION = select_conversations().where(conversations.c.id == bindparam("id
 _READS_OF = select(
     read_marks.c.conversation_id, read_marks.c.up_to, read_marks.c.inbound_read, read_marks.c.version
 ).where(among(read_marks.c.conversation_id), read_marks.c.member_id == bindparam("member"))
+_RECORDS_AFTER = (
+    select(events)
+    .where(events.c.clinic_id == bindparam("clinic"), events.c.seq > bindparam("seq"))
+    .order_by(events.c.seq)
+    .limit(bindparam("limit"))
+)
 _RECORDS_BEFORE = (
     select(events)
     .where(events.c.clinic_id == bindparam("clinic"), events.c.seq <= bindparam("seq"))
@@ -75,8 +80,11 @@ def heads(connection: Connection, clinic_ids: Iterable[ClinicId]) -> dict[Clinic
 
 
 def head_of(connection: Connection, clinic_id: ClinicId) -> Head:
-    [columns] = run(connection, _head(connection.dialect.name), {"clinic": clinic_id})
-    return head_from(*columns)
+    """Raises KeyError if there is no such clinic."""
+    found = run(connection, _head(connection.dialect.name), {"clinic": clinic_id})
+    if not found:
+        raise KeyError(clinic_id)
+    return head_from(*found[0])
 
 
 def head_columns(dialect: str) -> list[ColumnElement[Any]]:
@@ -168,19 +176,18 @@ def _messages_by_seq(
 
 
 def log_after(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int) -> list[Told]:
-    """The log from the record after `seq`, oldest first, each with its rows as they are now."""
-    query = (
-        select(events)
-        .where(and_(events.c.clinic_id == clinic_id, events.c.seq > seq))
-        .order_by(events.c.seq)
-        .limit(limit)
-    )
-    records = [record_from(row) for row in connection.execute(query).mappings()]
-    return _with_rows(connection, records)
+    """`records_after`, each with its rows as they are now."""
+    return _with_rows(connection, records_after(connection, clinic_id, seq, limit))
+
+
+def records_after(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int) -> list[Record]:
+    """The log from the record after `seq`, oldest first."""
+    asked = {"clinic": clinic_id, "seq": seq, "limit": limit}
+    return [record_from(row) for row in connection.execute(_RECORDS_AFTER, asked).mappings()]
 
 
 def records_before(connection: Connection, clinic_id: ClinicId, seq: Seq, limit: int) -> list[Record]:
-    """The log's last records up to `seq`, oldest first, without their rows."""
+    """The log's last records up to `seq`, oldest first."""
     asked = {"clinic": clinic_id, "seq": seq, "limit": limit}
     return [record_from(row) for row in connection.execute(_RECORDS_BEFORE, asked).mappings()][::-1]
 

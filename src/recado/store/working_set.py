@@ -3,8 +3,7 @@
 The number of statements does not grow with the batch. Lives inside one transaction that holds the clinics' lock.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
@@ -12,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Integer,
-    Select,
     Text,
     cast,
     column,
@@ -21,6 +19,7 @@ from sqlalchemy import (
     tuple_,
     values,
 )
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from recado.domain.clinic_commands import PasswordCommand
 from recado.domain.commands import (
@@ -48,7 +47,7 @@ from recado.domain.values import (
     ReadMark,
     Seq,
 )
-from recado.store.bulk import among, ask, wanted
+from recado.store.bulk import among, ask
 from recado.store.clinic import label_names
 from recado.store.recent import ClinicHead, Recent
 from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
@@ -128,6 +127,11 @@ class WorkingSet(Struct):
         if not conversation.deleted:
             self.by_contact[conversation.channel.id, conversation.contact.address] = conversation.id
 
+    def take_in_rows(self, asked: DBAPICursor) -> None:
+        """Of `select_conversations`."""
+        for row in asked.fetchall():
+            self.take_in(conversation_from(row), row[_LAST_INBOUND_SEQ])
+
     def keep(self, thread: Thread) -> None:
         """Remember a thread as it is after an event."""
         self.messages.update(thread.messages)
@@ -183,6 +187,8 @@ class WorkingSet(Struct):
                 self.outbox.pop(message.id, None)
 
 
+_LAST_INBOUND_SEQ = list(conversations.c.keys()).index("last_inbound_seq")
+
 # What every batch asks, built once: building a statement costs more than SQLite takes to answer it.
 _CLINICS = (
     select(clinics.c.id, clinics.c.seq, clinics.c.head)
@@ -216,15 +222,13 @@ def load(
     if named:
         loaded = messages_where(connection, messages.c.id.in_(sorted(named)))
         found.messages = {message.id: message for message in loaded}
-    by_address = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
     by_id = {known.conversation_id for known in found.keys.values() if known.conversation_id}
     by_id |= {message.conversation_id for message in found.messages.values()}
     by_id |= {id_ for command in commands if (id_ := getattr(command, "conversation_id", None))}
     for kept in recent.still_true(found.clinics, by_id):
         found.take_in(kept.conversation, kept.last_inbound_seq)
-    unknown = by_id - found.conversations.keys()
-    _load_conversations(connection, found, _CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown})
-    _load_conversations(connection, found, _CONVERSATIONS_BY_ADDRESS, by_address)
+    if unknown := by_id - found.conversations.keys():
+        found.take_in_rows(ask(connection, _CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown}))
     _load_outbox(connection, found, commands)
     _load_reads(connection, found, [c for c in commands if isinstance(c, MarkRead)])
     _load_members(connection, found, [c for c in commands if isinstance(c, UpdateConversation)])
@@ -234,19 +238,24 @@ def load(
 def _lock(
     connection: Connection, commands: Sequence[Command], keys: Iterable[CommandKey | None], *, begins: bool
 ) -> WorkingSet:
-    """The clinics, which is the only lock there is, and with it the keys, read when the lock was got.
+    """The clinics, which is the only lock there is; with it what is known of the commands by then, read under it.
 
     It is taken in order of id, so nobody dead-locks; `seq` is known from here on.
     """
     places = {command.clinic_id for command in commands}
     places.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
+    addresses = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
     with one_trip(connection, begins=begins):
         locked = ask(connection, _CLINICS, ((id_,) for id_ in places))
         known = ask(connection, _KEYS, _asked_keys(commands, keys))
-    return WorkingSet(
+        addressed = ask(connection, _CONVERSATIONS_BY_ADDRESS, addresses) if addresses else None
+    found = WorkingSet(
         clinics={id_: ClinicHead(seq, head) for id_, seq, head in locked.fetchall()},
         keys={(scope, key): RememberedKey(*result) for scope, key, *result in known.fetchall()},
     )
+    if addressed:
+        found.take_in_rows(addressed)
+    return found
 
 
 def _asked_keys(commands: Sequence[Command], keys: Iterable[CommandKey | None]) -> set[tuple[str, str]]:
@@ -270,15 +279,6 @@ def _named_messages(found: WorkingSet, commands: Sequence[Command]) -> set[Messa
             case EditMessage() | DeleteMessage() | RecordDelivery():
                 named.add(command.message_id)
     return named
-
-
-def _load_conversations(
-    connection: Connection, found: WorkingSet, query: Select[Any], asked: Collection[tuple[Any, ...]]
-) -> None:
-    if not asked:
-        return
-    for row in connection.execute(query, wanted(asked)):
-        found.take_in(conversation_from(row), row.last_inbound_seq)
 
 
 def _load_outbox(connection: Connection, found: WorkingSet, commands: Sequence[Command]) -> None:

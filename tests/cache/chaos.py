@@ -93,23 +93,28 @@ class Chaos:
         ]
 
     async def line_for_hints_breaks(self) -> None:
-        for pid in self._lines_for_hints():
+        for pid in self._lines_for_hints(self._some_node()):
             self._ask("SELECT pg_terminate_backend(%s)", pid)
 
     async def line_for_hints_goes_silent(self) -> None:
-        """The connection stays, and nothing comes."""
-        pids = self._lines_for_hints()
+        with self._silence(self._some_node()):
+            await self._pause(0.5, 2.5)
+
+    @contextlib.contextmanager
+    def _silence(self, node):
+        """The node's connection stays, and no hint comes or goes."""
+        pids = self._lines_for_hints(node)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        await self._pause(0.5, 2.5)
+        yield
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
-    def _lines_for_hints(self):
-        """The one of some node, by what it has listened or said last; none while it is broken."""
+    def _lines_for_hints(self, node):
+        """The one that it has, by what it has listened to or said last; none while it is broken."""
         query = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND query LIKE %s"
-        return [row.pid for row in self._ask(query, self._some_node(), f"%{CHANNEL}%")]
+        return [row.pid for row in self._ask(query, node, f"%{CHANNEL}%")]
 
     async def connections_break(self) -> None:
         """Some of a node's, perhaps in the middle of a commit."""
@@ -130,10 +135,14 @@ class Chaos:
         return [self.node_sleeps_past_its_lease, self.node_naps, self.node_dies_and_comes_back]
 
     async def node_sleeps_past_its_lease(self) -> None:
-        await self._freeze(LEASE_S + 0.2, LEASE_S + 1.0)
+        """No hint tells it what it has missed when it wakes up and answers those who have asked meanwhile."""
+        node = self._some_node()
+        with self._silence(node):
+            await self._freeze(node, LEASE_S + 0.5, LEASE_S + 1.2)
+            await self._pause(0.1, 0.3)
 
     async def node_naps(self) -> None:
-        await self._freeze(0.2, 1.0)
+        await self._freeze(self._some_node(), 0.2, 1.0)
 
     async def node_dies_and_comes_back(self) -> None:
         node, since = self._some_node(), time.monotonic()
@@ -143,8 +152,7 @@ class Chaos:
         self._starting.discard(node)
         self.troubles.append((node, since, time.monotonic()))
 
-    async def _freeze(self, least, most) -> None:
-        node = self._some_node()
+    async def _freeze(self, node, least, most) -> None:
         pid = self._nodes[node].process.pid
         os.kill(pid, signal.SIGSTOP)
         await eventually(lambda: _is_stopped(pid), "the node is frozen")

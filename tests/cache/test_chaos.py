@@ -169,8 +169,8 @@ async def test_nobody_is_told_what_was_true_once_whatever_breaks(
     connect = partial(postgres.connect, database.url.database)
     chaos = Chaos(nodes, own_redis, connect, dice.pop())
     ports = {name: node.port for name, node in nodes.items()}
-    known = [ports, *({name: port} for name, port in ports.items())]
-    last, *visitors = [Visitor(clinics, known[number % 3], each) for number, each in enumerate(dice)]
+    known = [ports, {"one": ports["one"]}, ports, {"two": ports["two"]}]
+    last, *visitors = [Visitor(clinics, known[number % 4], each) for number, each in enumerate(dice)]
 
     await live_through(chaos, visitors, seconds)
     quiet_at = clock()

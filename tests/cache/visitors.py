@@ -21,6 +21,8 @@ WRITES = 0.15
 """Of all that a visitor does."""
 IN_THE_KNOW = 0.5
 """Of all reads: those that say what their reader has seen."""
+FIRST_PAGE = ("list", LIMIT, None, None, None, None)
+"""Where whoever writes looks at once, on the other node, whether it shows."""
 REVALIDATING = 0.3
 
 CHANGES = {
@@ -182,6 +184,8 @@ class Visitor:
             self._move(clinic_id, clinics.epochs[clinic_id], seq)
         if row.get("kind") == "note":
             clinics.notes.setdefault(clinic_id, []).append(row["id"])
+        for elsewhere in self._lines.keys() - {node}:
+            await self.look(elsewhere, clinic_id, FIRST_PAGE, in_the_know=True)
 
     def _move(self, clinic_id, epoch, seq) -> None:
         assert self._clinics.epochs.setdefault(clinic_id, epoch) == epoch, "nothing has ended this history"

@@ -217,3 +217,16 @@ async def test_every_answer_has_its_date_and_length(echo):
         "x-content-type-options",
     }
     assert answer.headers["content-length"] == "8"
+
+
+async def test_who_asks_without_reading_is_a_slow_consumer(echo):
+    """Else its answers would pile up here, as many as it likes."""
+    async with joined(echo.port) as poller, dialled(echo.port, receive_buffer=2_048) as hasty:
+        [session] = echo.root.sessions
+        for _ in range(200):
+            if session.closed:
+                return
+            session.emit("m" * 100_000)
+            hasty.send(f"GET {poller.target()} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            await until_read(echo)
+        pytest.fail("20 MB were written to who reads nothing")

@@ -136,8 +136,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     @property
     def _is_idle(self) -> bool:
-        """No request is being read or answered."""
-        return not self._message_is_open and (self.cycle is None or self.cycle.response_complete)
+        """No request is being read or answered, and the client takes its answers: else a task waits until it does."""
+        if self._message_is_open or self.flow.write_paused:
+            return False
+        return self.cycle is None or self.cycle.response_complete
 
     def _go_on(self) -> None:
         behind, self._behind = self._behind, b""
@@ -198,7 +200,7 @@ class HttpProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle is None or cycle.scope is not scope:  # another request was pipelined behind it
             return False
-        if cycle.response_started or cycle.disconnected or not cycle.keep_alive:
+        if cycle.response_started or cycle.disconnected or not cycle.keep_alive or self.flow.write_paused:
             return False
         cycle.response_started = cycle.response_complete = True
         lines = b"".join([b"%b: %b\r\n" % field for field in headers])

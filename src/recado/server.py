@@ -229,6 +229,7 @@ class Server:
             head_timeout_s=self.config.head_timeout_s,
             allowed_origins=own_origins("", self.config.allowed_origins).listed,
             trusted_proxies=self.config.proxy_networks,
+            at_once=self.application.state["at_once"],
         )
         loop = asyncio.get_running_loop()
         observe.watch(loop)

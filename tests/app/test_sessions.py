@@ -1,9 +1,11 @@
 """Sessions: who may in, for how long, and how it ends."""
 
+import asyncio
 import secrets
+import threading
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from recado.app import attempts
 from recado.app import sessions as sessions_module
@@ -13,6 +15,7 @@ from recado.domain.instants import from_epoch_ms, shift
 from recado.errors import InvalidCredentialsError, RateLimitedError, UnauthenticatedError
 from recado.store import accounts
 from stock import MONDAY_8_AM_MS, new_id
+from store.test_readers import every_thread_held
 
 PASSWORD = "uma senha comprida"
 
@@ -143,6 +146,23 @@ async def test_every_session_ends_after_its_lifetime_however_much_it_is_used(ses
     clock.advance(3000)
     with pytest.raises(UnauthenticatedError):
         await sessions.verify(token)
+
+
+async def test_requests_that_come_at_once_share_the_reading_of_their_session(sessions, stock):
+    made, asked, gate = await login(sessions), [], threading.Event()
+
+    def note(_connection, _cursor, statement, *_):
+        asked.append(statement)
+
+    with every_thread_held(stock.database, gate) as (held, arrived):
+        await asyncio.to_thread(arrived.wait, 10)
+        event.listen(stock.database._reading, "before_cursor_execute", note)
+        waiting = [asyncio.ensure_future(sessions.verify(made.token)) for _ in range(20)]
+        await asyncio.sleep(0)
+        gate.set()
+        assert await asyncio.gather(*waiting) == [made.identity] * 20
+        await asyncio.gather(*held)
+    assert sum("FROM sessions" in statement for statement in asked) == 1
 
 
 async def test_logout_ends_the_session_at_once_and_tells_the_listeners(sessions, monkeypatch):

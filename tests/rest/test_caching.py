@@ -1,5 +1,8 @@
 """`/api/v1/admin/cache` on a whole server: for administrators, with the numbers of their reads; and to load anew."""
 
+import http.client
+import socket
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -86,3 +89,33 @@ def test_a_pattern_that_is_not_of_the_orders_clinic_is_refused_by_its_code(serve
     ours, another = server.clinic_ids()[:2]
     refused = invalidate(server, "admin", ours, pattern.format(ours=ours, another=another))
     assert (refused.status_code, refused.json()["errors"]) == (status, [{"path": "pattern", "code": code}])
+
+
+def spoken(server, path, token, line):
+    """A hit's answer to a head with this line: its status, its headers but date and id, its body."""
+    head = f"GET /api/v1{path} HTTP/1.1\r\nHost: recado\r\nAuthorization: Bearer {token}\r\n{line}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", urlsplit(server.url).port), 10) as connection:
+        connection.sendall(head.encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        told = {(name, value) for name, value in answer.getheaders() if name not in {"date", "x-request-id"}}
+        return answer.status, told, answer.read()
+
+
+@pytest.mark.parametrize("asked", ["X-Request-Id: 0123456789", "If-None-Match: *", "Recado-After: another:1"])
+def test_a_hit_past_the_parser_is_answered_as_one_by_it(server, asked):
+    clinic_id, token = server.clinic_ids()[0], token_of(server, "admin")
+    for path in (f"/clinics/{clinic_id}", f"/clinics/{clinic_id}/conversations?limit=3"):
+        assert get(server, path, token).status_code == 200
+        tidy = spoken(server, path, token, asked)
+        untidy = spoken(server, path, token, f"{asked}\r\nX-Odd:there is no space before")
+        assert tidy == untidy
+        assert tidy[0] == (304 if "None" in asked else 200)
+
+
+def test_whoever_is_refused_is_refused_past_the_parser_too(server):
+    clinic_id, token = server.clinic_ids()[0], token_of(server, "admin")
+    path = f"/clinics/{clinic_id}"
+    assert spoken(server, path, token, "X-Ok: 1")[0] == 200
+    assert spoken(server, path, "nonsense", "X-Ok: 1")[0] == 401
+    assert spoken(server, path, token, "Recado-After: x")[0] == 400

@@ -322,10 +322,14 @@ async def test_what_an_older_version_had_written_is_found_after_the_migration(wr
 
 
 @pytest.mark.only("postgresql")
-def test_no_commit_has_to_index_more_than_a_little_of_what_others_left(stock):
-    limit = stock.database.read_now(
-        lambda c: c.execute(
-            text("SELECT reloptions FROM pg_class WHERE relname = 'search_index'")
-        ).scalar_one()
-    )
-    assert limit == ["gin_pending_list_limit=64"]
+async def test_a_search_is_planned_for_its_own_words_however_often_one_was_asked(writing):
+    """The one plan of a prepared statement walks through every document of the clinic to find a rare word."""
+
+    def ask(connection) -> int:
+        for _ in range(12):
+            find(connection, writing.clinic_id, "consulta", 10, None)
+        kept = "SELECT count(*) FROM pg_prepared_statements WHERE position('tsquery' IN statement) > 0"
+        return connection.exec_driver_sql(kept).scalar_one()
+
+    await writing.writer.execute(writing.inbound(body=TEXTS[0]))
+    assert await writing.database.read(ask) == 0

@@ -74,7 +74,9 @@ def create_application(  # noqa: PLR0913 - every use case that a route may ask f
     )
     application.register(document_router(describe(application)))
     long_way = Envelope(application.asgi_handler, _methods(application))
-    application.asgi_handler = AtOnce(long_way, reads, sessions)
+    at_once = AtOnce(long_way, reads, sessions)
+    application.asgi_handler = at_once
+    application.state["at_once"] = at_once.take  # for a server that knows this shorter way
     return application
 
 

@@ -5,6 +5,7 @@ Whoever's session is not remembered, and whatever is refused or fails, goes the 
 """
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from litestar import Response
@@ -18,9 +19,11 @@ from recado.app.origins import SESSION_COOKIE
 from recado.app.pages import Answer, Pages, Target
 from recado.app.sessions import Sessions
 from recado.app.whole_answer import WHOLE_ANSWER
+from recado.domain.accounts import Identity
 from recado.domain.cursor import parse_cursor
+from recado.errors import RecadoError
 from recado.observe import get_logger
-from recado.rest.envelope import ALWAYS, REQUEST_ID, TAME_REQUEST_ID, UNLESS_STATED
+from recado.rest.envelope import ALWAYS, REQUEST_ID, TAME_REQUEST_ID, UNLESS_STATED, RawHeader
 
 MAX_ADDRESSES = 20_000
 JSON = "application/json"
@@ -44,16 +47,21 @@ class Reads:
 
     def __init__(self, pages: Pages) -> None:
         self.pages = pages
-        self._known: dict[tuple[str, bytes], Known] = {}
+        self._known: dict[bytes, Known] = {}
 
     def learn(self, scope: HTTPScope, target: Target) -> None:
         if len(self._known) >= MAX_ADDRESSES:
             self._known.clear()
         route: Any = scope.get("path_template")
-        self._known[scope["path"], scope["query_string"]] = Known(target, route)
+        self._known[_address(scope)] = Known(target, route)
 
-    def find(self, scope: HTTPScope) -> Known | None:
-        return self._known.get((scope["path"], scope["query_string"]))
+    def find(self, address: bytes) -> Known | None:
+        return self._known.get(address)
+
+
+def _address(scope: HTTPScope) -> bytes:
+    """As the request's first line has it."""
+    return scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
 
 
 class AtOnce:
@@ -66,14 +74,40 @@ class AtOnce:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP and scope["method"] == "GET":
-            known = self._reads.find(scope)
+            known = self._reads.find(_address(scope))
             if known is not None and await self._answered(scope, known, send):
                 return
         await self._app(scope, receive, send)
 
+    def take(self, address: bytes, lines: bytes) -> tuple[int, bytes] | None:
+        """A GET with these header lines → status and what follows the server's own headers, if it is at hand.
+
+        For our own server, which then needs neither parser nor task: a fifth of a hit.
+        """
+        known = self._reads.find(address)
+        if known is None:
+            return None
+        started_at = time.perf_counter()
+        fields = [line.partition(b": ") for line in lines.split(b"\r\n")[1:]]
+        token, after, unless, request_id = _headers_of((name.lower(), value) for name, _, value in fields)
+        identity = self._sessions.recall(token)
+        if identity is None:
+            return None
+        try:
+            seen = parse_cursor(after) if after else None
+            answer = self._reads.pages.at_once(identity, known.target, seen)
+        except RecadoError:
+            return None
+        if answer is None:
+            return None
+        request_id = _id_of(request_id)
+        status, headers, body = _told(answer, unless, request_id)
+        _log(known, request_id, status, started_at, identity)
+        return status, b"%b\r\n%b" % (b"".join([b"%b: %b\r\n" % header for header in headers]), body)
+
     async def _answered(self, scope: HTTPScope, known: Known, send: Send) -> bool:
         started_at = time.perf_counter()
-        token, after, unless, request_id = _headers_of(scope)
+        token, after, unless, request_id = _headers_of(scope["headers"])
         identity = self._sessions.recall(token)
         if identity is None:
             return False
@@ -83,32 +117,44 @@ class AtOnce:
             answer = pages.at_once(identity, target, seen) or await pages.answer(identity, target, seen)
         except Exception:  # noqa: BLE001 - refused or failed: so will the long way, and explain it
             return False
-        if not TAME_REQUEST_ID.fullmatch(request_id):
-            request_id = str(uuid7())
-        status, body = (304, b"") if _names(unless, answer.version) else (200, answer.body)
-        headers = [
-            *(FIXED if status == 200 else FIXED[1:]),
-            (b"etag", answer.version.encode()),
-            (b"recado-cursor", str(answer.cursor).encode()),
-            (REQUEST_ID, request_id.encode()),
-        ]
-        if status == 200:
-            headers.append((b"content-length", b"%d" % len(body)))
+        request_id = _id_of(request_id)
+        status, headers, body = _told(answer, unless, request_id)
         extensions: Any = scope.get("extensions") or {}
         whole = extensions.get(WHOLE_ANSWER)
         if whole is None or not whole(scope, status, headers, body):
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body, "more_body": False})
-        log.debug(
-            "request",
-            request_id=request_id,
-            method="GET",
-            route=known.route,
-            status=status,
-            duration_ms=round((time.perf_counter() - started_at) * 1000, 1),
-            member_id=identity.member_id,
-        )
+        _log(known, request_id, status, started_at, identity)
         return True
+
+
+def _told(answer: Answer, unless: str | None, request_id: str) -> tuple[int, list[RawHeader], bytes]:
+    status, body = (304, b"") if _names(unless, answer.version) else (200, answer.body)
+    headers = [
+        *(FIXED if status == 200 else FIXED[1:]),
+        (b"etag", answer.version.encode()),
+        (b"recado-cursor", str(answer.cursor).encode()),
+        (REQUEST_ID, request_id.encode()),
+    ]
+    if status == 200:
+        headers.append((b"content-length", b"%d" % len(body)))
+    return status, headers, body
+
+
+def _id_of(request_id: str) -> str:
+    return request_id if TAME_REQUEST_ID.fullmatch(request_id) else str(uuid7())
+
+
+def _log(known: Known, request_id: str, status: int, started_at: float, identity: Identity) -> None:
+    log.debug(
+        "request",
+        request_id=request_id,
+        method="GET",
+        route=known.route,
+        status=status,
+        duration_ms=round((time.perf_counter() - started_at) * 1000, 1),
+        member_id=identity.member_id,
+    )
 
 
 def answered(
@@ -123,10 +169,10 @@ def answered(
     return Response(answer.body, media_type=JSON, headers=headers)
 
 
-def _headers_of(scope: HTTPScope) -> tuple[str, str | None, str | None, str]:
+def _headers_of(headers: Iterable[RawHeader]) -> tuple[str, str | None, str | None, str]:
     """Token, cursor, If-None-Match, request id. A bearer token counts before the cookie (authentication.py)."""
     token, cookie, after, unless, request_id = None, NO_TOKEN, None, None, ""
-    for name, value in scope["headers"]:
+    for name, value in headers:
         match name:
             case b"authorization":
                 scheme, _, given = value.decode("latin-1").partition(" ")

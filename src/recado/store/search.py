@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+import psycopg
 from msgspec import Struct, field
-from sqlalchemy import BigInteger, Connection, Select, case, cast, delete, func, select, text
+from sqlalchemy import BigInteger, Connection, Select, case, cast, delete, func, select
 
 from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
@@ -239,22 +240,29 @@ def _ranked(
         yield 2 - (at in whole) - (at in phrase), -at
 
 
-_SQLITE = text(
+_SQLITE = (
     "SELECT rowid FROM search_index WHERE search_index MATCH :query AND rowid >= :start AND rowid < :stop"
     " ORDER BY rowid DESC LIMIT :most"
 )
-_POSTGRESQL = text(
-    "SELECT id FROM search_documents WHERE words @@ CAST(:query AS tsquery) AND id >= :start AND id < :stop"
-    " ORDER BY id DESC LIMIT :most"
+_POSTGRESQL = (
+    "SELECT id FROM search_documents WHERE words @@ CAST(%(query)s AS tsquery) AND id >= %(start)s AND id < %(stop)s"
+    " ORDER BY id DESC LIMIT %(most)s"
 )
 
 
 def _matching(connection: Connection, clinic_id: ClinicId, query: str, start: int, stop: int) -> list[int]:
     """Places from `start` until before `stop`, newest first, at most WINDOW."""
     first = _document_id(clinic_id, Seq(0))
-    statement = _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL
     bounds = {"query": query, "start": first + start, "stop": first + stop, "most": WINDOW}
-    return [id_ - first for id_ in connection.execute(statement, bounds).scalars()]
+    driver = connection.connection.driver_connection
+    found: Iterable[Sequence[int]]
+    if isinstance(driver, psycopg.Connection):
+        # Planned for these words. The one plan of a prepared statement goes from document to document, newest first,
+        # which is right for a common word; for a rare one in a million that took 500 ms instead of 20.
+        found = driver.execute(_POSTGRESQL, bounds, prepare=False).fetchall()
+    else:
+        found = connection.exec_driver_sql(_SQLITE, bounds).all()
+    return [id_ - first for (id_,) in found]
 
 
 def _with_rows(

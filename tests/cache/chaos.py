@@ -106,10 +106,12 @@ class Chaos:
         pids = self._lines_for_hints(node)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        yield
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def _lines_for_hints(self, node):
         """The one that it has, by what it has listened to or said last; none while it is broken."""

@@ -4,11 +4,11 @@ docs/cache.md, "Chaos". `CHAOS_SEED` repeats the choices of a run, not its timin
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import random
 import secrets
-import signal
 import sys
 from functools import partial
 
@@ -95,17 +95,16 @@ def nodes(tmp_path, database, own_redis, clinics):
         "LOG_LEVEL": "warning",
         "LOG_FORMAT": "json",
     }
-    made = {}
-    for name in NODES:
-        url = f"{address}?application_name={name}"
-        made[name] = Program(tmp_path, name, "serve", PORT="{port}", DATABASE_URL=url, **settings)
-        made[name].start("/readyz")
-    login = httpx.post(f"{made['one'].url}/api/v1/auth/login", json=ANA)
-    clinics.token = login.raise_for_status().json()["token"]
-    yield made
-    for node in made.values():
-        node.process.send_signal(signal.SIGCONT)
-        node.kill()
+    with contextlib.ExitStack() as running:
+        made = {}
+        for name in NODES:
+            url = f"{address}?application_name={name}"
+            made[name] = Program(tmp_path, name, "serve", PORT="{port}", DATABASE_URL=url, **settings)
+            made[name].start("/readyz")
+            running.callback(made[name].kill)
+        login = httpx.post(f"{made['one'].url}/api/v1/auth/login", json=ANA)
+        clinics.token = login.raise_for_status().json()["token"]
+        yield made
 
 
 async def live_through(chaos, visitors, seconds) -> None:
@@ -165,6 +164,7 @@ async def test_nobody_is_told_what_was_true_once_whatever_breaks(
     postgres, database, own_redis, clinics, nodes, seconds
 ):
     seed = int(os.environ.get("CHAOS_SEED", secrets.randbelow(10**6)))
+    sys.stderr.write(f"\nCHAOS_SEED={seed}")
     dice = [random.Random(seed + number) for number in range(VISITORS + 2)]
     connect = partial(postgres.connect, database.url.database)
     chaos = Chaos(nodes, own_redis, connect, dice.pop())

@@ -98,6 +98,11 @@ MUTANTS = [
         [Patch(CACHE, "known.seq < known.need or now >= known.lease", "now >= known.lease")],
     ),
     Mutant(
+        "a false hint takes a true one with it",
+        HEARD + "test_a_true_hint_is_not_dropped_with_a_false_one",
+        [Patch(FEED, "clinic.need = clinic.hinted", "clinic.need = UNKNOWN")],
+    ),
+    Mutant(
         "the poll does not look",
         HEARD + "test_a_hint_that_never_came_is_made_good_by_the_poll",
         [

@@ -201,6 +201,25 @@ class TestWhatIsHeard:
         await eventually(lambda: node.log.pull is None or node.log.pull.done(), "it asked")
         assert node.log.need < node.log.seq
 
+    async def test_a_true_hint_is_not_dropped_with_a_false_one(self, two, stock):
+        here, there = two
+        await there.page()
+        real, asked, held = there.database.read, asyncio.Event(), asyncio.Event()
+
+        async def slow(work):
+            answer = await real(work)
+            asked.set()
+            await held.wait()
+            return answer
+
+        there.database.read = slow
+        there.feed.hear(there.clinic_id, 99_999)
+        await asked.wait()
+        there.database.read = real
+        await here.write(message_to(stock, 3))
+        held.set()
+        assert await there.is_fresh()
+
     async def test_a_cursor_ahead_of_everything_is_refused_and_one_of_another_history_is_not(self, node):
         entry = await node.page()
         with pytest.raises(CursorAheadError):

@@ -250,6 +250,7 @@ class Feed:
 
     def _want(self, clinic: Followed, seq: Seq) -> None:
         clinic.need = max(clinic.need, seq)
+        clinic.hinted = max(clinic.hinted, seq)
         self._pull_soon(clinic)
 
     def _pull_soon(self, clinic: Followed) -> asyncio.Task[None]:
@@ -281,17 +282,17 @@ class Feed:
 
     async def _stand(self, clinic: Followed) -> None:
         """Begin at the log's present end. What is committed meanwhile is wanted by then, and pulled."""
-        asked_at, need = clock(), clinic.need
+        asked_at, clinic.hinted = clock(), UNKNOWN
         head, records = await self._database.read(
             partial(_end_of_log, clinic_id=clinic.clinic_id, limit=self._history)
         )
         self._stand_at(clinic, head)
         clinic.remember(records, [touched(record) for record in records])
-        self._settle(clinic, asked_at, need)
+        self._settle(clinic, asked_at)
 
     async def _read_on(self, clinic: Followed) -> bool:
         """Tell what the log has after what is known. Returns whether there may be more."""
-        asked_at, need, place = clock(), clinic.need, clinic.place
+        asked_at, clinic.hinted, place = clock(), UNKNOWN, clinic.place
         told_of = clinic.followers > 0
         observe.FEED_PULLS.inc()
         head, news = await self._database.read(
@@ -318,7 +319,7 @@ class Feed:
         if clinic.seq < head.cursor.seq:  # the end of the log is not there
             self._begin_again(clinic, head)
             return True
-        self._settle(clinic, asked_at, need)
+        self._settle(clinic, asked_at)
         return False
 
     def _begin_again(self, clinic: Followed, head: Head) -> None:
@@ -327,10 +328,9 @@ class Feed:
         self._reset(clinic.clinic_id)
         clinic.wake()
 
-    def _settle(self, clinic: Followed, asked_at: float, need: Seq) -> None:
+    def _settle(self, clinic: Followed, asked_at: float) -> None:
         """The log is known as it was after `asked_at`; a hint of more that we had by then was no truth."""
-        if clinic.need == need:
-            clinic.need = UNKNOWN
+        clinic.need = clinic.hinted
         self._renew(clinic, asked_at)
 
     def _renew(self, clinic: Followed, asked_at: float) -> None:

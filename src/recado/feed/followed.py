@@ -22,7 +22,8 @@ class Followed:
 
     `seq` and `head`: the newest record that is known, and its random id. `base`: every record after it is accounted for
     in `touched`, which names by tag the newest record that touched it. `need`: how far the log has come, as somebody
-    said. `heard_at`: when the log was asked last, of which the answer has come.
+    said; `hinted`: as was said since the log was asked last. `heard_at`: when the log was asked last, of which
+    the answer has come.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Followed:
         "followers",
         "head",
         "heard_at",
+        "hinted",
         "lease",
         "need",
         "pull",
@@ -50,6 +52,7 @@ class Followed:
         self.head = 0
         self.touched: dict[str, Seq] = {}
         self.need = UNKNOWN
+        self.hinted = UNKNOWN
         self.lease = 0.0
         self.heard_at = 0.0
         self.since = 0.0

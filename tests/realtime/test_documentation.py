@@ -32,7 +32,7 @@ def test_every_close_stands_there_with_its_code_and_advice():
 def test_every_refusal_of_a_handshake_stands_there():
     code = "".join(
         (ROOT / "src/recado/realtime" / name).read_text()
-        for name in ("engine.py", "limits.py", "picows_transport.py", "http_protocol.py")
+        for name in ("engine.py", "limits.py", "picows_protocol.py", "http_protocol.py")
     )
     refusals = set(re.findall(r'(?:Refusal|_refuse)\((\d{3}), b?"([^"]+)"', code))
     refusals.discard(("400", "Invalid HTTP request received."))  # no upgrade: plain HTTP

@@ -12,7 +12,8 @@ from recado.realtime.first_read import FirstRead
 from recado.realtime.head import Head
 from recado.realtime.http_protocol import HttpProtocol
 from recado.realtime.link import Link
-from recado.realtime.picows_transport import PicowsTransport, WebSocketProtocol
+from recado.realtime.picows_protocol import WebSocketProtocol
+from recado.realtime.picows_transport import PicowsTransport
 from recado.realtime.polling_transport import PollingTransport
 from recado.realtime.probe import Probe
 from recado.realtime.session import Session

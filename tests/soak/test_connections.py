@@ -22,7 +22,8 @@ from recado.realtime.first_read import FirstRead
 from recado.realtime.head import Head
 from recado.realtime.http_protocol import HttpProtocol
 from recado.realtime.link import Link
-from recado.realtime.picows_transport import PicowsTransport, WebSocketProtocol
+from recado.realtime.picows_protocol import WebSocketProtocol
+from recado.realtime.picows_transport import PicowsTransport
 from recado.realtime.session import Session
 from recado.store.sqlite import PAGE_CACHE_KIB
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from recado.realtime.head import find_upgrade
 from recado.realtime.http_protocol import HttpProtocol
-from recado.realtime.picows_transport import WebSocketProtocol
+from recado.realtime.picows_protocol import WebSocketProtocol
 
 
 class Silent:

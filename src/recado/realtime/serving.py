@@ -21,7 +21,7 @@ from recado.realtime.asgi_transport import AsgiWebSockets
 from recado.realtime.first_read import make_first_read
 from recado.realtime.http_protocol import AtOnce, HttpProtocol
 from recado.realtime.hub import Log
-from recado.realtime.picows_transport import make_websocket_protocol
+from recado.realtime.picows_protocol import make_websocket_protocol
 from recado.realtime.polling import Polling, PollingEndpoint
 from recado.realtime.transport import Endpoint
 

@@ -481,6 +481,7 @@ export const en: Messages = {
     unknown_value: 'This is none of the possible values.',
     not_found: 'This does not exist.',
     of_another_kind: 'This kind of channel does not have this field.',
+    of_another_clinic: 'This belongs to another clinic.',
     needs_snoozed: 'Only for snoozed conversations.',
     in_the_past: 'That moment has passed.',
     unknown: 'The clinic does not have it.',

@@ -489,6 +489,7 @@ export const ptBR = {
     unknown_value: 'Não é um dos valores possíveis.',
     not_found: 'Não existe.',
     of_another_kind: 'Este tipo de canal não usa este campo.',
+    of_another_clinic: 'É de outra clínica.',
     needs_snoozed: 'Só para conversas adiadas.',
     in_the_past: 'Esse momento já passou.',
     unknown: 'Não existe na clínica.',

@@ -285,18 +285,23 @@ def test_an_invalidation_is_told_with_its_pattern_and_leaves_the_clinic_as_it_is
             "clinic:1",
             "clinic:1:",
             "clinic:*:*",
-            "clinic:2:*",
-            "clinic:11:*",
             "clinic:01:*",
             "xclinic:1:*",
         ),
         *("clinic:1:*\n", "clinic:1:a b", "clinic:1:é", "clinic:\u0661:*", f"clinic:1:{'x' * 201}"),
     ],
 )
-def test_an_invalidation_of_no_pattern_or_another_clinics_is_refused(pattern):
+def test_an_invalidation_of_no_pattern_is_refused(pattern):
     with pytest.raises(InvalidError) as refused:
         decide(invalidate(pattern))
     assert [(error.path, error.code) for error in refused.value.errors] == [("pattern", "malformed")]
+
+
+@pytest.mark.parametrize("pattern", ["clinic:2:*", "clinic:11:*"])
+def test_an_invalidation_of_another_clinics_pattern_is_a_conflict(pattern):
+    with pytest.raises(ConflictError) as refused:
+        decide(invalidate(pattern))
+    assert [(error.path, error.code) for error in refused.value.errors] == [("pattern", "of_another_clinic")]
 
 
 def test_only_active_admins_invalidate():

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 
 import pytest
 
@@ -64,13 +63,11 @@ async def test_a_get_behind_a_post_that_waits_is_answered_after_it(serve):
 async def test_a_held_get_outlives_the_time_that_an_idle_connection_and_a_head_have(serve):
     echo = await serve(keep_alive_s=0.1, head_timeout_s=0.1)
     async with joined(echo.port) as poller:
-        started = time.monotonic()
         poller.send_get()
         await until_held(echo)
         async with dialled(echo.port) as idle:
             await request(idle, "GET", HANDSHAKE)
-            assert await idle.ended()
-        assert time.monotonic() - started >= 0.1
+            assert await idle.ended(), "it was there for less long"
         echo.root.sessions[0].emit("one")
         assert (await poller.fetching.answer()).body == '42["one"]'
         assert await poller.fetching.ended()

@@ -79,7 +79,7 @@ class Node:
         )  # it waits for threads, and they may for a wire on this loop
 
     def committed(self, committed) -> None:
-        self.feed.advance(committed.told)
+        self.feed.take_in(committed)
         for each in committed.told if self.hints else ():
             if self.broker:
                 self.broker.hint(each.record.clinic_id, each.record.seq)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event, text
 
 from feed.listening import Told
+from recado.domain.commands import UpdateConversation
 from recado.feed import feed as feed_module
 from recado.feed.feed import Feed
 from recado.store.batch import carry_out
@@ -103,6 +104,23 @@ async def test_a_repeat_shows_what_a_lost_answer_left_untold(writing, told):
     feed.take_in(writing.committed[-1])
     await told.until(1)
     assert seqs(told) == [1]
+
+
+async def test_a_command_that_changes_nothing_shows_what_it_has_found(writing, told):
+    feed = Feed(writing.database, told.append)  # which does not poll
+    conversation_id = (await writing.writer.execute(writing.inbound())).conversation.id
+    await feed.follow(writing.clinic_id)
+    await asyncio.gather(*feed._pulls)
+    elsewhere, here = (
+        writing.order(UpdateConversation, conversation_id=conversation_id, status="resolved")
+        for _ in range(2)
+    )
+    writing.database.write_now(lambda c: carry_out(c, [elsewhere], writing.sources))
+    await writing.writer.execute(here)
+    assert not writing.committed[-1].told
+    feed.take_in(writing.committed[-1])
+    await told.until(1)
+    assert seqs(told) == [2]
 
 
 async def test_nobody_is_told_of_a_clinic_nobody_follows(writing, feed, told):

@@ -150,13 +150,14 @@ class Feed:
         return self._follow_changes
 
     def take_in(self, committed: Committed) -> None:
-        """A batch of this process: what it wrote, and what its repeated commands show to have been written before.
+        """A batch of this process: what it wrote, and what it found written by others, or by us without an answer.
 
-        When a connection breaks during a commit nobody is told; the command is carried out again and finds its key.
+        A command that changes nothing, or repeats another, is answered with what another node may have written just
+        now. When a connection breaks during a commit nobody is told; the command is carried out again, finding its key.
         """
         self.advance(committed.told)
         for outcome in committed.outcomes:
-            if isinstance(outcome, Outcome) and outcome.repeated:
+            if isinstance(outcome, Outcome):
                 self.hear(outcome.clinic_id, outcome.seq)
 
     def advance(self, told: Sequence[Told]) -> None:

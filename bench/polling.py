@@ -83,7 +83,7 @@ class Poller:
         self.sid = json.loads((await self.ask("GET"))[1:])["sid"]
         self._get = self._request("GET", "")
         await self.ask("POST", "40")
-        await self._until(b"42[")
+        await self._until(b"40")
         for number, room in enumerate(rooms):
             await self.ask("POST", f'42{number}["join","{room}"]')
             await self._until(b"43%d[" % number)

@@ -6,11 +6,11 @@ so that the WAL begins anew. docs/store.md, "What it promises".
 """
 
 import sqlite3
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from recado import observe
+from recado.store.beside import Beside
 
 EVERY_S = 0.25
 FINISH_FRAMES = 10_000
@@ -22,21 +22,13 @@ PASSIVE = "PRAGMA wal_checkpoint(PASSIVE)"
 log = observe.get_logger("store")
 
 
-class Checkpoints:
+class Checkpoints(Beside):
     """`finish` lets the writing thread execute PASSIVE between two transactions."""
 
     def __init__(self, database: Path, finish: Callable[[], object]) -> None:
+        super().__init__("recado-checkpoint")
         self._database = database
         self._finish = finish
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="recado-checkpoint")
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
 
     def _run(self) -> None:
         connection = sqlite3.connect(self._database, isolation_level=None)

@@ -5,7 +5,6 @@ it before that. The longer the list, the more entries go to the same pages: it i
 reads all of it. docs/store.md, "Search".
 """
 
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import psycopg
 
 from recado import observe
+from recado.store.beside import Beside
 
 EVERY_S = 0.5
 
@@ -21,21 +21,13 @@ TAKE_IN = "SELECT gin_clean_pending_list('search_index')"
 log = observe.get_logger("store")
 
 
-class PendingWords:
+class PendingWords(Beside):
     """`arguments` are what psycopg connects with. `written` grows with every commit of this process."""
 
     def __init__(self, arguments: Mapping[str, Any], written: Callable[[], int]) -> None:
+        super().__init__("recado-words")
         self._arguments = arguments
         self._written = written
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="recado-words")
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._stopping.is_set():

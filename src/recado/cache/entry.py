@@ -47,10 +47,10 @@ class Log(Protocol):
 class Entry:
     """`ok`: the seq up to which it is known to be true. It begins as the label, and only a check raises it.
 
-    `load` reads the same again.
+    `load` reads the same again. `made` is whatever a reader has made of it and would make of it again.
     """
 
-    __slots__ = ("body", "epoch", "label", "load", "ok", "put_at", "shown", "tags")
+    __slots__ = ("body", "epoch", "label", "load", "made", "ok", "put_at", "shown", "tags")
 
     def __init__(self, loaded: Loaded, load: Load | None = None) -> None:
         self.epoch, self.label = loaded.label
@@ -60,6 +60,7 @@ class Entry:
         self.shown = loaded.shown
         self.put_at = 0.0
         self.load = load
+        self.made: Any = None
 
     @property
     def size(self) -> int:

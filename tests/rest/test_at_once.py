@@ -3,6 +3,7 @@
 import pytest
 
 from recado.app.origins import SESSION_COOKIE
+from recado.errors import UnavailableError
 from recado.rest.at_once import MAX_HEAD_BYTES
 from rest.service import ANA, AROEIRA, BRUNO, CARLA, IPE, problem
 
@@ -118,6 +119,24 @@ async def test_a_read_that_fails_is_told_as_the_long_way_tells_it(service, monke
     await service.receive("Mais uma")
     monkeypatch.setattr(service.pages, "_database", None)
     assert problem(await ana.get(LIST)) == (500, "internal")
+
+
+async def test_a_read_that_fails_is_not_tried_again(service, addresses, monkeypatch):
+    """Where the database is silent, it would take the client twice as long to hear of it."""
+    ana, tries = await service.member(), []
+    for address in addresses:
+        await ana.get(address)
+    await service.receive("Mais uma")
+
+    async def fails(*_which):
+        tries.append(1)
+        raise UnavailableError
+
+    monkeypatch.setattr(service.pages, "_load", fails)
+    failed = await ana.get(LIST)
+    assert (problem(failed), len(tries)) == ((503, "unavailable"), 1)
+    monkeypatch.undo()
+    assert "Mais uma" in (await ana.get(LIST)).text
 
 
 async def test_a_page_that_another_member_had_read_again_is_answered_with_ones_own_marks(

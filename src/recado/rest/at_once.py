@@ -1,7 +1,8 @@
 """Reads of addresses that are known, answered before anything else looks at them. docs/cache.md, "Over HTTP".
 
 An address is understood once, by its route; when it comes again, what it asks for is known, and so is how to read it.
-Whoever's session is not remembered, and whatever is refused or fails, goes the long way, which verifies and explains.
+Whoever's session is not remembered, and whatever is refused, goes the long way, which verifies and explains; a read
+that has failed is told there, and not tried again.
 """
 
 import time
@@ -24,6 +25,7 @@ from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor, parse_cursor
 from recado.errors import RecadoError
 from recado.observe import get_logger
+from recado.rest.authentication import FAILED
 from recado.rest.envelope import ALWAYS, REQUEST_ID, TAME_REQUEST_ID, UNLESS_STATED, RawHeader
 
 MAX_ADDRESSES = 20_000
@@ -128,7 +130,8 @@ class AtOnce:
         try:
             answer = pages.at_once(identity, target, asked.after)
             answer = answer or await pages.answer(identity, target, asked.after)
-        except Exception:  # noqa: BLE001 - refused or failed: so will the long way, and explain it
+        except Exception as error:  # noqa: BLE001 - refused or failed: the long way tells it
+            scope.setdefault("state", {})[FAILED] = error
             return False
         told = _Told(answer, asked)
         headers, body = [*FIXED, *told.headers], b"".join(told.body)

@@ -108,6 +108,7 @@ class Pages:
             page = await self._cache.get(target.clinic_id, target.key, load, after)
             if not target.with_marks:
                 return _answer(page, with_seq=target.with_seq)
+            self._access.learn(target.clinic_id, [tag[1:] for tag in page.tags[: page.shown]])
             marks = await self._marks(identity, target, page)
             if answer := _answer_with(page, marks):
                 return answer

@@ -24,7 +24,7 @@ from recado.app.whole_answer import WHOLE_ANSWER
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor, parse_cursor
 from recado.errors import RecadoError
-from recado.observe import get_logger
+from recado.observe import get_logger, tells
 from recado.rest.authentication import FAILED
 from recado.rest.envelope import ALWAYS, REQUEST_ID, TAME_REQUEST_ID, UNLESS_STATED, RawHeader
 
@@ -88,6 +88,7 @@ class AtOnce:
         self._app = app
         self._reads = reads
         self._sessions = sessions
+        self._tells = tells("debug")
         # Who asks again mostly does so in the same words.
         self._remembered = lru_cache(MAX_HEADS)(self._understand_lines)
 
@@ -116,7 +117,8 @@ class AtOnce:
         if answer is None:
             return None
         told = _Told(answer, asked)
-        _log(known, told, started_at, identity)
+        if self._tells:
+            _log(known, told, started_at, identity)
         own = [b"%b: %b\r\n" % header for header in told.headers]
         return told.status, (FIXED_LINES, *own, b"\r\n", *told.body)
 

@@ -10,6 +10,11 @@ from rest.service import ANA, AROEIRA, BRUNO, CARLA, IPE, problem
 LIST = f"/api/v1/clinics/{IPE}/conversations"
 
 
+@pytest.fixture(params=[False, True], ids=["by the parser", "past the parser"])
+async def service(serve, request):
+    return await serve(past_the_parser=request.param)
+
+
 @pytest.fixture
 async def addresses(service):
     """One of each kind of answer that is cached."""

@@ -46,7 +46,8 @@ async def test_a_read_that_went_well_is_for_debugging_only(service, capture):
     assert (line["log_level"], line["code"], line["status"]) == ("info", "not_found", 404)
 
 
-async def test_a_hit_is_told_as_any_read_is(service, capture):
+async def test_a_hit_is_told_as_any_read_is(serve, capture):
+    service = await serve(past_the_parser=True)
     ana = await service.member()
     lines = []
     for _ in range(2):

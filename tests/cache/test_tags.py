@@ -213,5 +213,5 @@ async def test_two_hundred_members_screens_share_one_page(stock, threads):
             *(node.pages.conversations(each, node.clinic_id, limit=5, before=None) for each in who)
         )
         assert len({answer.body for answer, _ in answers}) == 1
-        pages = [key for key in node.cache.memory._entries if "@" not in key]
+        pages = [key for key in node.cache.memory.entries if "@" not in key]
         assert len(pages) == 1

@@ -17,26 +17,27 @@ class Memory:
         self.expired = 0
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self.entries: OrderedDict[str, Entry] = OrderedDict()
+        """Least recently used first. Whoever looks here without `get` does what it does."""
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def get(self, key: str, now: float) -> Entry | None:
         """`now` by `clock`."""
-        entry = self._entries.get(key)
+        entry = self.entries.get(key)
         if entry is None:
             return None
         if now > entry.until:
             self.remove(key)
             self.expired += 1
             return None
-        self._entries.move_to_end(key)
+        self.entries.move_to_end(key)
         return entry
 
     def recent(self, count: int) -> list[tuple[str, Entry]]:
         """Those that were asked for last, or put."""
-        return list(islice(reversed(self._entries.items()), count))
+        return list(islice(reversed(self.entries.items()), count))
 
     def put(self, key: str, entry: Entry) -> None:
         """One that is larger than everything together is not kept."""
@@ -45,14 +46,14 @@ class Memory:
         if size > self._max_bytes:
             return
         entry.until = clock() + self._max_age_s
-        self._entries[key] = entry
+        self.entries[key] = entry
         self.bytes += size
         while self.bytes > self._max_bytes:
-            _, oldest = self._entries.popitem(last=False)
+            _, oldest = self.entries.popitem(last=False)
             self.bytes -= oldest.size
             self.evictions += 1
 
     def remove(self, key: str) -> None:
-        entry = self._entries.pop(key, None)
+        entry = self.entries.pop(key, None)
         if entry is not None:
             self.bytes -= entry.size

@@ -7,7 +7,7 @@ something read from a clinic is still true is judged by what is known here of it
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -75,6 +75,8 @@ class Feed:
         self._heed = heed
         self._history = history
         self._clinics: dict[ClinicId, Followed] = {}
+        self.followed: Mapping[ClinicId, Followed] = self._clinics
+        """Also those of which nothing is known yet: their lease is over."""
         self._pulls: set[asyncio.Task[None]] = set()
         self._released = False
         self._follow_changes = 0

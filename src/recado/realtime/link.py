@@ -63,7 +63,7 @@ class Link:
         self._connection = connection
         self._overflowed = False
         hub.links.add(self)
-        hub.doors.enter(head.client)
+        hub.doors.enter(head)
         hub.statistics.opened += 1
         hub.log.debug("socket_opened", connection=self.id)
 

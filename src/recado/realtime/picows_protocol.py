@@ -88,11 +88,13 @@ class _Socket:
 class _Wire:
     """The loop's transport as picows gets it. A twelfth of a handshake was Python sockets made to ask for options."""
 
-    __slots__ = ("_socket", "_transport", "get_write_buffer_size", "write")
+    __slots__ = ("_socket", "_transport", "file", "get_write_buffer_size", "write")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._socket = _Socket(transport.get_extra_info("socket").fileno())
+        self.file: int = transport.get_extra_info("socket").fileno()
+        self._socket = _Socket(self.file)
+        transport.set_write_buffer_limits(0)  # writable is who has taken everything
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.write = transport.write
 

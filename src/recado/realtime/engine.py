@@ -161,7 +161,7 @@ class Engine:
             return refusal
         if head.parameter("EIO") != engineio.REVISION:
             return _refused(polling.UNSUPPORTED_REVISION)
-        return Refusal(503, "Draining") if self._hub.draining else self._hub.doors.refusal(head.client)
+        return Refusal(503, "Draining") if self._hub.draining else self._hub.doors.refusal(head)
 
     def _refusal_of_session(self, head: Head, sid: str, *, mismatch: bool) -> Refusal | None:
         """Time is looked at first: the wheel may be a slot late, and nobody may talk to who is over."""

@@ -176,7 +176,7 @@ class Hub:
 
     def forget(self, link: Link) -> None:
         self.wheel.cancel(link)
-        self.doors.leave(link.head.client)
+        self.doors.leave(link.head)
         self.links.discard(link)
         if link.sid is not None:
             del self.polls[link.sid]

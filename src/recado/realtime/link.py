@@ -66,19 +66,23 @@ class Link:
         self._connection = connection
         self._overflowed = False
         hub.links.add(self)
-        hub.doors.enter(head.client)
+        hub.doors.enter(head)
         hub.statistics.opened += 1
         hub.log.debug("socket_opened", connection=self.id)
 
     def open(self, sid: str, upgrades: Sequence[str] = ()) -> None:
         """Say hello at once, so that it shares a write with the answer to the head; `upgrades` may take over."""
-        hello = text_frame(self._connection.open(sid, upgrades))
+        self.say(self._connection.open(sid, upgrades))
+        self.schedule()
+
+    def say(self, packet: bytes) -> None:
+        """Past the flusher, which waits for what may join: only where nothing waits, and nothing is to follow soon."""
+        frame = text_frame(packet)
         statistics = self.hub.statistics
         statistics.packets_out += 1
-        statistics.bytes_out += len(hello)
+        statistics.bytes_out += len(frame)
         statistics.writes += 1
-        self._transport.send([hello])
-        self.schedule()
+        self._transport.send([frame])
 
     def move(self, transport: WebSocket, frames: list[bytes]) -> None:
         """Another transport takes over; `frames` waited in the old one."""

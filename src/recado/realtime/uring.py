@@ -36,7 +36,7 @@ _system = ctypes.PyDLL(None, use_errno=True).syscall
 
 
 class _Parameters(ctypes.Structure):
-    """`sq`, offsets: head, tail, mask, entries, flags, dropped, array; `cq`: head, tail, mask, entries, overflow, cqes."""
+    """Offsets. `sq`: head, tail, mask, entries, flags, dropped, array; `cq`: head, tail, mask, entries, -, cqes."""
 
     _fields_ = (
         ("sq_entries", ctypes.c_uint32),

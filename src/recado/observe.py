@@ -91,6 +91,11 @@ def get_logger(part: str) -> Log:
     return cast(Log, _Remembering(part))
 
 
+def tells(level: str) -> bool:
+    """Whether lines of this level are written; if not, to gather their fields is in vain."""
+    return bool(structlog.get_logger().is_enabled_for(getattr(logging, level.upper())))
+
+
 def watch(loop: asyncio.AbstractEventLoop) -> None:
     """Tell what the loop complains of in our way; asyncio's own would print exceptions with their text."""
     log = get_logger("loop")

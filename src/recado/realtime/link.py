@@ -13,16 +13,19 @@ from recado.protocol.outcomes import Closed, Outcome, SendPacket
 from recado.protocol.websocket import text_frame
 from recado.realtime.head import Head
 from recado.realtime.hub import Hub
-from recado.realtime.transport import Transport, WebSocket
+from recado.realtime.transport import Transport, WebSocket, Wire
 
 
 class _Overflow:
     """Takes a link's place among those to be flushed."""
 
-    __slots__ = ("_link",)
+    __slots__ = ("_link", "out")
+
+    direct = None
 
     def __init__(self, link: "Link") -> None:
         self._link = link
+        self.out: list[bytes] = []
 
     def flush(self) -> None:
         try:
@@ -99,6 +102,11 @@ class Link:
     @property
     def writable(self) -> bool:
         return self._transport.writable and not self.closed
+
+    @property
+    def direct(self) -> Wire | None:
+        """As the transport's."""
+        return None if self.closed else self._transport.direct
 
     # What the transport reports.
 

@@ -76,11 +76,12 @@ class _Wire:
     The loop sets TCP_NODELAY. picows would set and ask six, of Python sockets: a twelfth of a handshake.
     """
 
-    __slots__ = ("_number", "_transport", "get_write_buffer_size", "write")
+    __slots__ = ("_transport", "file", "get_write_buffer_size", "write")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._number = transport.get_extra_info("socket").fileno()
+        self.file: int = transport.get_extra_info("socket").fileno()
+        transport.set_write_buffer_limits(0)  # writable is who has taken everything
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.write = transport.write
 
@@ -94,7 +95,7 @@ class _Wire:
         return None
 
     def fileno(self) -> int:
-        return self._number  # type: ignore[no-any-return]
+        return self.file
 
     def setsockopt(self, *_args: Any) -> None: ...
 

@@ -77,6 +77,14 @@ def test_rows_come_in_the_order_of_the_statements_and_of_their_parameters(stock)
     assert stock.database.write_now(work) == [[("é", "1", "a%b", "é")], [], [(2**40, None)]]
 
 
+def test_rows_cannot_be_had_before_the_trip_is_over(stock):
+    def work(connection):
+        with one_trip(connection), pytest.raises(LookupError):
+            cursor_of(connection).execute("SELECT 1", {}).fetchall()
+
+    stock.database.write_now(work)
+
+
 async def test_who_takes_our_prepared_statements_away_costs_nobody_an_answer(writing):
     await writing.writer.execute(writing.inbound())
     await writing.database.write(lambda connection: connection.exec_driver_sql("DEALLOCATE ALL"))

@@ -36,16 +36,17 @@ class Rows(Protocol):
 
 
 class Cursor(Protocol):
-    """PostgreSQL's cursor, or a trip, whose rows are there when it is over. `parameters` by the names in the text."""
+    """A driver's, or a trip, whose rows are there when it is over. `parameters` by the names in the text."""
 
     def execute(self, text: str, parameters: Mapping[str, Any], /) -> Rows: ...
 
 
 class _Answer:
-    def __init__(self) -> None:
-        self.rows: Sequence[tuple[Any, ...]] = ()
+    rows: Sequence[tuple[Any, ...]] | None = None
 
     def fetchall(self) -> Sequence[tuple[Any, ...]]:
+        if self.rows is None:
+            raise LookupError("the trip is not over")
         return self.rows
 
 
@@ -131,7 +132,7 @@ def cursor_of(connection: Connection) -> Cursor:
 
 
 def _results(pgconn: PGconn, number: int) -> PQGen[list[PGresult]]:
-    """Of so many commands, as many as there are before the connection is lost, and of the end that follows them."""
+    """Of so many commands, and of the end that follows them."""
     yield from generators.send(pgconn)
     results: list[PGresult] = []
     for _ in range(number + 1):
@@ -144,7 +145,7 @@ def _give(
     driver: psycopg.Connection[Any], sent: Sequence[_Answer | None], results: Sequence[PGresult]
 ) -> None:
     for answer, result in zip(sent, results, strict=False):
-        if answer is not None and result.ntuples:
+        if answer is not None:
             transformer = Transformer(driver)
             transformer.set_pgresult(result)
             answer.rows = transformer.load_rows(0, result.ntuples, tuple)

@@ -70,3 +70,12 @@ async def test_a_loops_complaint_names_the_exception_by_type_only(lines):
     assert (line["event"], line["error"]) == ("loop_error", "ValueError")
     assert line["problem"] == "Task exception was never retrieved"
     assert WORDS not in json.dumps(line)
+
+
+@pytest.mark.parametrize(("level", "told"), [("debug", True), ("info", False)])
+def test_whoever_asks_hears_whether_a_line_will_be_written(lines, level, told):
+    observe.configure(level, "json")
+    structlog.configure(cache_logger_on_first_use=False)
+    assert observe.tells("debug") is told
+    observe.get_logger("part").debug("seen")
+    assert [line["event"] for line in lines()] == ["seen"] * told

@@ -15,6 +15,9 @@ from recado.app.sessions import Sessions
 from recado.domain.accounts import Identity
 from recado.errors import OriginRefusedError
 
+FAILED = "failed"
+"""In a request's state: what became of it before, and is only to be told (at_once.py)."""
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Connection = ASGIConnection[Any, Any, Any, State]
@@ -40,6 +43,8 @@ def authentication(sessions: Sessions, own: OwnOrigins) -> Middleware:
                 if by_cookie and request.method not in SAFE_METHODS:
                     require_own_page(request, own, by_cookie=True)
                 scope["user"] = await sessions.verify(token)
+            if (failed := scope["state"].pop(FAILED, None)) is not None:
+                raise failed
             await app(scope, receive, send)
 
         return authenticated

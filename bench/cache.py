@@ -175,7 +175,9 @@ async def under_load(server: Clinics, token: str, seconds: float) -> list[Line]:
     load_name = f"{READS} reads : {WRITES} write per clinic and second, {CLINICS} clinics"
     return [
         Line(f"{load_name}: hits", hit_share, 90, "%", at_least=True),
-        Line(f"{load_name}: p99, with {100 * busy:.0f} % of the server's core", calm.quantile(0.99), 20, "ms"),
+        Line(
+            f"{load_name}: p99, with {100 * busy:.0f} % of the server's core", calm.quantile(0.99), 20, "ms"
+        ),
         Line("while Redis is killed, empty and frozen: p99.9", harsh.quantile(0.999), 250, "ms"),
         Line("requests that failed", calm.failed + harsh.failed, 0),
         Line("Redis is used again after", max(back), 2, "s"),

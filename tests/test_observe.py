@@ -55,6 +55,20 @@ def test_a_librarys_exception_too(lines):
     assert WORDS not in json.dumps(line)
 
 
+def test_a_logger_from_before_the_configuration_follows_it(capfd):
+    log = observe.get_logger("part")
+    log.info("earlier")
+    capfd.readouterr()
+    observe.configure("warning", "json")
+    try:
+        for _ in range(2):
+            log.info("unheard")
+            log.warning("heard")
+        assert [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()] == ["heard"] * 2
+    finally:
+        configure()
+
+
 def test_a_librarys_chatter_is_left_out(lines):
     logging.getLogger("uvicorn.error").info("Started server process")
     assert lines() == []

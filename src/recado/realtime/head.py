@@ -72,7 +72,7 @@ class Head:
         return _value(self._fields, self._fields.lower(), _mark(name))
 
     def headers(self, *names: str) -> list[str | None]:
-        """As `header`; what costs is the lower case."""
+        """Several at once: what costs is the lower case."""
         lower = self._fields.lower()
         return [_value(self._fields, lower, _mark(name)) for name in names]
 

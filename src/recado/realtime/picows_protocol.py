@@ -192,18 +192,19 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         return str(self.transport.underlying_transport.peer)
 
     def _answer(self, head: Head, rest: bytes) -> None:
-        """Refuse, or show picows a head: the five fields it checks and nothing of the peer's."""
+        """Refuse, or show picows a head, with nothing of the peer's but the key."""
         self._head_seen = True
         endpoint = self.endpoints.get(head.path.rstrip("/"))
         key, *others = head.headers(*_CHECKED)
+        key = key or ""
         if endpoint is None:
             self._refuse_unasked(Refusal(404, "Not found"))
-        elif refusal := _check_handshake(head.method, key or "", *others):
+        elif refusal := _check_handshake(head.method, key, *others):
             self._refuse_unasked(refusal)
         elif refusal := endpoint.admit(head):
             self._refuse(refusal)
         else:
-            _offered.append((str(key), PicowsTransport(endpoint, head)))
+            _offered.append((key, PicowsTransport(endpoint, head)))
             self._feed(_HEAD + rest)
 
     def _refuse_unasked(self, refusal: Refusal) -> None:

@@ -180,7 +180,10 @@ class SocketLink(Link):
         self._go_if_departing()
 
     def _accept(self, session: Session) -> None:
-        """Nobody knows the client yet, so nothing is to follow but what its handler has said already."""
+        """Nobody knows the client yet, so nothing is to follow but what its handler has said already.
+
+        Who does not take what waits is left to the flusher, which bounds it.
+        """
         outcomes = self._socket.accept(session.namespace, session.id)
         if self.out or session.sink or not self.writable:
             self.perform(outcomes)

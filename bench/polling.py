@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ from document import write
 from fanout import SYSTEMS, Server, serving
 from load import quantile
 from systems import LOAD_CORE
-from wire import READ_BYTES, Client, WireError, frame
+from wire import READ_BYTES, Client, WireError, arrived, frame, stamped
 
 CLIENTS = 100
 EVERYBODY = "everybody"
@@ -33,37 +32,14 @@ ROUND_TRIPS = 4
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
 
-SO_TIMESTAMPNS = 35
-"""Linux's, which Python does not name: a message's time comes with it."""
-STAMP = struct.Struct("qq")
-
 Heard = Callable[[bytes, float], None]
 
 
-def stamped(stream: socket.socket) -> None:
-    stream.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-
-
-def arrived(stream: socket.socket) -> tuple[bytes, float]:
-    """What came, and the kernel's time of its coming, unless that was before it was asked for."""
-    data, ancillary, _, _ = stream.recvmsg(READ_BYTES, socket.CMSG_SPACE(STAMP.size))
-    if not data:
-        raise WireError("the server closed the connection")
-    seconds, nanoseconds = STAMP.unpack(ancillary[0][2]) if ancillary else (0, 0)
-    return data, seconds + nanoseconds / 1e9
-
-
 class Timed(Client):
-    """`at` is when what is heard had come."""
-
-    at = 0.0
-
-    def _receive(self) -> bytes:
-        data, self.at = arrived(self._socket)
-        return data
+    """Hears with the time at which the kernel had the packet."""
 
     def listen(self, heard: Heard) -> None:
-        stamped(self._socket)
+        self.stamp()
         self.heard = lambda packet: heard(packet, self.at)
         self.watch()
 

@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import json
 import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,10 @@ Heard = Callable[[bytes], None]
 TEXT = 0x81
 MASKED_WITH_ZEROS = b"\0\0\0\0"
 READ_BYTES = 1 << 18
+
+SO_TIMESTAMPNS = 35
+"""Linux's, which Python does not name: a message's time comes with it."""
+STAMP = struct.Struct("qq")
 
 
 class WireError(Exception):
@@ -30,6 +35,17 @@ def frame(payload: bytes) -> bytes:
     return bytes((TEXT, 0x80 | 126)) + size.to_bytes(2, "big") + MASKED_WITH_ZEROS + payload
 
 
+def stamped(stream: socket.socket) -> None:
+    stream.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+
+def arrived(stream: socket.socket) -> tuple[bytes, float]:
+    """What came, and the kernel's time of its coming, unless that was before it was asked for."""
+    data, ancillary, _, _ = stream.recvmsg(READ_BYTES, socket.CMSG_SPACE(STAMP.size))
+    seconds, nanoseconds = STAMP.unpack(ancillary[0][2]) if ancillary else (0, 0)
+    return data, seconds + nanoseconds / 1e9
+
+
 class Client:
     """`received` counts the events that came, acknowledgements not among them."""
 
@@ -37,6 +53,9 @@ class Client:
         self.received = 0
         self.heard: Heard | None = None
         """Called with each event's payload; it must be quick."""
+        self.at = 0.0
+        """When what is heard had come, of who was asked to `stamp`."""
+        self._stamps = False
         self._rest = b""
         self._ids = itertools.count(1)
         self._waiting: dict[bytes, Heard] = {}
@@ -73,6 +92,11 @@ class Client:
         if b'"ok":true' not in await self._until(b"43%d[" % number):
             raise WireError(f"{event} was refused")
 
+    def stamp(self) -> None:
+        """From now on `at` is when the kernel had what is heard, by `time.time()`, however late it is read."""
+        stamped(self._socket)
+        self._stamps = True
+
     def watch(self) -> None:
         """From now on read whatever comes, when it comes."""
         asyncio.get_running_loop().add_reader(self._socket, self.drain)
@@ -87,13 +111,16 @@ class Client:
 
     def drain(self) -> None:
         """Read and count all that has come. Frames of a server are whole and not masked."""
-        data = b"begin"
-        while data:
+        size = READ_BYTES
+        while size == READ_BYTES:  # less is all there was
             try:
                 data = self._receive()
             except BlockingIOError:
                 return
+            size = len(data)
             self._take(self._rest + data)
+        if size:
+            return
         asyncio.get_running_loop().remove_reader(self._socket)
         raise WireError("the server closed the connection")
 
@@ -102,7 +129,10 @@ class Client:
         self._socket.close()
 
     def _receive(self) -> bytes:
-        return self._socket.recv(READ_BYTES)
+        if not self._stamps:
+            return self._socket.recv(READ_BYTES)
+        data, self.at = arrived(self._socket)
+        return data
 
     def _take(self, data: bytes) -> None:
         place = 0

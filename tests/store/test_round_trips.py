@@ -60,7 +60,7 @@ async def test_a_batch_takes_the_same_number_of_round_trips_whatever_its_size(wi
             counts[size] = wire.trips - trips_before
             writes = wire.writes - writes_before
         if size == 1:
-            assert writes <= 2 * trips, "what travels together leaves together: psycopg adds a flush to each"
+            assert writes == trips, "what travels together leaves in one write"
     assert counts == dict.fromkeys((1, 16, 128), trips)
 
 

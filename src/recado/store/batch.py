@@ -109,7 +109,7 @@ def carry_out(
     """
     recent = recent or Recent()
     keys = [key_of(command) for command in commands]
-    found = load(connection, commands, keys, recent, begins=whole)
+    found = load(connection, commands, keys, recent)
     changes = Changes()
     offices = load_offices(connection, commands)
     outcomes = [

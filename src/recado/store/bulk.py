@@ -18,10 +18,12 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Delete,
     Dialect,
     Select,
     Table,
     Text,
+    Update,
     bindparam,
     cast,
     literal_column,
@@ -29,12 +31,14 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql.psycopg import dialect as make_postgresql
-from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from recado.store.trips import Rows, cursor_of
+
 Row = dict[str, Any]
+Statement = Select[Any] | Update | Delete
 
 _encode = msgspec.json.Encoder().encode
 _postgresql = make_postgresql()  # type: ignore[no-untyped-call]
@@ -59,12 +63,12 @@ def _of_postgresql(elements: _Elements, compiler: SQLCompiler, **options: Any) -
 class _Statements(NamedTuple):
     """Of one table for rows with the same columns. An update finds its row by the primary key.
 
-    They go to the driver's cursor: what SQLAlchemy does around a statement takes 20 µs, and a batch has eight.
+    They go around SQLAlchemy: what it does for a statement takes 20 µs, and a batch has eight.
     """
 
     insert: str
     update: str
-    run: Callable[[DBAPICursor, str, Sequence[Row]], None]
+    run: Callable[[Connection, str, Sequence[Row]], object]
 
 
 def among(*columns: Column[Any]) -> ColumnElement[bool]:
@@ -83,30 +87,30 @@ def wanted(tuples: Iterable[tuple[Any, ...]]) -> dict[str, str]:
     return {"wanted": _encode(sorted(tuples)).decode()}
 
 
-def ask(connection: Connection, statement: Select[Any], tuples: Iterable[tuple[Any, ...]]) -> DBAPICursor:
+def ask(connection: Connection, statement: Select[Any], tuples: Iterable[tuple[Any, ...]]) -> Rows:
     """A statement `among` these tuples; its rows are to be fetched, of integers and texts, as the driver gives them."""
-    return _started(connection, statement, wanted(tuples))
+    return execute(connection, statement, wanted(tuples))
 
 
 def run(
     connection: Connection, statement: Select[Any], parameters: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
-    """The rows as the driver gives them. `statement` is not made anew for each call: its text is remembered.
+    """The rows as the driver gives them."""
+    return list(execute(connection, statement, parameters).fetchall())
 
-    On the driver's cursor: what SQLAlchemy does around a statement takes 50 µs, and 100 more for thirty columns.
+
+def execute(connection: Connection, statement: Statement, parameters: Mapping[str, Any]) -> Rows:
+    """`statement` is not made anew for each call: its text is remembered.
+
+    Around SQLAlchemy: what it does for a statement takes 50 µs, and 100 more for thirty columns. It may become part of
+    a trip (trips.py).
     """
-    return list(_started(connection, statement, parameters).fetchall())
-
-
-def _started(connection: Connection, statement: Select[Any], parameters: Mapping[str, Any]) -> DBAPICursor:
     text, own = compiled(statement, connection.dialect)
-    cursor = connection.connection.cursor()
-    cursor.execute(text, {**own, **parameters})
-    return cursor
+    return cursor_of(connection).execute(text, {**own, **parameters})
 
 
 @lru_cache(500)
-def compiled(statement: Select[Any], dialect: Dialect) -> tuple[str, dict[str, Any]]:
+def compiled(statement: Statement, dialect: Dialect) -> tuple[str, dict[str, Any]]:
     """With its parameters by their names, as both drivers take them, and the values that it brings itself."""
     make: Callable[..., Dialect] = type(dialect)
     form = {"sqlite": "named", "postgresql": "pyformat"}[dialect.name]
@@ -122,7 +126,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
     if rows:
         statements = _statements(connection, table, rows)
         ordered = sorted(rows, key=itemgetter(*_key(table)))
-        statements.run(connection.connection.cursor(), statements.insert, ordered)
+        statements.run(connection, statements.insert, ordered)
 
 
 def update_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -131,7 +135,7 @@ def update_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
         statements = _statements(connection, table, rows)
         key_of = itemgetter(*_key(table))
         newest = {key_of(row): row for row in rows}
-        statements.run(connection.connection.cursor(), statements.update, list(newest.values()))
+        statements.run(connection, statements.update, list(newest.values()))
 
 
 def _statements(connection: Connection, table: Table, rows: Sequence[Row]) -> _Statements:
@@ -149,7 +153,7 @@ def _for_postgresql(table: Table, columns: tuple[str, ...]) -> _Statements:
     return _Statements(
         f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {given}",  # noqa: S608 - our own tables' names
         f"UPDATE {table.name} SET {changes} FROM {given} WHERE {place}",  # noqa: S608 - the same
-        lambda cursor, statement, rows: cursor.execute(statement, {"rows": _encode(rows).decode()}),
+        lambda connection, text, rows: cursor_of(connection).execute(text, {"rows": _encode(rows).decode()}),
     )
 
 
@@ -162,10 +166,10 @@ def _for_sqlite(table: Table, columns: tuple[str, ...]) -> _Statements:
     documents = [name for name in columns if isinstance(table.c[name].type, JSON)]
     values_of = itemgetter(*columns)
 
-    def run(cursor: DBAPICursor, statement: str, rows: Sequence[Row]) -> None:
+    def run(connection: Connection, text: str, rows: Sequence[Row]) -> None:
         for name in documents:
             rows = [row | {name: _encode(row[name]).decode()} for row in rows]
-        cursor.executemany(statement, [values_of(row) for row in rows])
+        connection.connection.cursor().executemany(text, [values_of(row) for row in rows])
 
     return _Statements(
         f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(place_of.values())})",  # noqa: S608 - our own tables' names

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct, field
-from sqlalchemy import Connection, delete, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from recado.domain.commands import (
     CommandKey,
@@ -35,7 +35,7 @@ from recado.domain.values import (
     ReadMark,
 )
 from recado.store import search
-from recado.store.bulk import Row, insert_rows, update_rows
+from recado.store.bulk import Row, among, execute, insert_rows, update_rows, wanted
 from recado.store.rows import (
     conversation_birth,
     conversation_row,
@@ -61,6 +61,22 @@ from recado.store.trips import one_trip
 from recado.store.working_set import RememberedKey, WorkingSet
 
 Rows = list[Row]
+
+_LEFT = delete(outbox).where(among(outbox.c.message_id))
+_EMPTIED = delete(attachments).where(among(attachments.c.message_id))
+_MARKS = delete(read_marks).where(among(read_marks.c.conversation_id, read_marks.c.member_id))
+_LABELS = delete(conversation_labels).where(among(conversation_labels.c.conversation_id))
+
+_of_conversation = messages.c.conversation_id == bindparam("conversation")
+_ERASE = (
+    delete(outbox).where(outbox.c.conversation_id == bindparam("conversation")),
+    delete(attachments).where(attachments.c.message_id.in_(select(messages.c.id).where(_of_conversation))),
+    update(messages).where(_of_conversation).values(body="", deleted=True, has_attachments=False),
+    update(messages).where(_of_conversation, messages.c.author_type == "contact").values(author_name=""),
+)
+_FORGET_CONTACT = (
+    update(contacts).where(contacts.c.id == bindparam("contact")).values(name="", address=bindparam("nobody"))
+)
 
 
 class Changes(Struct):
@@ -169,9 +185,9 @@ class Changes(Struct):
             self._save_labels(connection)
             self._save_channels(connection)
             if self.left:
-                connection.execute(delete(outbox).where(outbox.c.message_id.in_(self.left)))
+                execute(connection, _LEFT, wanted((id_,) for id_ in self.left))
             if self.emptied:
-                connection.execute(delete(attachments).where(attachments.c.message_id.in_(self.emptied)))
+                execute(connection, _EMPTIED, wanted((id_,) for id_ in self.emptied))
             search.index(connection, self.told)
             for conversation in self.erased:
                 _erase(connection, conversation)
@@ -213,8 +229,7 @@ class Changes(Struct):
         """Replace: a mark is two numbers, and most of them are new."""
         if not self.reads:
             return
-        mine = tuple_(read_marks.c.conversation_id, read_marks.c.member_id).in_(list(self.reads))
-        connection.execute(delete(read_marks).where(mine))
+        execute(connection, _MARKS, wanted(self.reads))
         clinic_of = {each.id: each.clinic_id for each in self.conversations.values()}
         rows = [read_mark_row(mark, clinic_of[mark.conversation_id]) for mark in self.reads.values()]
         insert_rows(connection, read_marks, rows)
@@ -223,8 +238,7 @@ class Changes(Struct):
         """Replace: labels are few, and change rarely."""
         if not self.relabelled:
             return
-        theirs = conversation_labels.c.conversation_id.in_(sorted(self.relabelled))
-        connection.execute(delete(conversation_labels).where(theirs))
+        execute(connection, _LABELS, wanted((id_,) for id_ in self.relabelled))
         rows = [
             {"conversation_id": each.id, "label": label, "clinic_id": each.clinic_id}
             for each in (self.conversations[id_] for id_ in sorted(self.relabelled))
@@ -306,18 +320,11 @@ def _erase(connection: Connection, conversation: Conversation) -> None:
 
     Its messages keep their versions: its own tombstone tells all, and a delta need not carry every one of them.
     """
-    ours = messages.c.conversation_id == conversation.id
-    erased = {"body": "", "deleted": True, "has_attachments": False}
-    files = select(messages.c.id).where(ours)
-    connection.execute(delete(outbox).where(outbox.c.conversation_id == conversation.id))
-    connection.execute(delete(attachments).where(attachments.c.message_id.in_(files)))
-    connection.execute(update(messages).where(ours).values(erased))
-    connection.execute(
-        update(messages).where(ours, messages.c.author_type == "contact").values(author_name="")
-    )
+    for statement in _ERASE:
+        execute(connection, statement, {"conversation": conversation.id})
     _forget_contact(connection, conversation)
 
 
 def _forget_contact(connection: Connection, conversation: Conversation) -> None:
-    nobody = {"name": "", "address": f"erased:{conversation.contact.id}"}
-    connection.execute(update(contacts).where(contacts.c.id == conversation.contact.id).values(nobody))
+    contact = conversation.contact.id
+    execute(connection, _FORGET_CONTACT, {"contact": contact, "nobody": f"erased:{contact}"})

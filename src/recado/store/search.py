@@ -16,7 +16,7 @@ from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
 from recado.domain.views import SearchHit, SearchPage
 from recado.domain.words import folded_words, highlights
-from recado.store.bulk import Row, insert_rows
+from recado.store.bulk import Row, among, execute, insert_rows, wanted
 from recado.store.inbox import head_of
 from recado.store.rows import conversation_from, messages_where, select_conversations
 from recado.store.stems import stem
@@ -35,6 +35,13 @@ BODY, NAME, STEM = "/", "@", "="
 """What stands between a term's clinic and its word."""
 
 _others = messages.alias("others")
+
+_body_ids = select(cast(messages.c.clinic_id, BigInteger) * (1 << 41) + messages.c.seq * 2)
+_OUTDATED = delete(search_documents).where(among(search_documents.c.id))
+_RENAMED = delete(search_documents).where(among(search_documents.c.conversation_id))
+_ERASED = delete(search_documents).where(
+    search_documents.c.id.in_(_body_ids.where(among(messages.c.conversation_id)))
+)
 
 
 class Place(NamedTuple):
@@ -89,18 +96,17 @@ class _Documents(Struct):
 
     def save(self, connection: Connection) -> None:
         """One statement, on SQLite two; edits, new names and erasures take one more each. Erasures are last."""
-        documents = search_documents.c
         if self.outdated:
-            connection.execute(delete(search_documents).where(documents.id.in_(self.outdated)))
+            execute(connection, _OUTDATED, wanted((id_,) for id_ in self.outdated))
         if self.renamed:
-            connection.execute(delete(search_documents).where(documents.conversation_id.in_(self.renamed)))
+            execute(connection, _RENAMED, wanted((id_,) for id_ in self.renamed))
         rows = list(self.rows.values())
         insert_rows(connection, search_documents, rows)
         if self.dialect == "sqlite":  # not by a trigger: FTS5 would write a segment for every row
             words = [{"rowid": row["id"], "words": row["words"]} for row in rows]
             insert_rows(connection, search_index, words)
         if self.erased:
-            connection.execute(delete(search_documents).where(documents.id.in_(_bodies_of(self.erased))))
+            execute(connection, _ERASED, wanted((id_,) for id_ in self.erased))
 
     def _put_body(self, told: ConversationTold) -> int:
         message = told.message
@@ -371,8 +377,3 @@ def _documents_of(dialect: str, rows: Iterable[Any]) -> list[Row]:
 def _document_id(clinic_id: int, seq: Seq, *, name: bool = False) -> int:
     """A clinic's documents lie together, the newest last: clinic, 40 bits of log number, 1 bit for a name."""
     return clinic_id << 41 | seq << 1 | name
-
-
-def _bodies_of(conversation_ids: Sequence[ConversationId]) -> Select[Any]:
-    id_ = cast(messages.c.clinic_id, BigInteger) * (1 << 41) + messages.c.seq * 2
-    return select(id_).where(messages.c.conversation_id.in_(conversation_ids))

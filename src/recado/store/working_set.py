@@ -19,7 +19,6 @@ from sqlalchemy import (
     tuple_,
     values,
 )
-from sqlalchemy.engine.interfaces import DBAPICursor
 
 from recado.domain.clinic_commands import PasswordCommand
 from recado.domain.commands import (
@@ -61,7 +60,7 @@ from recado.store.tables import (
     outbox,
     read_marks,
 )
-from recado.store.trips import one_trip
+from recado.store.trips import Rows, one_trip
 
 
 class RememberedKey(Struct, frozen=True):
@@ -127,7 +126,7 @@ class WorkingSet(Struct):
         if not conversation.deleted:
             self.by_contact[conversation.channel.id, conversation.contact.address] = conversation.id
 
-    def take_in_rows(self, asked: DBAPICursor) -> None:
+    def take_in_rows(self, asked: Rows) -> None:
         """Of `select_conversations`."""
         for row in asked.fetchall():
             self.take_in(conversation_from(row), row[_LAST_INBOUND_SEQ])
@@ -210,14 +209,12 @@ def load(
     commands: Sequence[Command],
     keys: Sequence[CommandKey | None],
     recent: Recent,
-    *,
-    begins: bool,
 ) -> WorkingSet:
     """Take the clinics' lock, then everything the commands name: ten statements at most, however many commands.
 
-    `keys` are the commands' own, in their order. `begins` the transaction with it, where that saves a trip.
+    `keys` are the commands' own, in their order.
     """
-    found = _lock(connection, commands, keys, begins=begins)
+    found = _lock(connection, commands, keys)
     named = _named_messages(found, commands)
     if named:
         loaded = messages_where(connection, messages.c.id.in_(sorted(named)))
@@ -236,7 +233,7 @@ def load(
 
 
 def _lock(
-    connection: Connection, commands: Sequence[Command], keys: Iterable[CommandKey | None], *, begins: bool
+    connection: Connection, commands: Sequence[Command], keys: Iterable[CommandKey | None]
 ) -> WorkingSet:
     """The clinics, which is the only lock there is; with it what is known of the commands by then, read under it.
 
@@ -245,7 +242,7 @@ def _lock(
     places = {command.clinic_id for command in commands}
     places.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
     addresses = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
-    with one_trip(connection, begins=begins):
+    with one_trip(connection):
         locked = ask(connection, _CLINICS, ((id_,) for id_ in places))
         known = ask(connection, _KEYS, _asked_keys(commands, keys))
         addressed = ask(connection, _CONVERSATIONS_BY_ADDRESS, addresses) if addresses else None

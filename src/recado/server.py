@@ -69,8 +69,8 @@ SWITCH_INTERVAL_S = 0.0005
 """A store thread that computes holds the interpreter this long at most; the default of 5 ms shows in the loop's p99."""
 
 HISTORY = 200
-"""Records of a clinic's past that are read when it is first read of: so much may have happened while we were stopped,
-and what Redis has of it is still known to be true or not. 2 ms."""
+"""Records of a clinic's past that are read if Redis has something older than our following: so much may have happened
+while we were stopped, and what is there is still known to be true or not. 2 ms."""
 
 SOCKET_PATH = "/socket.io/"
 SWEEP_S = 0.5

@@ -129,9 +129,7 @@ class Pages:
                 fitting=fitting,
             )
             return await self._uncached(clinic_id, read), None
-        place = f"{size}:{'' if older is None else older}:{tags.list_name(fitting)}"
-        load = partial(_load_list, clinic_id=clinic_id, limit=size, before=older, fitting=fitting)
-        target = Target(clinic_id, _key(clinic_id, f"list:{place}"), load, with_marks=True)
+        target = list_target(clinic_id, size, older, fitting)
         return await self.answer(identity, target, after), target
 
     async def _marks(self, identity: Identity, target: Target, page: Entry) -> Entry:
@@ -233,6 +231,15 @@ def _checksum(data: bytes) -> int:
     for begin in range(0, len(data), PIECE):
         found = crc32(data[begin : begin + PIECE], found)
     return found
+
+
+def list_target(
+    clinic_id: ClinicId, limit: int, before: Seq | None, fitting: ListFilter = NO_FILTER
+) -> Target:
+    """Of any filter but `unread`."""
+    place = f"{limit}:{'' if before is None else before}:{tags.list_name(fitting)}"
+    load = partial(_load_list, clinic_id=clinic_id, limit=limit, before=before, fitting=fitting)
+    return Target(clinic_id, _key(clinic_id, f"list:{place}"), load, with_marks=True)
 
 
 def _everybodys(

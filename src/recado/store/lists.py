@@ -26,7 +26,7 @@ from sqlalchemy import (
 from recado.domain.values import ClinicId, Conversation, MemberId, ReadMark, Seq
 from recado.domain.views import ConversationPage, ListFilter
 from recado.store.bulk import run
-from recado.store.inbox import NO_FILTER, Head, head_columns, head_from
+from recado.store.inbox import NO_FILTER, Head, head_columns, head_from, head_of
 from recado.store.rows import conversation_from, select_conversations
 from recado.store.tables import clinics, conversation_labels, conversations, read_marks
 
@@ -106,12 +106,16 @@ def read_page(
 
 
 def prepare(connection: Connection, limit: int) -> None:
-    """Read first and next pages until they are prepared: psycopg and PostgreSQL do so when a statement comes often."""
+    """Read first and next pages, and where the log stands, until these statements are prepared.
+
+    psycopg and PostgreSQL do so when a statement comes often.
+    """
     clinic_id = connection.execute(select(func.min(clinics.c.id))).scalar()
     if clinic_id is None:
         return
     for before in PREPARED_AFTER * (None, MAX_SEQ):
         read_page(connection, clinic_id, NOBODY, limit, before, NO_FILTER)
+        head_of(connection, clinic_id)
 
 
 def _mark_in(row: Sequence[Any], member_id: MemberId) -> ReadMark | None:

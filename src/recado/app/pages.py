@@ -12,7 +12,7 @@ from msgspec import Struct, json
 from sqlalchemy import Connection
 
 from recado.app.access import Access
-from recado.app.paging import DEFAULT_PAGE, END, AskedPlace, before_of, limit_of
+from recado.app.paging import END, AskedPlace, before_of, limit_of
 from recado.cache.cache import Cache
 from recado.cache.entry import Entry, Load, Loaded
 from recado.domain import tags
@@ -76,10 +76,6 @@ class Pages:
         self._database = database
         self._access = access
         self._cache = cache
-
-    async def warm(self) -> None:
-        """Have every connection that reads opened and know what is asked most, before somebody asks."""
-        await self._database.warm(partial(lists.prepare, limit=DEFAULT_PAGE))
 
     def at_once(self, identity: Identity, target: Target, after: Cursor | None = None) -> Answer | None:
         """The answer, if everything it takes is in memory. Raises `not_found`, `forbidden`."""

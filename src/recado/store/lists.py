@@ -6,6 +6,7 @@ is its trips to the database, and building the statement takes longer than Postg
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import cycle, islice
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from recado.domain.values import ClinicId, Conversation, MemberId, ReadMark, Seq
 from recado.domain.views import ConversationPage, ListFilter
 from recado.store.bulk import run
 from recado.store.inbox import NO_FILTER, Head, head_columns, head_from, head_of
+from recado.store.postgres import PREPARED_AFTER
 from recado.store.rows import conversation_from, select_conversations
 from recado.store.tables import clinics, conversation_labels, conversations, read_marks
 
@@ -34,8 +36,8 @@ _CLINIC: BindParameter[Any] = bindparam("clinic")
 _MEMBER: BindParameter[Any] = bindparam("member")
 NOBODY = MemberId("")
 MAX_SEQ = Seq(2**53)
-PREPARED_AFTER = 12
-"""Times: psycopg prepares the 6th, and PostgreSQL plans five more before it keeps a plan."""
+WARMED = 25
+"""Clinics whose newest page a database that has just started has at hand then."""
 _LAST_SEQ = list(conversations.c.keys()).index("last_seq")
 _MARK, _HEAD = slice(-7, -4), slice(-4, None)
 """Where they stand in a row, behind the conversation, which begins with its id."""
@@ -106,15 +108,11 @@ def read_page(
 
 
 def prepare(connection: Connection, limit: int) -> None:
-    """Read first and next pages, and where the log stands, until these statements are prepared.
-
-    psycopg and PostgreSQL do so when a statement comes often.
-    """
-    clinic_id = connection.execute(select(func.min(clinics.c.id))).scalar()
-    if clinic_id is None:
-        return
-    for before in PREPARED_AFTER * (None, MAX_SEQ):
-        read_page(connection, clinic_id, NOBODY, limit, before, NO_FILTER)
+    """Read first and next pages, and where the log stands, until these statements are prepared."""
+    some = connection.execute(select(clinics.c.id).order_by(func.random()).limit(WARMED)).scalars().all()
+    for clinic_id in some and islice(cycle(some), max(len(some), PREPARED_AFTER)):
+        for before in (None, MAX_SEQ):
+            read_page(connection, clinic_id, NOBODY, limit, before, NO_FILTER)
         head_of(connection, clinic_id)
 
 

@@ -253,7 +253,7 @@ class Sessions:
                 listener(session_id)
 
     async def _read(self, token_hash: str) -> Identity:
-        now, found = self._now(), await self._database.read(_Find(token_hash), ahead=True)
+        now, found = self._now(), await self._database.read(_Find(token_hash))
         if found is None:
             raise UnauthenticatedError
         row, identity = found

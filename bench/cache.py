@@ -162,8 +162,9 @@ async def under_load(server: Clinics, token: str, seconds: float) -> list[Line]:
         requests = server.mixed(token, random.Random(7))  # noqa: S311 - no secret
         rate = CLINICS * (READS + WRITES)
         await load.open_loop(requests, rate / 4, 8)
-        before = RedisCounts.of(server.redis)
+        before, computed = RedisCounts.of(server.redis), server.cpu_seconds()
         calm = await load.open_loop(requests, rate, seconds)
+        busy = (server.cpu_seconds() - computed) / seconds
         asked = RedisCounts.of(server.redis).since(before)
         harm = asyncio.create_task(harmed(server.redis))
         harsh = await load.open_loop(requests, rate, 18 + FROZEN_S)
@@ -174,7 +175,7 @@ async def under_load(server: Clinics, token: str, seconds: float) -> list[Line]:
     load_name = f"{READS} reads : {WRITES} write per clinic and second, {CLINICS} clinics"
     return [
         Line(f"{load_name}: hits", hit_share, 90, "%", at_least=True),
-        Line(f"{load_name}: p99", calm.quantile(0.99), 20, "ms"),
+        Line(f"{load_name}: p99, with {100 * busy:.0f} % of the server's core", calm.quantile(0.99), 20, "ms"),
         Line("while Redis is killed, empty and frozen: p99.9", harsh.quantile(0.999), 250, "ms"),
         Line("requests that failed", calm.failed + harsh.failed, 0),
         Line("Redis is used again after", max(back), 2, "s"),

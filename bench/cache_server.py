@@ -5,6 +5,7 @@ import itertools
 import os
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import text
@@ -56,6 +57,11 @@ class Clinics(Recado):
 
         database.write_now(work)
         database.close()
+
+    def cpu_seconds(self) -> float:
+        """What the server has computed until now."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def conversation_queries(self) -> int:
         """How often PostgreSQL was asked for conversations, since it was told to write that down."""

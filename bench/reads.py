@@ -1,6 +1,7 @@
 """HTTP load for servers that answer reads: keep-alive connections that parse no more than they must, one loop.
 
-It must never be the bottleneck: about 12 us of one core for a request and its answer of 30 KB.
+It must never be the bottleneck: about 40 us of one core for a request and its answer of 38 KB, most of it the kernel's.
+An open loop looks what is due every millisecond, which counts as the server's time.
 """
 
 import asyncio

@@ -21,6 +21,8 @@ def documented() -> dict[str, str]:
 def default_text(default) -> str:
     if default in (NODEFAULT, None, "", ()):
         return "–"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
     return f"`{int(default)}`" if isinstance(default, float) else f"`{default}`"
 
 

@@ -55,6 +55,20 @@ def test_a_librarys_exception_too(lines):
     assert WORDS not in json.dumps(line)
 
 
+def test_a_logger_from_before_the_configuration_follows_it(capfd):
+    log = observe.get_logger("part")
+    log.info("earlier")
+    capfd.readouterr()
+    observe.configure("warning", "json")
+    try:
+        for _ in range(2):
+            log.info("unheard")
+            log.warning("heard")
+        assert [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()] == ["heard"] * 2
+    finally:
+        configure()
+
+
 def test_a_librarys_chatter_is_left_out(lines):
     logging.getLogger("uvicorn.error").info("Started server process")
     assert lines() == []
@@ -70,3 +84,12 @@ async def test_a_loops_complaint_names_the_exception_by_type_only(lines):
     assert (line["event"], line["error"]) == ("loop_error", "ValueError")
     assert line["problem"] == "Task exception was never retrieved"
     assert WORDS not in json.dumps(line)
+
+
+@pytest.mark.parametrize(("level", "told"), [("debug", True), ("info", False)])
+def test_whoever_asks_hears_whether_a_line_will_be_written(lines, level, told):
+    observe.configure(level, "json")
+    structlog.configure(cache_logger_on_first_use=False)
+    assert observe.tells("debug") is told
+    observe.get_logger("part").debug("seen")
+    assert [line["event"] for line in lines()] == ["seen"] * told

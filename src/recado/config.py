@@ -53,6 +53,7 @@ class Config(Struct, frozen=True, kw_only=True):
     log_retention: Annotated[float, Meta(gt=0, le=36_500)] = 90.0
     drain_s: Seconds = 5.0
     websocket: Literal["picows", "asgi"] = "picows"
+    io_uring: bool = True
     ping_interval_s: Seconds = 25.0
     ping_timeout_s: Seconds = 20.0
     connect_timeout_s: Seconds = 45.0
@@ -136,6 +137,8 @@ def _expected(hint: Any) -> str:
         return "a number of bytes from 1024 to 1073741824"
     if hint is Name:
         return "at most 16 letters, digits and hyphens"
+    if hint is bool:
+        return "true or false"
     if "int" in text:
         return "a positive whole number"
     return "a positive number" if "float" in text else "text"

@@ -74,8 +74,26 @@ class Log(Protocol):
     def exception(self, event: str, /, **fields: Any) -> Any: ...
 
 
+class _Remembering:
+    """structlog's logger, asked for each level once: its own cache takes 0.8 µs a line, told or not."""
+
+    def __init__(self, part: str) -> None:
+        self._log = structlog.get_logger(part=part)
+
+    def __getattr__(self, level: str) -> Any:
+        tell = getattr(self._log, level)
+        if structlog.get_config()["cache_logger_on_first_use"]:
+            setattr(self, level, tell)
+        return tell
+
+
 def get_logger(part: str) -> Log:
-    return cast(Log, structlog.get_logger(part=part))
+    return cast(Log, _Remembering(part))
+
+
+def tells(level: str) -> bool:
+    """Whether lines of this level are written; if not, to gather their fields is in vain."""
+    return bool(structlog.get_logger().is_enabled_for(getattr(logging, level.upper())))
 
 
 def watch(loop: asyncio.AbstractEventLoop) -> None:

@@ -367,6 +367,7 @@ def _engine_settings(config: Config) -> Settings:
         max_events_per_s=config.max_events_per_s,
         max_connections=min(bounds, default=0),
         max_connections_per_address=config.max_connections_per_address,
+        io_uring=config.io_uring,
     )
 
 

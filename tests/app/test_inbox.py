@@ -62,18 +62,23 @@ async def feed(stock):
 
 
 @pytest.fixture
-def queries(stock, feed):
-    return Queries(stock.database, Access(stock.database), feed)
+def access(stock):
+    return Access(stock.database)
 
 
 @pytest.fixture
-def pages(stock, feed):
-    return Pages(stock.database, Access(stock.database), Cache(feed, Memory(1 << 20, 600)))
+def queries(stock, access, feed):
+    return Queries(stock.database, access, feed)
 
 
 @pytest.fixture
-def inbox(writing):
-    return Inbox(writing.writer, Access(writing.database))
+def pages(stock, access, feed):
+    return Pages(stock.database, access, Cache(feed, Memory(1 << 20, 600)))
+
+
+@pytest.fixture
+def inbox(writing, access):
+    return Inbox(writing.writer, access)
 
 
 @pytest.fixture
@@ -148,6 +153,20 @@ async def test_pages_lead_to_every_conversation_and_message_exactly_once(writing
             break
     assert found == [told.conversation.id for told in reversed(writing.told)]
     assert page.seq == 23
+
+
+async def test_a_conversation_that_was_on_a_page_is_written_to_without_asking_whose_it_is(
+    writing, pages, inbox, ours, theirs, monkeypatch
+):
+    await writing.writer.execute(writing.inbound("55"))
+    answer, _ = await pages.conversations(ours, writing.clinic_id, limit=5, before=None)
+    [row] = msgspec.json.decode(answer.body, type=ConversationPage).items
+    asked = []
+    monkeypatch.setattr("recado.app.access.inbox.clinic_of", lambda *_, **id_: asked.append(id_))
+    assert (await inbox.send_message(ours, order(row.id))).message.conversation_id == row.id
+    with pytest.raises(NotFoundError):
+        await inbox.send_message(theirs, order(row.id))
+    assert not asked
 
 
 @pytest.mark.parametrize(("limit", "before"), [(0, None), (101, None), (10, "x"), (10, "-1"), (10, "9" * 30)])

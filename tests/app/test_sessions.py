@@ -1,6 +1,7 @@
 """Sessions: who may in, for how long, and how it ends."""
 
 import asyncio
+import hmac
 import secrets
 import threading
 
@@ -63,6 +64,11 @@ async def test_a_login_opens_a_session_with_the_members_clinics(sessions, stock)
     identity = await sessions.verify(made.token)
     assert identity == made.identity
     assert (identity.member_id, identity.roles) == (stock.member_id, {stock.clinic_id: "admin"})
+
+
+def test_a_token_is_kept_under_its_hmac_so_that_sessions_survive_an_update(sessions):
+    assert sessions.hash_of("t") == hmac.digest(b"s" * 40, b"t", "sha256").hex()
+    assert sessions.hash_of("u") != sessions.hash_of("t") == sessions.hash_of("t")
 
 
 async def test_the_email_may_be_written_in_any_case(sessions):

@@ -91,12 +91,38 @@ MUTANTS = [
     Mutant(
         "the lease does not end",
         HEARD + "test_a_lease_that_is_over_makes_the_reader_ask",
-        [Patch(CACHE, "known.seq < known.need or now >= known.lease", "known.seq < known.need")],
+        [
+            Patch(CACHE, "known.seq < known.need or now >= known.lease", "known.seq < known.need"),
+            Patch(CACHE, "known.lease <= now or known.need > known.seq", "known.need > known.seq"),
+        ],
     ),
     Mutant(
         "who knows of more serves what is there",
         HEARD + "test_who_knows_that_there_is_more_waits_for_it",
-        [Patch(CACHE, "known.seq < known.need or now >= known.lease", "now >= known.lease")],
+        [
+            Patch(CACHE, "known.seq < known.need or now >= known.lease", "now >= known.lease"),
+            Patch(CACHE, "known.lease <= now or known.need > known.seq", "known.lease <= now"),
+        ],
+    ),
+    Mutant(
+        "what is at hand is served after the lease",
+        HEARD + "test_a_lease_that_is_over_makes_the_reader_ask",
+        [Patch(CACHE, "known.lease <= now or known.need > known.seq", "known.need > known.seq")],
+    ),
+    Mutant(
+        "what is at hand is served to who knows of more",
+        HEARD + "test_who_knows_that_there_is_more_waits_for_it",
+        [Patch(CACHE, "known.lease <= now or known.need > known.seq", "known.lease <= now")],
+    ),
+    Mutant(
+        "what is at hand is served to who has seen more",
+        HEARD + "test_a_hint_that_never_came_is_made_good_by_the_cursor",
+        [Patch(CACHE, "if after is not None and not _reaches", "if after is None and not _reaches")],
+    ),
+    Mutant(
+        "what is at hand is served of another history",
+        HISTORY + "test_a_new_epoch_by_the_operators_hand_makes_everything_older_stale",
+        [Patch(CACHE, "(entry.ok != known.seq or entry.epoch != known.epoch)", "entry.ok != known.seq")],
     ),
     Mutant(
         "a false hint takes a true one with it",
@@ -126,13 +152,7 @@ MUTANTS = [
     Mutant(
         "the reader's cursor is ignored",
         HEARD + "test_a_hint_that_never_came_is_made_good_by_the_cursor",
-        [
-            Patch(
-                CACHE,
-                "return after is None or (after.epoch == known.epoch and after.seq <= known.seq)",
-                "return True",
-            )
-        ],
+        [Patch(CACHE, "return after.epoch == known.epoch and after.seq <= known.seq", "return bool(known)")],
         quick=True,
     ),
     Mutant(

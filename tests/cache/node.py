@@ -113,6 +113,8 @@ class Node:
     async def page(self, *, load=None, after=None, before=None, fitting=NO_FILTER, limit=LIMIT):
         """A page of the list, as everybody shares it."""
         key = f"clinic:{self.clinic_id}:list:{limit}:{before}:{list_name(fitting)}"
+        if (entry := self.cache.at_once(self.clinic_id, key, after)) is not None:
+            return entry
         load = load or self.loader(before=before, fitting=fitting, limit=limit)
         return await self.cache.get(self.clinic_id, key, load, after)
 

@@ -324,7 +324,8 @@ class TestHistory:
     ):
         async with Node(stock, redis_url=redis_url) as node:
             entry = await node.page()
-            await eventually(lambda: node.redis.puts, "it is in Redis")
+            await node.page(limit=1)
+            await eventually(lambda: node.redis.puts == 2, "they are in Redis")
             by_hand(
                 node.database,
                 f"UPDATE conversations SET last_seq = 1000 WHERE id = '{threads[2]}'",  # repaired by hand
@@ -332,6 +333,7 @@ class TestHistory:
             )
             await eventually(lambda: clock() > node.log.lease, "the lease ends", 2)
             assert await node.is_fresh()
+            assert await node.is_fresh(limit=1)
             assert await node.is_fresh(after=Cursor(entry.epoch, 10**9))
         async with Node(stock, redis_url=redis_url) as cold:
             assert await cold.is_fresh()

@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs/realtime.md").read_text()
 
 
 def test_every_setting_stands_there_with_its_default():
-    written = {"1 MiB": 1 << 20}
+    written = {"1 MiB": 1 << 20, "true": True}
     for field in msgspec.structs.fields(Settings):
         (default,) = re.findall(rf"^\| `{field.name}` \| ([^|]+) \|", PAGE, re.MULTILINE)
         value = written.get(default) or float(default.replace(",", ""))

@@ -17,6 +17,31 @@ async def test_the_connect_reply_is_exactly_the_sid_and_precedes_what_the_handle
         assert await peer.event() == ["auth", {"token": "t"}]
 
 
+async def test_the_connect_reply_does_not_wait_for_a_flush(echo):
+    class Handlers:
+        def connect(self, session, _auth):
+            asyncio.get_running_loop().call_soon(self.look, session.link)
+
+        def look(self, link):
+            self.waiting = list(link.out)
+
+        def disconnected(self, session, reason): ...
+
+    handlers = Handlers()
+    echo.engine.serve("/plain", handlers)
+    async with upgraded(echo.port) as peer:
+        peer.send_text("40/plain,")
+        assert (await peer.text()).startswith("40/plain,{")
+        assert handlers.waiting == []
+
+
+async def test_what_the_handler_emits_leaves_in_one_write_with_the_connect_reply(echo):
+    async with upgraded(echo.port) as peer:
+        before = echo.engine.report.statistics().writes
+        await peer.join()
+        assert echo.engine.report.statistics().writes - before == 1
+
+
 async def test_the_sids_of_engine_and_namespaces_differ(echo):
     async with upgraded(echo.port) as peer:
         root = await peer.join()

@@ -12,6 +12,7 @@ import pytest
 
 from realtime.peer import connected, dialled, head, upgraded
 from recado.errors import UnauthenticatedError
+from recado.realtime.head import Head
 from recado.realtime.limits import Allowance, Doors
 from recado.realtime.serving import BACKLOG
 
@@ -84,11 +85,12 @@ def test_an_allowance_refills_with_time_up_to_a_seconds_worth():
 
 def test_doors_forget_an_address_that_has_gone():
     doors = Doors(0, 1)
-    doors.enter("a")
-    assert doors.refusal("a").status == 429
-    assert doors.refusal("b") is None
-    doors.leave("a")
-    assert doors.refusal("a") is None
+    one, other = (Head("GET", "/", [], peer=f"192.0.2.{number}") for number in (1, 2))
+    doors.enter(one)
+    assert doors.refusal(one).status == 429
+    assert doors.refusal(other) is None
+    doors.leave(one)
+    assert doors.refusal(one) is None
     assert (doors.open, doors._by_address) == (0, {})
 
 

@@ -415,6 +415,21 @@ async def test_a_client_that_does_not_fetch_is_a_slow_consumer(serve):
     assert [reason for _, reason in echo.root.gone] == ["slow consumer"]
 
 
+async def test_a_client_that_joins_again_and_again_without_fetching_is_a_slow_consumer(serve):
+    class Handlers:
+        def connect(self, session, auth): ...
+
+        def disconnected(self, session, reason): ...
+
+    echo = await serve(max_outbound_bytes=1_000)
+    echo.engine.serve("/plain", Handlers())
+    async with polling(echo.port) as poller:
+        for _ in range(5):
+            await poller.post(*["40/plain,", "41/plain,"] * 16)
+        assert await is_over(poller)
+    assert echo.engine.report.statistics().closes == {"slow consumer": 1}
+
+
 async def test_a_post_waits_while_too_many_events_are_in_flight(serve):
     echo = await serve(max_in_flight=2)
     async with joined(echo.port) as poller:

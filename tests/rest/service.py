@@ -36,6 +36,7 @@ from recado.domain.instants import instant
 from recado.domain.values import ChannelId, ClinicId, Instant, Message
 from recado.feed.feed import Feed
 from recado.realtime.http_protocol import HttpProtocol
+from recado.realtime.polling import Polling
 from recado.rest import create_application
 from recado.rest.document import describe
 from recado.store import accounts
@@ -192,6 +193,7 @@ async def serving(
     *,
     webapp: Path,
     extra_routes: Sequence = (),
+    past_the_parser: bool = False,
     **settings,
 ) -> AsyncIterator[Service]:
     listener = socket.create_server(("127.0.0.1", 0))
@@ -214,7 +216,7 @@ async def serving(
     async with contextlib.AsyncExitStack() as service.clients:
         service.client = service.new_client(url)
         writing = asyncio.create_task(service.writer.run())
-        async with listening(application, listener):
+        async with listening(application, listener, past_the_parser=past_the_parser):
             try:
                 yield service
             finally:
@@ -225,12 +227,16 @@ async def serving(
 
 
 @contextlib.asynccontextmanager
-async def listening(application: Litestar, listener: socket.socket) -> AsyncIterator[None]:
+async def listening(
+    application: Litestar, listener: socket.socket, *, past_the_parser: bool
+) -> AsyncIterator[None]:
     """The product's HTTP protocol, without the pauses with which its Server starts and stops."""
     config = uvicorn.Config(application, log_config=None, access_log=False, proxy_headers=False)
     config.load()
     state = ServerState()
-    protocol = functools.partial(HttpProtocol, config=config, server_state=state, app_state={})
+    ways = {"polling": Polling({}, application), "at_once": application.state["at_once"]}
+    http = type("Http", (HttpProtocol,), ways if past_the_parser else {})
+    protocol = functools.partial(http, config=config, server_state=state, app_state={})
     server = await asyncio.get_running_loop().create_server(protocol, sock=listener)
     try:
         yield

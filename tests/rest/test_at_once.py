@@ -3,9 +3,16 @@
 import pytest
 
 from recado.app.origins import SESSION_COOKIE
+from recado.errors import UnavailableError
+from recado.rest.at_once import MAX_HEAD_BYTES
 from rest.service import ANA, AROEIRA, BRUNO, CARLA, IPE, problem
 
 LIST = f"/api/v1/clinics/{IPE}/conversations"
+
+
+@pytest.fixture(params=[False, True], ids=["by the parser", "past the parser"])
+async def service(serve, request):
+    return await serve(past_the_parser=request.param)
 
 
 @pytest.fixture
@@ -78,6 +85,18 @@ async def test_a_list_that_cannot_be_is_refused_by_its_route(service, asked, sta
         assert (await ana.get(f"{LIST}?{asked}")).status_code == status
 
 
+async def test_an_unknown_token_is_looked_up_once(service, monkeypatch):
+    asked, read = [], service.sessions._read
+
+    async def counted(*which):
+        asked.append(1)
+        return await read(*which)
+
+    monkeypatch.setattr(service.sessions, "_read", counted)
+    stranger = service.new_client(headers={"Authorization": "Bearer nonsense"})
+    assert (problem(await stranger.get(f"{LIST}?limit=50")), len(asked)) == ((401, "unauthenticated"), 1)
+
+
 @pytest.mark.parametrize(("who", "status"), [(CARLA, 404), (None, 401)])
 async def test_a_list_needs_no_route_only_for_whom_it_is_for(service, who, status):
     other = await service.member(who) if who else service.new_client()
@@ -148,6 +167,46 @@ async def test_a_read_that_fails_is_told_as_the_long_way_tells_it(service, monke
     await service.receive("Mais uma")
     monkeypatch.setattr(service.pages, "_database", None)
     assert problem(await ana.get(LIST)) == (500, "internal")
+
+
+async def test_a_read_that_fails_is_not_tried_again(service, addresses, monkeypatch):
+    """Where the database is silent, it would take the client twice as long to hear of it."""
+    ana, tries = await service.member(), []
+    for address in addresses:
+        await ana.get(address)
+    await service.receive("Mais uma")
+
+    async def fails(*_which):
+        tries.append(1)
+        raise UnavailableError
+
+    monkeypatch.setattr(service.pages, "_load", fails)
+    failed = await ana.get(LIST)
+    assert (problem(failed), len(tries)) == ((503, "unavailable"), 1)
+    monkeypatch.undo()
+    assert "Mais uma" in (await ana.get(LIST)).text
+
+
+async def test_a_page_that_another_member_had_read_again_is_answered_with_ones_own_marks(
+    service, addresses, hits
+):
+    ana, bruno = await service.member(ANA), await service.member(BRUNO)
+    for number in range(3):
+        assert (await bruno.get(LIST)).status_code == 200
+        message = await service.receive(f"Mensagem {number}")
+        assert (await ana.get(LIST)).json()["seq"] == message.seq
+        hits()
+        answer = await bruno.get(LIST)
+        assert (answer.json()["seq"], answer.json()["reads"], hits()) == (message.seq, [], 1)
+
+
+async def test_a_head_of_any_length_is_understood(service, addresses, hits):
+    ana = await service.member()
+    for padding in ("x", "x" * MAX_HEAD_BYTES):
+        for _ in range(2):
+            answer = await ana.get(LIST, headers={"X-Padding": padding, "X-Request-Id": "of-the-client"})
+            assert (answer.status_code, answer.headers["x-request-id"]) == (200, "of-the-client")
+    assert hits() == 3
 
 
 async def test_a_body_that_the_client_has_is_not_sent_again(service, addresses, hits):

@@ -3,7 +3,7 @@
 from litestar import get
 
 from recado import observe
-from rest.service import ANA, CARLA, PASSWORD, new_id
+from rest.service import ANA, CARLA, IPE, PASSWORD, new_id
 
 WORD = "paciente-com-febre"
 
@@ -44,6 +44,19 @@ async def test_a_read_that_went_well_is_for_debugging_only(service, capture):
     await ana.get("/api/v1/conversations/x/messages")
     line = await capture.line("request")
     assert (line["log_level"], line["code"], line["status"]) == ("info", "not_found", 404)
+
+
+async def test_a_hit_is_told_as_any_read_is(serve, capture):
+    service = await serve(past_the_parser=True)
+    ana = await service.member()
+    lines = []
+    for _ in range(2):
+        capture.clear()
+        answer = await ana.get(f"/api/v1/clinics/{IPE}/conversations")
+        line = await capture.line("request")
+        assert line["request_id"] == answer.headers["x-request-id"]
+        lines.append({name: line[name] for name in ("method", "route", "status", "member_id", "log_level")})
+    assert lines[0] == lines[1]
 
 
 async def test_an_unexpected_failure_is_told_by_type_and_place(serve, capture):

@@ -3,7 +3,7 @@
 What is absent and what is another clinic's look the same: not_found. A role that may not: forbidden.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from sqlalchemy import Connection
@@ -38,6 +38,12 @@ class Access:
         if not any(allows(role, action) for role in identity.roles.values()):
             raise ForbiddenError
 
+    def learn(self, clinic_id: ClinicId, ids: Iterable[str]) -> None:
+        """These are the clinic's: whoever was shown a conversation soon asks for it, or writes to it."""
+        if len(self._clinic_of) >= MAX_REMEMBERED:
+            self._clinic_of.clear()
+        self._clinic_of.update(dict.fromkeys(ids, clinic_id))
+
     async def conversation(
         self, identity: Identity, conversation_id: ConversationId, action: Action
     ) -> ClinicId:
@@ -64,8 +70,6 @@ class Access:
             clinic_id = await self._database.read(find)
             if clinic_id is None:
                 raise NotFoundError
-            if len(self._clinic_of) >= MAX_REMEMBERED:
-                self._clinic_of.clear()
-            self._clinic_of[id_] = clinic_id
+            self.learn(clinic_id, [id_])
         self.clinic(identity, clinic_id, action)
         return clinic_id

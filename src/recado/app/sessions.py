@@ -61,10 +61,14 @@ class Login(Struct, frozen=True, kw_only=True):
 
 
 class _Remembered(Struct, eq=False):
-    """A session as it was read at `read_at`, to be believed until `until` as long as `follow_changes` stands."""
+    """A session as it was read at `read_at`, to be believed until `until` as long as `follow_changes` stands.
+
+    It ends at `ends_at` at the latest: monotonic too, for to write down what time it is costs more than the rest.
+    """
 
     identity: Identity
     read_at: float
+    ends_at: float
     until: float = 0.0
     follow_changes: int = -1
 
@@ -163,41 +167,34 @@ class Sessions:
 
     async def verify_hash(self, token_hash: str) -> Identity:
         """The same for who keeps the token's hash: what a connection asks at every event."""
-        if (known := self._recall(token_hash)) is not None:
+        if (known := self.recall(token_hash)) is not None:
             return known
-        ended, read_at = self._ended, time.monotonic()
-        kept = _Remembered(await self._read(token_hash), read_at)
+        ended, read_at, now = self._ended, time.monotonic(), self._now()
+        identity = await self._read(token_hash, now)
+        kept = _Remembered(identity, read_at, read_at + seconds_between(now, identity.expires_at))
         if ended != self._ended:  # a session ended while we read: ask again, lest it be remembered
             return await self.verify_hash(token_hash)
         self._remembered[token_hash] = kept
         self._remembered.move_to_end(token_hash)
         if len(self._remembered) > MAX_REMEMBERED:
             self._remembered.popitem(last=False)
-        if kept.identity.expires_at <= self._now():
+        if identity.expires_at <= self._now():
             raise UnauthenticatedError
-        return kept.identity
+        return identity
 
     def hash_of(self, token: str | None) -> str:
-        """Under what a token is kept. Raises UnauthenticatedError for what cannot be one.
-
-        Not by `hmac.digest`, which lets go of the interpreter: the loop, which asks at every read, would wait for it
-        for half a millisecond whenever a store thread computes.
-        """
+        """Under what a token is kept. Raises UnauthenticatedError for what cannot be one."""
         if not token or len(token) > MAX_TOKEN_CHARS:
             raise UnauthenticatedError
-        hashed = self._keyed.copy()
-        hashed.update(token.encode())
-        return hashed.hexdigest()
+        # `hmac.digest` gives the interpreter away for its microsecond, and a thread may keep it for 5 ms.
+        keyed = self._keyed.copy()
+        keyed.update(token.encode())
+        return keyed.hexdigest()
 
-    def recall(self, token: str | None) -> Identity | None:
-        """The token's session, if it was verified a moment ago; None says nothing."""
-        return self._recall(self.hash_of(token)) if token and len(token) <= MAX_TOKEN_CHARS else None
-
-    def _recall(self, token_hash: str) -> Identity | None:
+    def recall(self, token_hash: str) -> Identity | None:
+        """The session of the token that is kept under this, if it was verified a moment ago; None says nothing."""
         kept = self._remembered.get(token_hash)
-        if kept is None or not self._is_fresh(kept) or kept.identity.expires_at <= self._now():
-            return None
-        return kept.identity
+        return kept.identity if kept is not None and self._is_fresh(kept) else None
 
     async def confirm(self, identity: Identity, password: str) -> str | None:
         """The hash that the member's password was found to fit; None for a wrong one. Raises RateLimitedError."""
@@ -252,8 +249,8 @@ class Sessions:
             for listener in self._on_end:
                 listener(session_id)
 
-    async def _read(self, token_hash: str) -> Identity:
-        now, found = self._now(), await self._database.read(_Find(token_hash))
+    async def _read(self, token_hash: str, now: Instant) -> Identity:
+        found = await self._database.read(_Find(token_hash))
         if found is None:
             raise UnauthenticatedError
         row, identity = found
@@ -268,13 +265,14 @@ class Sessions:
         changes = self._follow_changes()
         if kept.follow_changes != changes:
             kept.until, kept.follow_changes = self._believed_until(kept), changes
-        return time.monotonic() <= kept.until
+        return time.monotonic() < kept.until
 
     def _believed_until(self, kept: _Remembered) -> float:
         """What was told before a clinic was followed, we did not hear, as of one that is not followed."""
         since = (self._followed_since(clinic_id) for clinic_id in kept.identity.roles)
         heard = all(at is not None and at <= kept.read_at for at in since)
-        return kept.read_at + (REMEMBER_S if heard else min(REMEMBER_S, REMEMBER_UNFOLLOWED_S))
+        believed_s = REMEMBER_S if heard else min(REMEMBER_S, REMEMBER_UNFOLLOWED_S)
+        return min(kept.read_at + believed_s, kept.ends_at)
 
     def _expiry(self, row: SessionRow) -> Instant:
         return min(shift(row.seen_at, self._settings.idle_s), row.ends_at)

@@ -73,10 +73,15 @@ class Cache:
         """The answer, if it is at hand and known to be true; else `get` knows what to do."""
         now = clock()  # once: it is a sixth of a hit
         known = self._logs.log_of(clinic_id)
-        if known is None or not _is_current(known, after, now):
+        # As `_is_current` and `holds` have it; each call would be a seventh of a hit.
+        if known is None or known.lease <= now or known.need > known.seq:
+            return None
+        if after is not None and not _reaches(known, after):
             return None
         entry = self.memory.get(key, now)
-        if entry is None or not entry.holds(known):
+        if entry is None:
+            return None
+        if (entry.ok != known.seq or entry.epoch != known.epoch) and not entry.holds(known):
             return None
         known.used = True
         self.counts.memory += 1
@@ -189,4 +194,8 @@ def _is_current(known: Log, after: Cursor | None, now: float) -> bool:
     """Whether all is known that has been promised to somebody, or was seen by who asks."""
     if known.seq < known.need or now >= known.lease:
         return False
-    return after is None or (after.epoch == known.epoch and after.seq <= known.seq)
+    return after is None or _reaches(known, after)
+
+
+def _reaches(known: Log, after: Cursor) -> bool:
+    return after.epoch == known.epoch and after.seq <= known.seq

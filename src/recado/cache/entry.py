@@ -47,10 +47,11 @@ class Log(Protocol):
 class Entry:
     """`ok`: the seq up to which it is known to be true. It begins as the label, and only a check raises it.
 
-    `load` reads the same again.
+    `load` reads the same again. `until`: by `clock`, when it is too old to be kept. `made`: whatever a reader has made
+    of it and would make again.
     """
 
-    __slots__ = ("body", "epoch", "label", "load", "ok", "put_at", "shown", "tags")
+    __slots__ = ("body", "epoch", "label", "load", "made", "ok", "shown", "tags", "until")
 
     def __init__(self, loaded: Loaded, load: Load | None = None) -> None:
         self.epoch, self.label = loaded.label
@@ -58,8 +59,9 @@ class Entry:
         self.tags = loaded.tags
         self.body = loaded.body
         self.shown = loaded.shown
-        self.put_at = 0.0
+        self.until = 0.0
         self.load = load
+        self.made: Any = None
 
     @property
     def size(self) -> int:

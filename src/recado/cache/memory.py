@@ -27,7 +27,7 @@ class Memory:
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if now - entry.put_at > self._max_age_s:
+        if now > entry.until:
             self.remove(key)
             self.expired += 1
             return None
@@ -44,7 +44,7 @@ class Memory:
         size = entry.size
         if size > self._max_bytes:
             return
-        entry.put_at = clock()
+        entry.until = clock() + self._max_age_s
         self._entries[key] = entry
         self.bytes += size
         while self.bytes > self._max_bytes:

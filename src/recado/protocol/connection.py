@@ -192,7 +192,7 @@ class SocketConnection(EngineConnection):
     def stage(self, namespace: str) -> Stage:
         return self._stages.get(namespace, Stage.ABSENT)
 
-    def accept(self, namespace: str, sid: str) -> Outcomes:
+    def accept(self, namespace: str, sid: str) -> list[SendPacket]:
         """Answer a ConnectRequested. Nothing happens if the client is not waiting any more."""
         if self.closed or self.stage(namespace) is not Stage.CONNECTING:
             return []

@@ -32,6 +32,7 @@ class AsgiTransport:
 
     name = "asgi"
     is_fetched = False
+    direct = None
 
     def __init__(self) -> None:
         self._backlog: deque[bytes | SocketClose] = deque()

@@ -161,7 +161,7 @@ class Engine:
             return refusal
         if head.parameter("EIO") != engineio.REVISION:
             return _refused(polling.UNSUPPORTED_REVISION)
-        return Refusal(503, "Draining") if self._hub.draining else self._hub.doors.refusal(head.client)
+        return Refusal(503, "Draining") if self._hub.draining else self._hub.doors.refusal(head)
 
     def _refusal_of_session(self, head: Head, sid: str, *, mismatch: bool) -> Refusal | None:
         """Time is looked at first: the wheel may be a slot late, and nobody may talk to who is over."""
@@ -176,6 +176,7 @@ class Engine:
         return None
 
     def start(self) -> None:
+        self._hub.log.debug("engine_started", io_uring=self._hub.ring is not None)
         self._timer = asyncio.get_running_loop().call_later(self._hub.settings.slot_s, self._turn)
 
     async def drain(self, window_s: float) -> None:
@@ -219,6 +220,8 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._emptied(self._hub.settings.close_timeout_s)
+        if self._hub.ring is not None:
+            self._hub.ring.close()
 
     async def _emptied(self, timeout_s: float) -> None:
         hub = self._hub

@@ -4,13 +4,21 @@ A recipient costs 5 µs of `send(2)` and 0.03 µs of appending to a list, so few
 (docs/realtime.md, "Why it is fast").
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from recado.realtime.statistics import Statistics
+from recado.realtime.transport import Wire
 
 
 class Flushable(Protocol):
+    out: list[bytes]
+
+    @property
+    def direct(self) -> Wire | None:
+        """Where `out` may be written past all that stands between, if anywhere."""
+        ...
+
     def flush(self) -> None: ...
 
 
@@ -18,20 +26,36 @@ class Releasable(Protocol):
     def end_hold(self) -> None: ...
 
 
+def flush_one_by_one(links: Sequence[Flushable]) -> None:
+    for link in links:
+        link.flush()
+
+
 class Flusher:
     """`dirty` is public for rooms' inner loop: whoever appends to it calls `schedule()` before the tick ends."""
 
-    __slots__ = ("_call_soon", "_clock", "_released", "_scheduled", "_since", "_statistics", "dirty")
+    __slots__ = (
+        "_call_soon",
+        "_clock",
+        "_flush_all",
+        "_released",
+        "_scheduled",
+        "_since",
+        "_statistics",
+        "dirty",
+    )
 
     def __init__(
         self,
         call_soon: Callable[[Callable[[], None]], object],
         clock: Callable[[], float],
         statistics: Statistics,
+        flush_all: Callable[[Sequence[Flushable]], None] = flush_one_by_one,
     ) -> None:
         self._call_soon = call_soon
         self._clock = clock
         self._statistics = statistics
+        self._flush_all = flush_all
         self._scheduled = False
         self._since = 0.0
         self._released: list[Releasable] = []
@@ -68,8 +92,7 @@ class Flusher:
             for session in released:
                 session.end_hold()
         dirty, self.dirty = self.dirty, []
-        for link in dirty:
-            link.flush()
         if dirty:
+            self._flush_all(dirty)
             self._statistics.writes += len(dirty)
             self._statistics.deliveries.add(self._clock() - since, len(dirty))

@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 from recado.app.addresses import Network, client_address
 
 _TIDY = re.compile(
-    rb"([A-Z]+) (/[!-~]*) HTTP/1\.1((?:\r\n[!#-'*+.0-9A-Z^-z|~-]+: (?:[!-~](?:[ -~]*[!-~])?)?)*)"
+    rb"([A-Z]++) (/[!-~]*+) HTTP/1\.1((?:\r\n[!#-'*+.0-9A-Z^-z|~-]++: (?:[!-~][ -~]*+(?<! ))?)*+)"
 )
 _WHOLE = re.compile(_TIDY.pattern + rb"\r\n\r\n")
 _UNUSUAL = re.compile(
@@ -20,7 +20,7 @@ _UNUSUAL = re.compile(
     re.IGNORECASE,
 )
 """A body, an end of the connection, or another protocol behind it."""
-_UPGRADES = (b"\r\nconnection: upgrade\r\n", b"\r\nconnection: keep-alive, upgrade\r\n")
+_UPGRADE, _FIREFOXS = b"\r\nconnection: upgrade\r\n", b"\r\nconnection: keep-alive, upgrade\r\n"
 
 
 class Refusal(NamedTuple):
@@ -69,17 +69,12 @@ class Head:
 
     def header(self, name: str) -> str | None:
         """Several headers of one name are joined with a comma, as RFC 9110 section 5.3 has it."""
-        mark = _mark(name)
-        fields, lower = self._fields, self._fields.lower()
-        start = lower.find(mark)
-        if start < 0:
-            return None
-        values = []
-        while start >= 0:
-            end = fields.index(b"\r\n", start + len(mark))
-            values.append(fields[start + len(mark) : end].decode("latin-1"))
-            start = lower.find(mark, end)
-        return ", ".join(values)
+        return _value(self._fields, self._fields.lower(), _mark(name))
+
+    def headers(self, *names: str) -> list[str | None]:
+        """Several at once: what costs is the lower case."""
+        lower = self._fields.lower()
+        return [_value(self._fields, lower, _mark(name)) for name in names]
 
     def cookie(self, name: str) -> str | None:
         for pair in (self.header("cookie") or "").replace(",", ";").split(";"):
@@ -110,12 +105,24 @@ def _mark(name: str) -> bytes:
     return b"\r\n%b: " % name.encode()
 
 
+def _value(fields: bytes, lower: bytes, mark: bytes) -> str | None:
+    start = lower.find(mark)
+    if start < 0:
+        return None
+    values = []
+    while start >= 0:
+        end = fields.index(b"\r\n", start + len(mark))
+        values.append(fields[start + len(mark) : end].decode("latin-1"))
+        start = lower.find(mark, end)
+    return ", ".join(values)
+
+
 def find_upgrade(data: bytes) -> re.Match[bytes] | None:
     """The whole and tidy head `data` begins with, if it asks for a WebSocket as clients do; else ask a real parser."""
     if b"pgrade: websocket\r\n" not in data or not (match := _WHOLE.match(data)):
         return None
     fields = match[3].lower() + b"\r\n"
-    asks = b"\r\nupgrade: websocket\r\n" in fields and any(token in fields for token in _UPGRADES)
+    asks = b"\r\nupgrade: websocket\r\n" in fields and (_UPGRADE in fields or _FIREFOXS in fields)
     return match if asks else None
 
 

@@ -19,7 +19,7 @@ from recado.realtime.polling import Polling
 
 MAX_HEAD_BYTES = 16_384
 Headers = Sequence[tuple[bytes, bytes]]
-AtOnce = Callable[[bytes, bytes], tuple[int, bytes] | None]
+AtOnce = Callable[[bytes, bytes], tuple[int, Sequence[bytes]] | None]
 """A GET's target and its header lines → status and what follows the server's own headers; None: not at hand."""
 
 
@@ -101,7 +101,8 @@ class HttpProtocol(HttpToolsProtocol):
         answer = ask(match[2], match[3]) if ask is not None and match is not None else None
         if answer is None:
             return False
-        self.respond(*answer)
+        status, rest = answer
+        self.respond(status, *rest)
         return True
 
     @property
@@ -111,12 +112,12 @@ class HttpProtocol(HttpToolsProtocol):
     def hold(self, hung_up: Callable[[], None]) -> None:
         self._hung_up = hung_up
 
-    def respond(self, status: int, rest: bytes) -> None:
+    def respond(self, status: int, *rest: bytes) -> None:
         """What was pipelined behind the request follows a turn later: this may be in the midst of a broadcast."""
         self._hung_up = None
         if self.transport.is_closing():
             return
-        self.transport.write(b"%b%b%b" % (STATUS_LINE[status], self._own_fields(), rest))
+        self.transport.write(b"".join((STATUS_LINE[status], self._own_fields(), *rest)))
         self.server_state.total_requests += 1
         if self._is_last:
             self.transport.close()

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from recado.protocol.engineio import Timing
-from recado.realtime.flusher import Flusher
+from recado.realtime.burst import Burst
+from recado.realtime.flusher import Flusher, flush_one_by_one
 from recado.realtime.limits import Doors
 from recado.realtime.rooms import Rooms
 from recado.realtime.session import Session
 from recado.realtime.statistics import Statistics
+from recado.realtime.uring import open_ring
 from recado.realtime.wheel import TimingWheel
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_events_per_s: float = 0
     max_connections: int = 0
     max_connections_per_address: int = 0
+    io_uring: bool = True
 
     @property
     def timing(self) -> Timing:
@@ -127,6 +130,7 @@ class Hub:
         "new_id",
         "polls",
         "probes",
+        "ring",
         "settings",
         "statistics",
         "tasks",
@@ -148,7 +152,9 @@ class Hub:
         self.clock = clock
         self.new_id = new_id
         self.statistics = Statistics()
-        self.flusher = Flusher(_call_soon, clock, self.statistics)
+        self.ring = open_ring() if settings.io_uring else None
+        flush_all = flush_one_by_one if self.ring is None else Burst(self.ring).flush
+        self.flusher = Flusher(_call_soon, clock, self.statistics, flush_all)
         self.wheel: TimingWheel[Link | Probe] = TimingWheel(
             slot_s=settings.slot_s, horizon_s=settings.longest_s, now=clock()
         )
@@ -170,7 +176,7 @@ class Hub:
 
     def forget(self, link: Link) -> None:
         self.wheel.cancel(link)
-        self.doors.leave(link.head.client)
+        self.doors.leave(link.head)
         self.links.discard(link)
         if link.sid is not None:
             del self.polls[link.sid]

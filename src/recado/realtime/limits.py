@@ -3,7 +3,7 @@
 Must not know links or transports. Ruled by docs/realtime.md ("Bounds"): 0 is no bound of its own.
 """
 
-from recado.realtime.head import Refusal
+from recado.realtime.head import Head, Refusal
 
 
 class Allowance:
@@ -34,7 +34,7 @@ class Allowance:
 
 
 class Doors:
-    """Connections that are open, in all and by address."""
+    """Connections that are open, in all and by address. Who came is asked only where it matters."""
 
     __slots__ = ("_by_address", "_max", "_max_per_address", "open")
 
@@ -44,23 +44,23 @@ class Doors:
         self._by_address: dict[str, int] = {}
         self.open = 0
 
-    def refusal(self, address: str) -> Refusal | None:
+    def refusal(self, head: Head) -> Refusal | None:
         if self._max and self.open >= self._max:
             return Refusal(503, "Too many connections")
-        if self._max_per_address and self._by_address.get(address, 0) >= self._max_per_address:
+        if self._max_per_address and self._by_address.get(head.client, 0) >= self._max_per_address:
             return Refusal(429, "Too many connections from this address")
         return None
 
-    def enter(self, address: str) -> None:
+    def enter(self, head: Head) -> None:
         self.open += 1
         if self._max_per_address:
-            self._by_address[address] = self._by_address.get(address, 0) + 1
+            self._by_address[head.client] = self._by_address.get(head.client, 0) + 1
 
-    def leave(self, address: str) -> None:
+    def leave(self, head: Head) -> None:
         self.open -= 1
         if self._max_per_address:
-            left = self._by_address[address] - 1
+            left = self._by_address[head.client] - 1
             if left:
-                self._by_address[address] = left
+                self._by_address[head.client] = left
             else:
-                del self._by_address[address]
+                del self._by_address[head.client]

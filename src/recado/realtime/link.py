@@ -13,16 +13,19 @@ from recado.protocol.outcomes import Closed, Outcome, SendPacket
 from recado.protocol.websocket import text_frame
 from recado.realtime.head import Head
 from recado.realtime.hub import Hub
-from recado.realtime.transport import Transport, WebSocket
+from recado.realtime.transport import Transport, WebSocket, Wire
 
 
 class _Overflow:
     """Takes a link's place among those to be flushed."""
 
-    __slots__ = ("_link",)
+    __slots__ = ("_link", "out")
+
+    direct = None
 
     def __init__(self, link: "Link") -> None:
         self._link = link
+        self.out: list[bytes] = []
 
     def flush(self) -> None:
         try:
@@ -63,19 +66,23 @@ class Link:
         self._connection = connection
         self._overflowed = False
         hub.links.add(self)
-        hub.doors.enter(head.client)
+        hub.doors.enter(head)
         hub.statistics.opened += 1
         hub.log.debug("socket_opened", connection=self.id)
 
     def open(self, sid: str, upgrades: Sequence[str] = ()) -> None:
         """Say hello at once, so that it shares a write with the answer to the head; `upgrades` may take over."""
-        hello = text_frame(self._connection.open(sid, upgrades))
+        self.say(self._connection.open(sid, upgrades))
+        self.schedule()
+
+    def say(self, packet: bytes) -> None:
+        """Past the flusher, which waits for what may join: only where nothing waits, and nothing is to follow soon."""
+        frame = text_frame(packet)
         statistics = self.hub.statistics
         statistics.packets_out += 1
-        statistics.bytes_out += len(hello)
+        statistics.bytes_out += len(frame)
         statistics.writes += 1
-        self._transport.send([hello])
-        self.schedule()
+        self._transport.send([frame])
 
     def move(self, transport: WebSocket, frames: list[bytes]) -> None:
         """Another transport takes over; `frames` waited in the old one."""
@@ -95,6 +102,11 @@ class Link:
     @property
     def writable(self) -> bool:
         return self._transport.writable and not self.closed
+
+    @property
+    def direct(self) -> Wire | None:
+        """As the transport's."""
+        return None if self.closed else self._transport.direct
 
     # What the transport reports.
 

@@ -6,9 +6,9 @@ Must not know what messages mean. Ruled by docs/realtime.md.
 """
 
 import asyncio
-import base64
 import re
 import sys
+from binascii import a2b_base64
 from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -25,18 +25,20 @@ from recado.realtime.transport import Endpoint
 MAX_HEAD_BYTES = 16_384
 READ_BUFFER_BYTES = 2_048  # picows' least; 8.6 KB per idle connection instead of 23
 
-_HEAD = (
-    b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
-)
+_HEAD = b"GET / HTTP/1.1\r\n\r\n"
+"""What picows takes apart. The fields that it checks are put in their place when it asks for a listener."""
+_FIELDS = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13"}
+_CHECKED = ("sec-websocket-key", "sec-websocket-version", "content-length", "transfer-encoding")
 _SUPPORTED_VERSIONS = frozenset({"13", "8", "7"})
 
-_offered: list[PicowsTransport] = []
-"""To the handshake that is under way, which is one call of picows'."""
+_offered: list[tuple[str, PicowsTransport]] = []
+"""To the handshake that is under way, which is one call of picows': its key and its listener."""
 
 
-def _accept(_request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
-    return WSUpgradeResponseWithListener(switching, _offered.pop())  # type: ignore[arg-type]
+def _accept(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+    key, listener = _offered.pop()
+    request.headers = {**_FIELDS, "sec-websocket-key": key}  # type: ignore[assignment]
+    return WSUpgradeResponseWithListener(switching, listener)  # type: ignore[arg-type]
 
 
 class _PicowsLog:
@@ -68,31 +70,18 @@ class _PicowsLog:
     exception = error
 
 
-class _Socket:
-    """A socket whose options are as they should be: the loop sets TCP_NODELAY. picows would set and ask six."""
-
-    __slots__ = ("_number",)
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    def fileno(self) -> int:
-        return self._number
-
-    def setsockopt(self, *_args: Any) -> None: ...
-
-    def getsockopt(self, *_args: Any) -> int:
-        return 0
-
-
 class _Wire:
-    """The loop's transport as picows gets it. A twelfth of a handshake was Python sockets made to ask for options."""
+    """The loop's transport as picows gets it, and its socket, whose options are as they should be.
 
-    __slots__ = ("_socket", "_transport", "get_write_buffer_size", "write")
+    The loop sets TCP_NODELAY. picows would set and ask six, of Python sockets: a twelfth of a handshake.
+    """
+
+    __slots__ = ("_transport", "file", "get_write_buffer_size", "write")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._socket = _Socket(transport.get_extra_info("socket").fileno())
+        self.file: int = transport.get_extra_info("socket").fileno()
+        transport.set_write_buffer_limits(0)  # writable is who has taken everything
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.write = transport.write
 
@@ -100,10 +89,18 @@ class _Wire:
         """Not the addresses, which picows would only log."""
         match name:
             case "socket":
-                return self._socket
+                return self
             case "ssl_object":
                 return self._transport.get_extra_info(name)
         return None
+
+    def fileno(self) -> int:
+        return self.file
+
+    def setsockopt(self, *_args: Any) -> None: ...
+
+    def getsockopt(self, *_args: Any) -> int:
+        return 0
 
     @property
     def peer(self) -> str:
@@ -195,19 +192,20 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         return str(self.transport.underlying_transport.peer)
 
     def _answer(self, head: Head, rest: bytes) -> None:
-        """Refuse, or show picows a head: the five fields it checks and nothing of the peer's."""
+        """Refuse, or show picows a head, with nothing of the peer's but the key."""
         self._head_seen = True
         endpoint = self.endpoints.get(head.path.rstrip("/"))
-        key = head.header("sec-websocket-key") or ""
+        key, *others = head.headers(*_CHECKED)
+        key = key or ""
         if endpoint is None:
             self._refuse_unasked(Refusal(404, "Not found"))
-        elif refusal := _check_handshake(head, key):
+        elif refusal := _check_handshake(head.method, key, *others):
             self._refuse_unasked(refusal)
         elif refusal := endpoint.admit(head):
             self._refuse(refusal)
         else:
-            _offered.append(PicowsTransport(endpoint, head))
-            self._feed(_HEAD % key.encode() + rest)
+            _offered.append((key, PicowsTransport(endpoint, head)))
+            self._feed(_HEAD + rest)
 
     def _refuse_unasked(self, refusal: Refusal) -> None:
         """What no endpoint was asked about is counted by the first."""
@@ -249,17 +247,19 @@ def make_websocket_protocol(
     return type("WebSocketProtocol", (WebSocketProtocol,), variables)
 
 
-def _check_handshake(head: Head, key: str) -> Refusal | None:
+def _check_handshake(
+    method: str, key: str, version: str | None, length: str | None, coding: str | None
+) -> Refusal | None:
     """What RFC 6455 section 4.2.1 asks of a client, beyond what uvicorn has checked to come here."""
     try:
-        well_formed = len(base64.b64decode(key, validate=True)) == 16
+        well_formed = len(a2b_base64(key, strict_mode=True)) == 16
     except ValueError:
         well_formed = False
-    if head.method != "GET" or not well_formed:
+    if method != "GET" or not well_formed:
         return Refusal(400, "Bad request")
-    if head.header("sec-websocket-version") not in _SUPPORTED_VERSIONS:
+    if version not in _SUPPORTED_VERSIONS:
         return Refusal(426, "Unsupported WebSocket version")
-    if head.header("content-length") not in {None, "0"} or head.header("transfer-encoding"):
+    if length not in {None, "0"} or coding:
         return Refusal(400, "Bad request")
     return None
 

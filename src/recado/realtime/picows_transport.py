@@ -4,6 +4,7 @@ picows_protocol.py makes it. Must not know HTTP beyond the 101, nor what message
 """
 
 from http import HTTPStatus
+from typing import Any
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
@@ -11,7 +12,7 @@ from recado.errors import SocketClose
 from recado.protocol.violation import ViolationError
 from recado.protocol.websocket import MessageAssembler, payload_of
 from recado.realtime.head import Head
-from recado.realtime.transport import Endpoint, Receiver
+from recado.realtime.transport import Endpoint, Receiver, Wire
 
 COPIED_BYTES = 8_192
 """What picows sends whole. Of more it hands its header's buffer to the loop, and writes the next header into it."""
@@ -61,13 +62,23 @@ _lone = _LoneFrame()
 class PicowsTransport(WSListener):
     """picows' listener on one side, a link's transport on the other."""
 
-    __slots__ = ("_assembler", "_endpoint", "_head", "_receiver", "_socket", "_unanswered", "writable")
+    __slots__ = (
+        "_assembler",
+        "_endpoint",
+        "_head",
+        "_receiver",
+        "_socket",
+        "_unanswered",
+        "direct",
+        "writable",
+    )
 
     name = "picows"
     is_fetched = False
 
     def __init__(self, endpoint: Endpoint, head: Head) -> None:
         self.writable = True
+        self.direct: Wire | None = None
         self._endpoint = endpoint
         self._head = head
         self._assembler: MessageAssembler | None = None
@@ -108,15 +119,15 @@ class PicowsTransport(WSListener):
             receiver.fail(violation.reason)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows' signature
-        receiver, self._receiver, self._socket = self._receiver, None, None
+        receiver, self._receiver, self._socket, self.direct = self._receiver, None, None, None
         if receiver is not None:
             receiver.transport_lost()
 
     def pause_writing(self) -> None:
-        self.writable = False
+        self.writable, self.direct = False, None
 
     def resume_writing(self) -> None:
-        self.writable = True
+        self.writable, self.direct = True, self._plain_wire()
 
     # What the link calls, and a probe before it.
 
@@ -167,7 +178,13 @@ class PicowsTransport(WSListener):
         unanswered, self._unanswered = self._unanswered, None
         if unanswered is not None:
             self._socket = unanswered
+            self.direct = self._plain_wire()
             unanswered.underlying_transport.write(b"".join([switching.encode(), *frames]))
+
+    def _plain_wire(self) -> Wire | None:
+        """None for TLS, whose socket wants other bytes than ours."""
+        wire: Any = None if self._socket is None else self._socket.underlying_transport
+        return None if wire is None or wire.get_extra_info("ssl_object") else wire
 
     def _on_rarer_frame(self, transport: WSTransport, receiver: Receiver, frame: WSFrame) -> None:
         kind = frame.msg_type

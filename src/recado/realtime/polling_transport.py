@@ -59,6 +59,7 @@ class PollingTransport:
 
     name = "polling"
     is_fetched = True
+    direct = None
 
     def __init__(self, patience_s: float, session: PollingSession | None = None) -> None:
         self.link: Link | None = None

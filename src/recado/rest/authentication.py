@@ -15,6 +15,9 @@ from recado.app.sessions import Sessions
 from recado.domain.accounts import Identity
 from recado.errors import OriginRefusedError
 
+FAILED = "failed"
+"""In a request's state: what became of it before, and is only to be told (at_once.py)."""
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Connection = ASGIConnection[Any, Any, Any, State]
@@ -34,6 +37,8 @@ def authentication(sessions: Sessions, own: OwnOrigins) -> Middleware:
 
     def around(app: ASGIApp) -> ASGIApp:
         async def authenticated(scope: Scope, receive: Receive, send: Send) -> None:
+            if (failed := scope["state"].pop(FAILED, None)) is not None:
+                raise failed
             request: Request[Any, Any, State] = Request(scope)
             if request.method != "OPTIONS":
                 token, by_cookie = credentials_of(request)

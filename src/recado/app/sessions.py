@@ -107,10 +107,10 @@ class Sessions:
         self._database = database
         self._passwords = passwords
         self._settings = settings
+        self._keyed = hmac.new(settings.secret.encode(), digestmod="sha256")
         self._now = now
         self._new_id = new_id
         self._random_bytes = random_bytes
-        self._keyed = hmac.new(settings.secret.encode(), digestmod="sha256")
         self._followed_since = followed_since
         self._follow_changes = follow_changes
         limit, window = settings.login_attempts, settings.login_window_s

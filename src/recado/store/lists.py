@@ -41,8 +41,6 @@ _BEFORE: BindParameter[Any] = bindparam("before", type_=BigInteger)
 _MEMBER: BindParameter[Any] = bindparam("member", type_=Text)
 NOBODY = MemberId("")
 MAX_SEQ = Seq(2**53)
-WARMED = 25
-"""Clinics whose newest page a database that has just started has at hand then."""
 _LAST_SEQ = list(conversations.c.keys()).index("last_seq")
 _MARK, _HEAD = slice(-7, -4), slice(-4, None)
 """Where they stand in a row, behind the conversation, which begins with its id."""
@@ -97,12 +95,12 @@ def read_page(
         label=fitting.label is not None,
         unread=fitting.unread,
     )
+    if before is not None:
+        before = Seq(Int8(before))  # to psycopg a number of another size makes another statement
     asked = {
         "clinic": clinic_id,
         "member": member_id,
-        "before": None
-        if before is None
-        else Int8(before),  # else a longer number is another statement to psycopg
+        "before": before,
         "status": fitting.status,
         "assignee": fitting.assignee_id,
         "label": fitting.label,
@@ -115,11 +113,13 @@ def read_page(
 
 
 def prepare(connection: Connection, limit: int) -> None:
-    """Read first and next pages, and where the log stands, until these statements are prepared."""
-    some = select(clinics.c.id).order_by(func.random()).limit(WARMED)
+    """Read first and next pages, and where the log stands, until these statements are prepared.
+
+    Of several clinics, for a database that has just started has nothing at hand.
+    """
+    some = select(clinics.c.id).order_by(func.random()).limit(PREPARED_AFTER)
     found = connection.execute(some).scalars().all()
-    wanted = islice(cycle(found), max(len(found), PREPARED_AFTER))
-    for clinic_id in wanted:
+    for clinic_id in islice(cycle(found), PREPARED_AFTER):
         for before in (None, MAX_SEQ):
             read_page(connection, clinic_id, NOBODY, limit, before, NO_FILTER)
         head_of(connection, clinic_id)

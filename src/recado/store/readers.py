@@ -96,9 +96,7 @@ class Readers:
                     _tell(read, *_result(connection, read))
                     read = next(reads, None)
         except Exception as error:  # noqa: BLE001 - the thread's top: told to the caller
-            if (
-                read is not None
-            ):  # else the connection was lost behind its last read, which has what it asked for
+            if read is not None:  # else the connection was lost behind the last read, which has been told
                 _tell(read, None, error)
 
     def _take(self, asked: int) -> _Read | None:

@@ -20,6 +20,7 @@ from functools import partial
 import uuid_utils
 import uvloop
 from prometheus_client import REGISTRY
+from sqlalchemy import Connection
 
 from recado import __version__, observe
 from recado.app.access import Access
@@ -31,6 +32,7 @@ from recado.app.invalidation import Invalidation
 from recado.app.origins import own_origins
 from recado.app.outbox import Outbox
 from recado.app.pages import Pages
+from recado.app.paging import DEFAULT_PAGE
 from recado.app.passwords import Passwords
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions, SessionSettings
@@ -58,6 +60,7 @@ from recado.realtime.serving import BACKLOG, make_server, spare_the_collector
 from recado.rest.application import create_application
 from recado.rest.caching import cache_routes
 from recado.rest.realtime import realtime_routes
+from recado.store import accounts, lists
 from recado.store.batch import Committed, Sources
 from recado.store.database import Database
 from recado.store.migrate import upgrade
@@ -69,8 +72,8 @@ SWITCH_INTERVAL_S = 0.0005
 """A store thread that computes holds the interpreter this long at most; the default of 5 ms shows in the loop's p99."""
 
 HISTORY = 200
-"""Records of a clinic's past that are read when it is first read of: so much may have happened while we were stopped,
-and what Redis has of it is still known to be true or not. 2 ms."""
+"""Records of a clinic's past that are read if Redis has something older than our following: so much may have happened
+while we were stopped, and what is there is still known to be true or not. 2 ms."""
 
 SOCKET_PATH = "/socket.io/"
 SWEEP_S = 0.5
@@ -269,7 +272,7 @@ class Server:
 
     async def _warm(self) -> None:
         try:
-            await self.pages.warm()
+            await self.database.warm(_prepare)
         except RecadoError as error:  # whoever comes first waits for it instead
             log.warning("not_warm", code=error.code)
 
@@ -297,6 +300,12 @@ class Server:
                 await self.gateway.sweep()
             except RecadoError as error:
                 log.warning("sweep_failed", code=error.code)
+
+
+def _prepare(connection: Connection) -> None:
+    """What whoever comes first asks: who they are, and their list."""
+    accounts.prepare(connection)
+    lists.prepare(connection, DEFAULT_PAGE)
 
 
 def listen(config: Config) -> socket.socket:

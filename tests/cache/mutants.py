@@ -76,7 +76,8 @@ MUTANTS = [
         [
             Patch(
                 CACHE,
-                "if entry is not None and entry.holds(known):\n                self.counts.second",
+                "if entry is not None and await self._believes(entry, clinic_id, known):\n"
+                "                self.counts.second",
                 "if entry is not None:\n                entry.epoch, entry.ok = known.epoch, known.seq\n"
                 "                self.counts.second",
             )

@@ -142,8 +142,8 @@ async def test_an_answer_of_the_log_that_was_under_way_before_does_not_count(two
     change = stock.order(DeleteConversation, conversation_id=threads[3]) if deleted else stock.inbound("553")
     kept, real, held, answers = served_last(there), there.database.read, asyncio.Event(), []
 
-    async def slow(work):
-        answer = await real(work)
+    async def slow(work, **how):
+        answer = await real(work, **how)
         answers.append(answer)
         await held.wait()
         return answer

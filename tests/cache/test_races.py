@@ -157,8 +157,8 @@ class TestWhatIsHeard:
         here.hints = False
         real, held = there.database.read, asyncio.Event()
 
-        async def slow(work):
-            answer = await real(work)
+        async def slow(work, **how):
+            answer = await real(work, **how)
             await held.wait()
             return answer
 
@@ -179,8 +179,8 @@ class TestWhatIsHeard:
         await there.page()
         real, held = there.database.read, asyncio.Event()
 
-        async def slow(work):
-            answer = await real(work)
+        async def slow(work, **how):
+            answer = await real(work, **how)
             await held.wait()
             return answer
 
@@ -206,8 +206,8 @@ class TestWhatIsHeard:
         await there.page()
         real, asked, held = there.database.read, asyncio.Event(), asyncio.Event()
 
-        async def slow(work):
-            answer = await real(work)
+        async def slow(work, **how):
+            answer = await real(work, **how)
             asked.set()
             await held.wait()
             return answer

@@ -143,6 +143,23 @@ async def test_a_clinic_that_is_only_read_of_is_heeded_without_its_rows(writing,
     assert not [text for text in asked if "FROM messages" in text or "FROM conversations" in text]
 
 
+async def test_what_was_before_is_asked_once_and_only_for_who_must_judge_by_it(writing, told, statements):
+    for _ in range(4):
+        await writing.writer.execute(writing.inbound())
+    feed = Feed(writing.database, told.append, history=2)
+    with statements() as asked:
+        log = await feed.follow_reads(writing.clinic_id)
+        assert (log.base, log.seq) == (4, 4)
+        assert not [text for text in asked if "FROM events" in text]
+    await writing.writer.execute(writing.inbound())
+    feed.advance(writing.told[-1:])
+    with statements() as asked:
+        for _ in range(2):
+            await asyncio.gather(*(feed.look_back(writing.clinic_id) for _ in range(2)))
+            assert (log.base, log.seq) == (2, 5)
+        assert len([text for text in asked if "FROM events" in text]) == 1
+
+
 async def test_who_follows_while_the_log_is_read_for_readers_is_told_what_comes_of_it(writing, told):
     feed = Feed(writing.database, told.append)
     await feed.follow_reads(writing.clinic_id)

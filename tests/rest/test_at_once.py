@@ -60,6 +60,49 @@ async def test_a_hit_is_answered_as_the_long_way_answers(service, addresses, hit
         assert (whole(again), hits()) == (whole(first), 1)
 
 
+async def test_a_list_as_our_screens_ask_for_it_needs_no_route_and_is_answered_as_by_one(
+    service, addresses, monkeypatch
+):
+    ana = await service.member()
+    orders = [("limit=50&before=9", "before=9&limit=50"), ("limit=50", "limit=50&"), ("limit=1", "limit=1&")]
+    by_route = [whole(await ana.get(f"{LIST}?{route}")) for _, route in orders]
+
+    def refuse(*_which, **_more):
+        raise AssertionError("the route was asked")
+
+    monkeypatch.setattr(service.pages, "conversations", refuse)
+    assert [whole(await ana.get(f"{LIST}?{short}")) for short, _ in orders] == by_route
+    assert [status for status, *_ in by_route] == [200] * 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [("limit=0", 400), ("limit=101", 400), (f"limit=50&before={'9' * 19}", 400), ("limit=50&before=x", 400)],
+)
+async def test_a_list_that_cannot_be_is_refused_by_its_route(service, asked, status):
+    ana = await service.member()
+    for _ in range(2):
+        assert (await ana.get(f"{LIST}?{asked}")).status_code == status
+
+
+async def test_an_unknown_token_is_looked_up_once(service, monkeypatch):
+    asked, read = [], service.sessions._read
+
+    async def counted(*which):
+        asked.append(1)
+        return await read(*which)
+
+    monkeypatch.setattr(service.sessions, "_read", counted)
+    stranger = service.new_client(headers={"Authorization": "Bearer nonsense"})
+    assert (problem(await stranger.get(f"{LIST}?limit=50")), len(asked)) == ((401, "unauthenticated"), 1)
+
+
+@pytest.mark.parametrize(("who", "status"), [(CARLA, 404), (None, 401)])
+async def test_a_list_needs_no_route_only_for_whom_it_is_for(service, who, status):
+    other = await service.member(who) if who else service.new_client()
+    assert (await other.get(f"{LIST}?limit=50")).status_code == status
+
+
 async def test_the_cookie_opens_the_short_way_too_and_a_bearer_token_counts_before_it(
     service, addresses, hits
 ):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import threading
 from functools import partial
 
@@ -11,7 +12,7 @@ from sqlalchemy import event, text
 
 from recado.errors import NotFoundError
 from recado.store.database import READERS, Database
-from recado.store.readers import MAX_TOGETHER
+from recado.store.readers import MAX_TOGETHER, Readers
 
 
 @pytest.fixture
@@ -172,3 +173,85 @@ async def test_a_read_begins_after_it_was_asked_for(database):
         await asyncio.sleep(0)
     for least, answer in asked:
         assert await answer >= least
+
+
+class OneThread:
+    """Readers with one thread; a snapshot is its number. `hold` keeps the thread busy until it is let go."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self.readers = Readers(lambda: contextlib.nullcontext(next(self._numbers)), 1)
+
+    async def hold(self):
+        arrived, go = threading.Event(), threading.Event()
+
+        def held(_snapshot):
+            arrived.set()
+            assert go.wait(10)
+
+        self.ask(held)
+        await asyncio.to_thread(arrived.wait, 10)
+        return go
+
+    def ask(self, work, *, ahead=False):
+        return asyncio.ensure_future(self.readers.read(work, ahead=ahead))
+
+
+@pytest.fixture
+def one_thread():
+    one_thread = OneThread()
+    yield one_thread
+    one_thread.readers.close()
+
+
+async def test_a_read_is_told_before_the_others_of_its_snapshot(one_thread):
+    go, arrived, last = await one_thread.hold(), threading.Event(), threading.Event()
+
+    def stays(snapshot):
+        arrived.set()
+        assert last.wait(10)
+        return snapshot
+
+    first, second = one_thread.ask(lambda snapshot: snapshot), one_thread.ask(stays)
+    await asyncio.sleep(0)
+    go.set()
+    async with asyncio.timeout(10):
+        snapshot = await first
+    assert not second.done()
+    last.set()
+    assert await second == snapshot
+
+
+async def test_reads_ahead_go_first_each_in_its_turn(one_thread):
+    go, done = await one_thread.hold(), []
+    names = ["long", "another", "short", "another short"]
+    waiting = [
+        one_thread.ask(lambda _, name=name: done.append(name), ahead="short" in name) for name in names
+    ]
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(*waiting)
+    assert done == ["short", "another short", "long", "another"]
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+async def test_who_joins_a_read_that_waits_gets_no_older_snapshot_than_their_own(one_thread, ahead):
+    def snapshot_of(snapshot):
+        return snapshot
+
+    go = await one_thread.hold()
+    began, stays = threading.Event(), threading.Event()
+
+    def long(snapshot):
+        began.set()
+        assert stays.wait(10)
+        return snapshot
+
+    first, second = one_thread.ask(long, ahead=ahead), one_thread.ask(snapshot_of, ahead=ahead)
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.to_thread(began.wait, 10)
+    joined = one_thread.ask(snapshot_of, ahead=ahead)
+    await asyncio.sleep(0)
+    stays.set()
+    assert await joined == await second == await first + 1

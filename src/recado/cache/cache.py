@@ -34,6 +34,8 @@ class Logs(Protocol):
 
     async def refresh(self, clinic_id: ClinicId, seq: Seq = ...) -> bool: ...
 
+    async def look_back(self, clinic_id: ClinicId) -> None: ...
+
     def doubt(self, clinic_ids: list[ClinicId]) -> None: ...
 
 
@@ -150,7 +152,7 @@ class Cache:
     ) -> Entry:
         if second is not None:
             entry = await second.get(key)
-            if entry is not None and entry.holds(known):
+            if entry is not None and await self._believes(entry, clinic_id, known):
                 self.counts.second += 1
                 entry.load = load
                 self.memory.put(key, entry)
@@ -170,6 +172,12 @@ class Cache:
         if second is not None and entry.holds(known):
             second.put(key, entry)
         return entry
+
+    async def _believes(self, entry: Entry, clinic_id: ClinicId, known: Log) -> bool:
+        """What another wrote may be older than what we know of the log, but not older than the log."""
+        if entry.epoch == known.epoch and entry.ok < known.base:
+            await self._logs.look_back(clinic_id)
+        return entry.holds(known)
 
     async def _catch_up(self, clinic_id: ClinicId, known: Log, after: Cursor | None) -> bool:
         """Ask the log what we have to know; False: it cannot be had."""

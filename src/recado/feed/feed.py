@@ -50,14 +50,24 @@ class Standing(Struct, frozen=True):
     deaf: bool
 
 
+class _Past(Struct, frozen=True):
+    """A clinic's last records up to `seq`, as a value: who asks for the same at once shares one reading."""
+
+    clinic_id: ClinicId
+    seq: Seq
+    limit: int
+
+    def __call__(self, connection: Connection) -> list[Record]:
+        return inbox.records_before(connection, self.clinic_id, self.seq, self.limit)
+
+
 class Feed:
     """`tell` is called on the loop, record after record, and must not block or fail.
 
     Of a clinic that is only read of it need not be called; `heed` is called of each record.
 
     `reset` is called when a clinic's log is not the one that was followed: the database was restored, or a standby
-    without the last commits was promoted. Who listens must read afresh. `history`: how many records before the first
-    are asked for, so that what others read earlier can be judged.
+    without the last commits was promoted. Who listens must read afresh. `history`: how far `look_back` looks.
     """
 
     def __init__(
@@ -135,6 +145,19 @@ class Feed:
             if clinic.seq >= max(clinic.need, seq) and clock() < clinic.lease:
                 return True
         return False
+
+    async def look_back(self, clinic_id: ClinicId) -> None:
+        """Learn once what happened before we followed the clinic, so that what others read then can be judged.
+
+        Not when the following begins: whoever reads first would wait for it, and mostly nobody asks.
+        """
+        clinic = self._clinics.get(clinic_id)
+        if clinic is None or clinic.root is None or not self._history:
+            return
+        root = clinic.root
+        records = await self._database.read(_Past(clinic_id, clinic.base, self._history), ahead=True)
+        if clinic.root == root:
+            clinic.remember(records, [touched(record) for record in records])
 
     def doubt(self, clinic_ids: Iterable[ClinicId]) -> None:
         """Something may have been committed that nobody told us: ask before the next answer."""
@@ -234,7 +257,7 @@ class Feed:
             return
         asked_at = clock()
         ids = [clinic.clinic_id for clinic, _ in asked]
-        heads = await self._database.read(lambda connection: inbox.heads(connection, ids))
+        heads = await self._database.read(lambda connection: inbox.heads(connection, ids), ahead=True)
         for clinic, place in asked:
             head = heads.get(clinic.clinic_id)
             if head is None or self._clinics.get(clinic.clinic_id) is not clinic:
@@ -286,11 +309,8 @@ class Feed:
     async def _stand(self, clinic: Followed) -> None:
         """Begin at the log's present end. What is committed meanwhile is wanted by then, and pulled."""
         asked_at, clinic.hinted = clock(), UNKNOWN
-        head, records = await self._database.read(
-            partial(_end_of_log, clinic_id=clinic.clinic_id, limit=self._history)
-        )
+        head = await self._database.read(partial(inbox.head_of, clinic_id=clinic.clinic_id), ahead=True)
         self._stand_at(clinic, head)
-        clinic.remember(records, [touched(record) for record in records])
         self._settle(clinic, asked_at)
 
     async def _read_on(self, clinic: Followed) -> bool:
@@ -299,7 +319,7 @@ class Feed:
         told_of = clinic.followers > 0
         observe.FEED_PULLS.inc()
         head, news = await self._database.read(
-            partial(_rest_of_log, clinic_id=clinic.clinic_id, seq=place[1], with_rows=told_of)
+            partial(_rest_of_log, clinic_id=clinic.clinic_id, seq=place[1], with_rows=told_of), ahead=True
         )
         if self._clinics.get(clinic.clinic_id) is not clinic:
             return False
@@ -366,11 +386,6 @@ class Feed:
     def _stand_at(self, clinic: Followed, head: Head) -> None:
         self._follow_changes += 1
         clinic.stand_at(head)
-
-
-def _end_of_log(connection: Connection, clinic_id: ClinicId, limit: int) -> tuple[Head, list[Record]]:
-    head = inbox.head_of(connection, clinic_id)
-    return head, inbox.records_before(connection, clinic_id, head.cursor.seq, limit) if limit else []
 
 
 def _rest_of_log(

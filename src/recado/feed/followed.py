@@ -23,7 +23,7 @@ class Followed:
     `seq` and `head`: the newest record that is known, and its random id. `base`: every record after it is accounted for
     in `touched`, which names by tag the newest record that touched it. `need`: how far the log has come, as somebody
     said; `hinted`: as was said since the log was asked last. `heard_at`: when the log was asked last, of which
-    the answer has come.
+    the answer has come. `root`: the id of the record at `base`, while nobody has looked at what was before it.
     """
 
     __slots__ = (
@@ -37,6 +37,7 @@ class Followed:
         "lease",
         "need",
         "pull",
+        "root",
         "seq",
         "since",
         "touched",
@@ -50,6 +51,7 @@ class Followed:
         self.epoch = ""
         self.seq = self.base = UNKNOWN
         self.head = 0
+        self.root: int | None = None
         self.touched: dict[str, Seq] = {}
         self.need = UNKNOWN
         self.hinted = UNKNOWN
@@ -74,7 +76,7 @@ class Followed:
     def stand_at(self, head: Head) -> None:
         """Begin here: nothing is known of what was before."""
         (self.epoch, self.seq), self.head = head.cursor, head.id
-        self.base = self.seq
+        self.base, self.root = self.seq, self.head
         self.touched.clear()
         self.lease = 0.0
         self.since = time.monotonic()
@@ -87,25 +89,25 @@ class Followed:
     def take(self, record: Record, tags: Sequence[str] | None) -> None:
         """The next record, with what it touches; None touches everything, and so does a gap before it."""
         if tags is None or record.seq != self.seq + 1 or record.prev != self.head:
-            self.base = record.seq
+            self.base, self.root = record.seq, None
         else:
             for tag in tags:
                 self.touched[tag] = record.seq
         self.seq, self.head = record.seq, record.id
         if self.seq - self.base > 2 * WINDOW:
-            self.base = Seq(self.seq - WINDOW)
+            self.base, self.root = Seq(self.seq - WINDOW), None
             self.touched = {tag: seq for tag, seq in self.touched.items() if seq > self.base}
 
     def remember(self, records: Sequence[Record], touches: Sequence[Sequence[str] | None]) -> None:
-        """What was before the place where it stands: the unbroken end of `records`, oldest first."""
-        seq, head = self.seq, self.head
+        """What was before `root`, and it: the unbroken end of `records`, oldest first."""
+        seq, head = self.base, self.root
         for record, tags in zip(reversed(records), reversed(touches), strict=True):
             if (record.seq, record.id) != (seq, head) or tags is None:
                 break
             for tag in tags:
                 self.touched.setdefault(tag, record.seq)
             seq, head = Seq(record.seq - 1), record.prev
-        self.base = seq
+        self.base, self.root = seq, None
 
     def is_another(self, place: tuple[str, Seq, int], head: Head, following: Record | None) -> bool:
         """Whether the log that `head` ends is not the one that was followed as far as `place`, under the same epoch."""

@@ -37,14 +37,14 @@ def authentication(sessions: Sessions, own: OwnOrigins) -> Middleware:
 
     def around(app: ASGIApp) -> ASGIApp:
         async def authenticated(scope: Scope, receive: Receive, send: Send) -> None:
+            if (failed := scope["state"].pop(FAILED, None)) is not None:
+                raise failed
             request: Request[Any, Any, State] = Request(scope)
             if request.method != "OPTIONS":
                 token, by_cookie = credentials_of(request)
                 if by_cookie and request.method not in SAFE_METHODS:
                     require_own_page(request, own, by_cookie=True)
                 scope["user"] = await sessions.verify(token)
-            if (failed := scope["state"].pop(FAILED, None)) is not None:
-                raise failed
             await app(scope, receive, send)
 
         return authenticated

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from recado.domain.accounts import Channel, Identity
 from recado.domain.values import ChannelId, ClinicId, Instant, MemberId, Role
 from recado.store.bulk import among, wanted
+from recado.store.postgres import PREPARED_AFTER
 from recado.store.rows import channel_from
 from recado.store.tables import channels, clinics, members, memberships, sessions
 
@@ -115,6 +116,14 @@ def add_session(connection: Connection, token_hash: str, row: SessionRow) -> Non
 def session_of(connection: Connection, token_hash: str) -> SessionRow | None:
     row = connection.execute(_SESSION, {"token": token_hash}).one_or_none()
     return SessionRow(*row) if row else None
+
+
+def prepare(connection: Connection) -> None:
+    """Ask who somebody is until these statements are prepared."""
+    for _ in range(PREPARED_AFTER):
+        session_of(connection, "")
+        for statement in (_MEMBER, _PLACES):
+            connection.execute(statement, {"member": ""}).all()
 
 
 def touch_session(connection: Connection, session_id: str, now: Instant) -> None:

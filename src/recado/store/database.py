@@ -52,9 +52,9 @@ class Database:
         """The reading threads': the pool would take 130 µs to give one out and to take it back."""
         self._commits = 0
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """`work` sees one snapshot, taken after this call; others that wait may share it."""
-        return await self._readers.read(work)
+    async def read(self, work: Callable[[Connection], T], *, ahead: bool = False) -> T:
+        """`work` sees one snapshot, taken after this call; others that wait may share it, or be overtaken: `ahead`."""
+        return await self._readers.read(work, ahead=ahead)
 
     async def warm(self, work: Callable[[Connection], object]) -> None:
         """Open every connection that reads, and do `work` on each: whoever comes first shall not wait for that."""

@@ -11,6 +11,8 @@ CONNECT_TIMEOUT_S = 5
 LOCK_TIMEOUT_S = 5
 SILENCE_S = 15
 """A server that says nothing for this long is gone: the network may have lost it without a word."""
+PREPARED_AFTER = 12
+"""Times: psycopg prepares the 6th, and PostgreSQL plans five more before it keeps a plan."""
 
 _SETTINGS = {
     "synchronous_commit": "on",  # whatever the role or the database was given

@@ -1,4 +1,4 @@
-"""Reads on a few threads: those that wait share a thread's trip, a connection and a snapshot.
+"""Reads on a few threads: those that wait share a connection and a snapshot.
 
 When ten thousand screens come back at once, half of what a short read costs is getting to it: the trip to a thread and
 back, a connection, BEGIN and ROLLBACK. While fewer reads wait than there are threads, each has a thread to itself. What
@@ -7,12 +7,15 @@ is read is the callers' affair. docs/store.md, "Reading".
 
 import asyncio
 import threading
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, TypeVar
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from recado.errors import RecadoError
@@ -20,19 +23,19 @@ from recado.errors import RecadoError
 T = TypeVar("T")
 
 MAX_TOGETHER = 16
-"""A long search keeps those that share its snapshot waiting, so they are few."""
+"""Reads of one snapshot: it grows old."""
 
 
-class _Read(NamedTuple):
+class _Read(Struct, eq=False):
+    """`answers`: more than one where equal work waited. `asked`: the number of the call that asked for it last."""
+
     work: Callable[[Connection], Any]
     answers: list[asyncio.Future[Any]]
-    """More than one where equal work waited."""
+    asked: int
 
 
-class _Answer(NamedTuple):
-    read: _Read
-    result: Any
-    error: BaseException | None
+_Waiting = OrderedDict[Callable[[Connection], Any], _Read]
+"""By its work, in the order in which it was asked for first."""
 
 
 class Readers:
@@ -43,21 +46,25 @@ class Readers:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "recado-read")
         self._lock = threading.Lock()
-        self._waiting: OrderedDict[Callable[[Connection], Any], _Read] = OrderedDict()
+        self._ahead: _Waiting = OrderedDict()
+        self._behind: _Waiting = OrderedDict()
+        self._asked = 0
         self._busy = 0
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, ahead: bool = False) -> T:
         """`work` sees one snapshot, taken after this call. Raises what `work` or opening the snapshot raises.
 
         Work that equals what already waits is not done twice: both get the same result, which nobody may change.
+        `ahead` of what waits: a short read on which longer ones depend, which would wait twice.
         """
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._lock:
-            if same := self._waiting.get(work):
-                same.answers.append(answer)
-            else:
-                self._waiting[work] = _Read(work, [answer])
-            starts = same is None and self._busy < self._threads
+            self._asked += 1
+            lane = self._ahead if ahead else self._behind
+            read = lane.setdefault(work, _Read(work, [], 0))
+            read.answers.append(answer)
+            read.asked = self._asked
+            starts = len(read.answers) == 1 and self._busy < self._threads
             self._busy += starts
         if starts:
             self._pool.submit(self._work)
@@ -68,55 +75,63 @@ class Readers:
         self._pool.shutdown()
 
     def _work(self) -> None:
-        while reads := self._take():
-            self._read_together(reads)
+        while self._goes_on():
+            self._read_together()
 
-    def _take(self) -> deque[_Read]:
-        """This thread's share of what waits; none, and it stops."""
+    def _goes_on(self) -> bool:
         with self._lock:
-            share = min(len(self._waiting), MAX_TOGETHER, max(1, len(self._waiting) // self._threads))
-            self._busy -= share == 0
-            return deque(self._waiting.popitem(last=False)[1] for _ in range(share))
+            waits = bool(self._ahead or self._behind)
+            self._busy -= not waits
+            return waits
 
-    def _read_together(self, reads: deque[_Read]) -> None:
-        """A read that fails takes its snapshot with it: those behind it get another."""
-        answers: list[_Answer] = []
-        while reads:
-            try:
-                with self._open_snapshot() as connection:
-                    _read_in_turn(connection, reads, answers)
-            except Exception as error:  # noqa: BLE001 - the thread's top: told to the caller
-                if reads:  # else the connection was lost behind its last read, which has what it asked for
-                    answers.append(_Answer(reads.popleft(), None, error))
-        _settle(answers)
-
-
-def _read_in_turn(connection: Connection, reads: deque[_Read], answers: list[_Answer]) -> None:
-    """A refusal is an answer; any other error is raised, with its read still the first of `reads`."""
-    while reads:
-        read = reads[0]
+    def _read_together(self) -> None:
+        """In one snapshot, what has been asked for by now, as long as nobody else takes it. What fails ends it."""
+        reads = islice(iter(partial(self._take, self._asked), None), MAX_TOGETHER)
+        read = next(reads, None)
+        if read is None:
+            return
         try:
-            wanted = not all(answer.cancelled() for answer in read.answers)
-            answer = _Answer(read, read.work(connection) if wanted else None, None)
-        except RecadoError as refusal:
-            answer = _Answer(read, None, refusal)
-        answers.append(answer)
-        reads.popleft()
+            with self._open_snapshot() as connection:
+                while read is not None:
+                    _tell(read, *_result(connection, read))
+                    read = next(reads, None)
+        except Exception as error:  # noqa: BLE001 - the thread's top: told to the caller
+            if read is not None:  # else the connection was lost behind the last read, which has been told
+                _tell(read, None, error)
+
+    def _take(self, asked: int) -> _Read | None:
+        """The first that waits, unless it was asked for later."""
+        with self._lock:
+            lane = self._ahead or self._behind
+            first = next(iter(lane.values()), None)
+            if first is None or first.asked > asked:
+                return None
+            del lane[first.work]
+            return first
 
 
-def _settle(answers: Sequence[_Answer]) -> None:
-    """In the callers' loop, with one call to it."""
-    loop = answers[0].read.answers[0].get_loop()
+def _result(connection: Connection, read: _Read) -> tuple[Any, RecadoError | None]:
+    """A refusal is an answer, too; any other error is raised."""
+    if all(answer.cancelled() for answer in read.answers):
+        return None, None
+    try:
+        return read.work(connection), None
+    except RecadoError as refusal:
+        return None, refusal
+
+
+def _tell(read: _Read, result: Any, error: BaseException | None) -> None:
+    """At once, in the callers' loop, which would have nothing to do while the others of a snapshot are read."""
+    loop = read.answers[0].get_loop()
     if not loop.is_closed():
-        loop.call_soon_threadsafe(_answer, answers)
+        loop.call_soon_threadsafe(_answer, read, result, error)
 
 
-def _answer(answers: Iterable[_Answer]) -> None:
-    for read, result, error in answers:
-        for answer in read.answers:
-            if answer.done():
-                continue
-            if error is None:
-                answer.set_result(result)
-            else:
-                answer.set_exception(error)
+def _answer(read: _Read, result: Any, error: BaseException | None) -> None:
+    for answer in read.answers:
+        if answer.done():
+            continue
+        if error is None:
+            answer.set_result(result)
+        else:
+            answer.set_exception(error)

@@ -169,8 +169,12 @@ async def test_a_read_that_fails_is_told_as_the_long_way_tells_it(service, monke
     assert problem(await ana.get(LIST)) == (500, "internal")
 
 
-async def test_a_read_that_fails_is_not_tried_again(service, addresses, monkeypatch):
+@pytest.mark.parametrize(("patience_s", "tried"), [(0, 1), (60, 2)])
+async def test_a_read_that_took_long_to_fail_is_not_tried_again(
+    service, addresses, monkeypatch, patience_s, tried
+):
     """Where the database is silent, it would take the client twice as long to hear of it."""
+    monkeypatch.setattr("recado.rest.at_once.PATIENCE_S", patience_s)
     ana, tries = await service.member(), []
     for address in addresses:
         await ana.get(address)
@@ -182,7 +186,7 @@ async def test_a_read_that_fails_is_not_tried_again(service, addresses, monkeypa
 
     monkeypatch.setattr(service.pages, "_load", fails)
     failed = await ana.get(LIST)
-    assert (problem(failed), len(tries)) == ((503, "unavailable"), 1)
+    assert (problem(failed), len(tries)) == ((503, "unavailable"), tried)
     monkeypatch.undo()
     assert "Mais uma" in (await ana.get(LIST)).text
 

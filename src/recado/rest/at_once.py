@@ -2,7 +2,7 @@
 
 An address is understood once, by its route; when it comes again, what it asks for is known, and so is how to read it.
 Lists, as our own screens ask for them, are understood here: of a first read the framework would be a quarter. Whatever
-is refused goes the long way, which explains; a read that has failed is told there, and not tried again.
+is refused goes the long way, which explains; a read that took long to fail is told there, and not tried again.
 """
 
 import re
@@ -38,6 +38,9 @@ NO_TOKEN = ""
 
 MAX_HEADS, MAX_HEAD_BYTES = 1_000, 2_000
 """That are remembered."""
+
+PATIENCE_S = 1.0
+"""A read that fails sooner is tried again the long way: its connection may have been cut while it was idle."""
 
 TYPE: RawHeader = (b"content-type", JSON.encode())
 FIXED: Sequence[RawHeader] = (*ALWAYS, *UNLESS_STATED)
@@ -150,7 +153,8 @@ class AtOnce:
             answer = pages.at_once(identity, target, asked.after)
             answer = answer or await pages.answer(identity, target, asked.after)
         except Exception as error:  # noqa: BLE001 - refused or failed: the long way tells it
-            scope.setdefault("state", {})[FAILED] = error
+            if time.perf_counter() - started_at >= PATIENCE_S:
+                scope.setdefault("state", {})[FAILED] = error
             return False
         told = _Told(answer, asked)
         headers, body = [*FIXED, *told.headers], b"".join(told.body)

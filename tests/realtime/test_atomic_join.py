@@ -40,9 +40,9 @@ class SlowReads:
         self._rng = rng
         self.write = database.write
 
-    async def read(self, work):
+    async def read(self, work, **options):
         await self._turns()
-        answer = await self._database.read(work)
+        answer = await self._database.read(work, **options)
         await self._turns()
         return answer
 

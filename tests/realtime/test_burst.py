@@ -5,6 +5,7 @@ import contextlib
 import pytest
 
 from realtime.peer import connected
+from recado.realtime.burst import Burst
 
 pytestmark = pytest.mark.only_picows("an ASGI server keeps its sockets to itself")
 
@@ -20,7 +21,7 @@ async def members(echo, number, **options):
 
 
 class CountingRing:
-    """The hub's ring; `sockets` are how many each call was for."""
+    """The engine's ring; `sockets` are how many each call was for."""
 
     def __init__(self, ring):
         self._ring = ring
@@ -34,9 +35,8 @@ class CountingRing:
 @pytest.fixture
 def counted(monkeypatch):
     def count(echo):
-        hub = echo.engine._hub
-        counting = CountingRing(hub.ring)
-        monkeypatch.setattr(hub.flusher._flush_all.__self__, "_ring", counting)
+        counting = CountingRing(echo.engine._ring)
+        monkeypatch.setattr(echo.engine._hub.flusher, "flush_all", Burst(counting).flush)
         return counting.sockets
 
     return count
@@ -119,7 +119,7 @@ async def test_what_is_larger_than_a_burst_takes_goes_its_own_way(serve, counted
 
 async def test_without_a_ring_everything_is_sent_all_the_same(serve):
     echo = await serve(io_uring=False)
-    assert echo.engine._hub.ring is None
+    assert echo.engine._ring is None
     async with members(echo, 5) as peers:
         echo.rooms.emit("r", "msg", 1)
         assert [await peer.event() for peer in peers] == [["msg", 1]] * 5

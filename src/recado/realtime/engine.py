@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from recado.protocol import engineio, polling, socketio
+from recado.realtime.burst import Burst
 from recado.realtime.head import Head, Refusal
 from recado.realtime.hub import Handlers, Hub, Log, Namespace, Settings
 from recado.realtime.link import Link
@@ -32,6 +33,7 @@ from recado.realtime.session import Session
 from recado.realtime.socket_link import SocketLink
 from recado.realtime.text_only import TextOnly
 from recado.realtime.transport import Receiver, Transport, WebSocket
+from recado.realtime.uring import Ring, open_ring
 
 ID_BYTES, ID_CHARACTERS = 15, 20  # in base64, without padding
 IDS_AT_ONCE = 256
@@ -75,6 +77,7 @@ class Engine:
         self._due: deque[Link | Probe] = deque()
         self.report = Report(self._hub)
         self._timer: asyncio.TimerHandle | None = None
+        self._ring: Ring | None = None
 
     @property
     def max_payload_bytes(self) -> int:
@@ -176,7 +179,10 @@ class Engine:
         return None
 
     def start(self) -> None:
-        self._hub.log.debug("engine_started", io_uring=self._hub.ring is not None)
+        self._ring = open_ring() if self._hub.settings.io_uring else None
+        if self._ring is not None:
+            self._hub.flusher.flush_all = Burst(self._ring).flush
+        self._hub.log.debug("engine_started", io_uring=self._ring is not None)
         self._timer = asyncio.get_running_loop().call_later(self._hub.settings.slot_s, self._turn)
 
     async def drain(self, window_s: float) -> None:
@@ -220,8 +226,8 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._emptied(self._hub.settings.close_timeout_s)
-        if self._hub.ring is not None:
-            self._hub.ring.close()
+        if self._ring is not None:
+            self._ring.close()
 
     async def _emptied(self, timeout_s: float) -> None:
         hub = self._hub

@@ -37,12 +37,12 @@ class Flusher:
     __slots__ = (
         "_call_soon",
         "_clock",
-        "_flush_all",
         "_released",
         "_scheduled",
         "_since",
         "_statistics",
         "dirty",
+        "flush_all",
     )
 
     def __init__(
@@ -50,12 +50,11 @@ class Flusher:
         call_soon: Callable[[Callable[[], None]], object],
         clock: Callable[[], float],
         statistics: Statistics,
-        flush_all: Callable[[Sequence[Flushable]], None] = flush_one_by_one,
     ) -> None:
         self._call_soon = call_soon
         self._clock = clock
         self._statistics = statistics
-        self._flush_all = flush_all
+        self.flush_all: Callable[[Sequence[Flushable]], None] = flush_one_by_one
         self._scheduled = False
         self._since = 0.0
         self._released: list[Releasable] = []
@@ -93,6 +92,6 @@ class Flusher:
                 session.end_hold()
         dirty, self.dirty = self.dirty, []
         if dirty:
-            self._flush_all(dirty)
+            self.flush_all(dirty)
             self._statistics.writes += len(dirty)
             self._statistics.deliveries.add(self._clock() - since, len(dirty))

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from recado.protocol.engineio import Timing
-from recado.realtime.burst import Burst
-from recado.realtime.flusher import Flusher, flush_one_by_one
+from recado.realtime.flusher import Flusher
 from recado.realtime.limits import Doors
 from recado.realtime.rooms import Rooms
 from recado.realtime.session import Session
 from recado.realtime.statistics import Statistics
-from recado.realtime.uring import open_ring
 from recado.realtime.wheel import TimingWheel
 
 if TYPE_CHECKING:
@@ -130,7 +128,6 @@ class Hub:
         "new_id",
         "polls",
         "probes",
-        "ring",
         "settings",
         "statistics",
         "tasks",
@@ -152,9 +149,7 @@ class Hub:
         self.clock = clock
         self.new_id = new_id
         self.statistics = Statistics()
-        self.ring = open_ring() if settings.io_uring else None
-        flush_all = flush_one_by_one if self.ring is None else Burst(self.ring).flush
-        self.flusher = Flusher(_call_soon, clock, self.statistics, flush_all)
+        self.flusher = Flusher(_call_soon, clock, self.statistics)
         self.wheel: TimingWheel[Link | Probe] = TimingWheel(
             slot_s=settings.slot_s, horizon_s=settings.longest_s, now=clock()
         )

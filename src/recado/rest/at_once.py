@@ -26,7 +26,7 @@ from recado.app.whole_answer import WHOLE_ANSWER
 from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor, parse_cursor
 from recado.domain.values import ClinicId, Seq
-from recado.errors import RecadoError
+from recado.errors import RecadoError, UnauthenticatedError
 from recado.observe import get_logger, tells
 from recado.rest.authentication import FAILED
 from recado.rest.envelope import ALWAYS, REQUEST_ID, TAME_REQUEST_ID, UNLESS_STATED, RawHeader
@@ -40,7 +40,8 @@ MAX_HEADS, MAX_HEAD_BYTES = 1_000, 2_000
 """That are remembered."""
 
 PATIENCE_S = 1.0
-"""A read that fails sooner is tried again the long way: its connection may have been cut while it was idle."""
+"""A read that fails sooner is tried again the long way: its connection may have been cut while it was idle. A token
+that nobody has is no such failure."""
 
 TYPE: RawHeader = (b"content-type", JSON.encode())
 FIXED: Sequence[RawHeader] = (*ALWAYS, *UNLESS_STATED)
@@ -153,7 +154,8 @@ class AtOnce:
             answer = pages.at_once(identity, target, asked.after)
             answer = answer or await pages.answer(identity, target, asked.after)
         except Exception as error:  # noqa: BLE001 - refused or failed: the long way tells it
-            if time.perf_counter() - started_at >= PATIENCE_S:
+            took_s = time.perf_counter() - started_at
+            if took_s >= PATIENCE_S or isinstance(error, UnauthenticatedError):
                 scope.setdefault("state", {})[FAILED] = error
             return False
         told = _Told(answer, asked)

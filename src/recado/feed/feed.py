@@ -50,17 +50,6 @@ class Standing(Struct, frozen=True):
     deaf: bool
 
 
-class _Past(Struct, frozen=True):
-    """A clinic's last records up to `seq`, as a value: who asks for the same at once shares one reading."""
-
-    clinic_id: ClinicId
-    seq: Seq
-    limit: int
-
-    def __call__(self, connection: Connection) -> list[Record]:
-        return inbox.records_before(connection, self.clinic_id, self.seq, self.limit)
-
-
 class Feed:
     """`tell` is called on the loop, record after record, and must not block or fail.
 
@@ -152,12 +141,15 @@ class Feed:
         Not when the following begins: whoever reads first would wait for it, and mostly nobody asks.
         """
         clinic = self._clinics.get(clinic_id)
-        if clinic is None or clinic.root is None or not self._history:
+        if clinic is None or not self._history:
             return
-        root = clinic.root
-        records = await self._database.read(_Past(clinic_id, clinic.base, self._history), ahead=True)
-        if clinic.root == root:
-            clinic.remember(records, [touched(record) for record in records])
+        async with clinic.looking_back:
+            if (root := clinic.root) is None:
+                return
+            past = partial(inbox.records_before, clinic_id=clinic_id, seq=clinic.base, limit=self._history)
+            records = await self._database.read(past, ahead=True)
+            if clinic.root == root:
+                clinic.remember(records, [touched(record) for record in records])
 
     def doubt(self, clinic_ids: Iterable[ClinicId]) -> None:
         """Something may have been committed that nobody told us: ask before the next answer."""

@@ -35,6 +35,7 @@ class Followed:
         "heard_at",
         "hinted",
         "lease",
+        "looking_back",
         "need",
         "pull",
         "root",
@@ -63,6 +64,7 @@ class Followed:
         """Somebody read of it since the last look; set by whoever reads, for that costs nothing."""
         self.used_at = 0.0
         self.pull: asyncio.Task[None] | None = None
+        self.looking_back = asyncio.Lock()
         self.waiting: list[asyncio.Future[None]] = []
 
     @property

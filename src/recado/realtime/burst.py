@@ -22,38 +22,37 @@ class Burst:
         self._ring = ring
 
     def flush(self, links: Sequence[Flushable]) -> None:
-        """No code of a link's runs before the ring has sent, so nothing is added to what is on its way."""
+        """What waits for many is joined once.
+
+        No code of a link's runs before the ring has sent: nothing is added to what is on its way.
+        """
         if len(links) < FEWEST:
             flush_one_by_one(links)
             return
         runs: list[tuple[bytes, list[int]]] = []
         wires: list[Wire] = []
         others: list[Flushable] = []
-        last, files = b"", list[int]()
+        waited, frames, files = list[bytes](), b"", list[int]()
         for link in links:
-            wire = link.direct
-            if wire is None:
+            wire, out = link.direct, link.out
+            if out != waited:
+                waited, files = out.copy(), []
+                frames = b"".join(waited)
+                runs.append((frames, files))
+            if wire is None or not 0 < len(frames) <= LARGEST_BYTES:
                 others.append(link)
                 continue
-            out = link.out
-            frame = out[0] if len(out) == 1 else b"".join(out)
-            if not 0 < len(frame) <= LARGEST_BYTES:
-                others.append(link)
-                continue
-            if frame is not last:
-                last, files = frame, []
-                runs.append((frame, files))
             files.append(wire.file)
             wires.append(wire)
             out.clear()
         for place, taken in self._ring.send(runs):
-            wires[place].write(_frame_at(runs, place)[taken:])
+            wires[place].write(_frames_at(runs, place)[taken:])
         flush_one_by_one(others)
 
 
-def _frame_at(runs: Sequence[tuple[bytes, Sequence[int]]], place: int) -> bytes:
-    for frame, files in runs:
+def _frames_at(runs: Sequence[tuple[bytes, Sequence[int]]], place: int) -> bytes:
+    for frames, files in runs:
         if place < len(files):
-            return frame
+            return frames
         place -= len(files)
     raise IndexError(place)

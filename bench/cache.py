@@ -145,8 +145,7 @@ async def warm(server: Clinics, token: str) -> list[Line]:
 
 def http(conversations: int, seconds: float) -> list[Line]:
     with clinics(conversations) as server:
-        server.postgres.stop()
-        server.postgres.start()
+        server.forget()
         with server.serving() as auths:
             token = auths[0]["token"]
             lines = uvloop.run(cold(server, token))

@@ -58,6 +58,14 @@ class Clinics(Recado):
         database.write_now(work)
         database.close()
 
+    def forget(self) -> None:
+        """PostgreSQL anew, with nothing at hand, and every core for itself as before."""
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, ALL_CORES)
+        self.postgres.stop()
+        self.postgres.start()
+        os.sched_setaffinity(0, cores)
+
     def cpu_seconds(self) -> float:
         """What the server has computed until now."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()

@@ -35,11 +35,14 @@ class Burst:
         waited, frames, files = list[bytes](), b"", list[int]()
         for link in links:
             wire, out = link.direct, link.out
+            if wire is None or not out:
+                others.append(link)
+                continue
             if out != waited:
                 waited, files = out.copy(), []
                 frames = b"".join(waited)
                 runs.append((frames, files))
-            if wire is None or not 0 < len(frames) <= LARGEST_BYTES:
+            if len(frames) > LARGEST_BYTES:
                 others.append(link)
                 continue
             files.append(wire.file)

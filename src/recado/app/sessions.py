@@ -186,7 +186,7 @@ class Sessions:
         """Under what a token is kept. Raises UnauthenticatedError for what cannot be one."""
         if not token or len(token) > MAX_TOKEN_CHARS:
             raise UnauthenticatedError
-        # `hmac.digest` gives the interpreter away for its microsecond, and a thread may keep it for 5 ms.
+        # `hmac.digest` gives the interpreter away for its microsecond, and a store thread keeps it for half a ms.
         keyed = self._keyed.copy()
         keyed.update(token.encode())
         return keyed.hexdigest()

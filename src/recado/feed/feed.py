@@ -110,7 +110,7 @@ class Feed:
     def log_of(self, clinic_id: ClinicId) -> Followed | None:
         """What is known of the clinic's log, if it is followed."""
         clinic = self._clinics.get(clinic_id)
-        return None if clinic is None or clinic.seq == UNKNOWN else clinic
+        return clinic if clinic is not None and clinic.known else None
 
     async def follow_reads(self, clinic_id: ClinicId) -> Followed:
         """The clinic's log, followed until nobody has set `used` for IDLE_S."""

@@ -195,7 +195,7 @@ class Server:
 
     def _committed(self, committed: Committed) -> None:
         for each in committed.told:
-            self.sessions.heed(each.record)
+            self._heed(each.record)
         self.feed.take_in(committed)
         heads = {each.record.clinic_id: each.record.seq for each in committed.told}
         for clinic_id, seq in heads.items():
@@ -212,6 +212,7 @@ class Server:
 
     def _heed(self, record: Record) -> None:
         self.sessions.heed(record)
+        self.channels.heed(record)
 
     def _reset(self, clinic_id: ClinicId) -> None:
         self.gateway.reset(clinic_id)

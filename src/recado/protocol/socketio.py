@@ -63,8 +63,8 @@ _PLAIN = (Struct, str, int, float, NoneType)
 
 def decode(text: str) -> Packet:
     """Raises ViolationError for whatever the grammar or the packet type does not allow."""
-    if plain := _PLAIN.get(text[:2]):
-        kind, fits = plain
+    if tidy := _TIDY.get(text[:2]):
+        kind, fits = tidy
         return Packet(kind, ROOT, None, _fitting(_decode_json(text[1:]), fits))
     head = _HEAD.match(text)
     if head is None:
@@ -130,7 +130,7 @@ _PAYLOADS: dict[PacketType, Callable[[Any], bool]] = {
     PacketType.BINARY_ACK: _is_array,
 }
 _TYPES = {str(kind.value): (kind, fits) for kind, fits in _PAYLOADS.items()}
-_PLAIN = {"2[": _TYPES["2"], "0{": _TYPES["0"]}
+_TIDY = {"2[": _TYPES["2"], "0{": _TYPES["0"]}
 """What is published without acknowledgement, and what clients say first: they need no grammar."""
 
 

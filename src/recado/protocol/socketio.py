@@ -7,6 +7,7 @@ Ruled by the Socket.IO protocol, revision 5; docs/realtime.md lists what is refu
 import re
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from types import NoneType
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -56,12 +57,14 @@ _DIGITS = {kind: b"%d" % kind for kind in PacketType}
 _BINARY = frozenset({PacketType.BINARY_EVENT, PacketType.BINARY_ACK})
 _BINARY_OF = {PacketType.EVENT: PacketType.BINARY_EVENT, PacketType.ACK: PacketType.BINARY_ACK}
 _BYTES = (bytes, bytearray, memoryview)
+_ARRAYS = (list, tuple)
+_PLAIN = (Struct, str, int, float, NoneType)
 
 
 def decode(text: str) -> Packet:
     """Raises ViolationError for whatever the grammar or the packet type does not allow."""
-    if plain := _PLAIN.get(text[:2]):
-        kind, fits = plain
+    if tidy := _TIDY.get(text[:2]):
+        kind, fits = tidy
         return Packet(kind, ROOT, None, _fitting(_decode_json(text[1:]), fits))
     head = _HEAD.match(text)
     if head is None:
@@ -127,7 +130,7 @@ _PAYLOADS: dict[PacketType, Callable[[Any], bool]] = {
     PacketType.BINARY_ACK: _is_array,
 }
 _TYPES = {str(kind.value): (kind, fits) for kind, fits in _PAYLOADS.items()}
-_PLAIN = {"2[": _TYPES["2"], "0{": _TYPES["0"]}
+_TIDY = {"2[": _TYPES["2"], "0{": _TYPES["0"]}
 """What is published without acknowledgement, and what clients say first: they need no grammar."""
 
 
@@ -199,9 +202,10 @@ def has_attachments(args: tuple[Any, ...]) -> bool:
 
 
 def _holds_bytes(value: Any) -> bool:
-    if isinstance(value, str):
+    """Tuples of types, and what comes most often first: `list | tuple` is made anew for each question."""
+    if isinstance(value, _PLAIN):
         return False
-    if isinstance(value, list | tuple):
+    if isinstance(value, _ARRAYS):
         return any(map(_holds_bytes, value))
     if isinstance(value, dict):
         return any(map(_holds_bytes, value.values()))

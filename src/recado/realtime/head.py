@@ -20,6 +20,11 @@ _UNUSUAL = re.compile(
     re.IGNORECASE,
 )
 """A body, an end of the connection, or another protocol behind it."""
+_UNUSUAL_OF_POST = re.compile(
+    rb"\r\n(?:content-length: (?![0-9]{1,9}\r)|transfer-encoding|expect|upgrade|connection: (?!keep-alive\r))",
+    re.IGNORECASE,
+)
+_SIZE = re.compile(rb"\r\ncontent-length: ([0-9]{1,9})(?=\r)", re.IGNORECASE)
 _TO_WEBSOCKET = b"\r\nupgrade: websocket\r\n"
 _UPGRADE, _FIREFOXS = b"\r\nconnection: upgrade\r\n", b"\r\nconnection: keep-alive, upgrade\r\n"
 
@@ -137,6 +142,16 @@ def find_get(data: bytes) -> re.Match[bytes] | None:
     """The whole and tidy head that `data` is, if nothing but its answer is to follow; else ask a real parser."""
     match = _WHOLE.fullmatch(data)
     return match if match and match[1] == b"GET" and not _UNUSUAL.search(match[3] + b"\r") else None
+
+
+def find_post(data: bytes) -> tuple[re.Match[bytes], int] | None:
+    """The whole and tidy head `data` begins with, and the size of the body to follow; else ask a real parser."""
+    match = _WHOLE.match(data)
+    if match is None or match[1] != b"POST":
+        return None
+    fields = match[3] + b"\r"
+    sizes = _SIZE.findall(fields)
+    return (match, int(sizes[0])) if len(sizes) == 1 and not _UNUSUAL_OF_POST.search(fields) else None
 
 
 def head_of_match(match: re.Match[bytes], *, peer: Peer, trusted_proxies: Collection[Network] = ()) -> Head:

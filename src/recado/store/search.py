@@ -10,17 +10,18 @@ from typing import Any, NamedTuple
 
 import psycopg
 from msgspec import Struct, field
-from sqlalchemy import BigInteger, Connection, Select, case, cast, delete, func, select
+from sqlalchemy import BigInteger, Connection, Select, case, cast, delete, func, inspect, select
 
 from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
 from recado.domain.views import SearchHit, SearchPage
 from recado.domain.words import folded_words, highlights
+from recado.store import new_documents
 from recado.store.bulk import Row, among, execute, insert_rows, wanted
 from recado.store.inbox import head_of
 from recado.store.rows import conversation_from, messages_where, select_conversations
 from recado.store.stems import stem
-from recado.store.tables import contacts, conversations, messages, search_documents, search_index
+from recado.store.tables import contacts, conversations, messages, search_documents, search_pending
 
 MAX_CHARS = 65_536
 """Of a longer message the beginning is indexed: PostgreSQL's tsvector ends at 1 MiB."""
@@ -95,17 +96,16 @@ class _Documents(Struct):
                 self.erased.append(told.conversation.id)
 
     def save(self, connection: Connection) -> None:
-        """One statement, on SQLite two; edits, new names and erasures take one more each. Erasures are last."""
+        """One statement, on SQLite two; edits, new names and erasures take some more. Erasures are last."""
+        if self.outdated or self.renamed:
+            new_documents.take_in(connection)
         if self.outdated:
             execute(connection, _OUTDATED, wanted((id_,) for id_ in self.outdated))
         if self.renamed:
             execute(connection, _RENAMED, wanted((id_,) for id_ in self.renamed))
-        rows = list(self.rows.values())
-        insert_rows(connection, search_documents, rows)
-        if self.dialect == "sqlite":  # not by a trigger: FTS5 would write a segment for every row
-            words = [{"rowid": row["id"], "words": row["words"]} for row in rows]
-            insert_rows(connection, search_index, words)
+        new_documents.put(connection, list(self.rows.values()))
         if self.erased:
+            new_documents.take_in(connection)
             execute(connection, _ERASED, wanted((id_,) for id_ in self.erased))
 
     def _put_body(self, told: ConversationTold) -> int:
@@ -137,6 +137,13 @@ class _Documents(Struct):
         self.rows = {id_: row for id_, row in self.rows.items() if row["conversation_id"] != conversation_id}
 
 
+class _Terms(NamedTuple):
+    """What a document must have, in the language of its database, and as texts (new_documents.py)."""
+
+    query: str
+    texts: Sequence[str]
+
+
 class _Query(Struct, frozen=True):
     """The words asked for, in the terms of one part of a clinic's index and the language of its database."""
 
@@ -146,21 +153,26 @@ class _Query(Struct, frozen=True):
     stems: Mapping[str, str] = {}
     """By word; on PostgreSQL alone, as terms."""
 
-    def phrase(self) -> str:
+    def phrase(self) -> _Terms:
         """All words, whole and in this order."""
         joint = " + " if self.dialect == "sqlite" else " <-> "
-        return joint.join(self._term(word) for word in self.words)
+        text = "".join(f" {self.prefix}{word}" for word in self.words)
+        return _Terms(joint.join(self._term(word) for word in self.words), [f"{text} "])
 
-    def whole(self) -> str:
-        return self._all(self._term(word) for word in dict.fromkeys(self.words))
+    def whole(self) -> _Terms:
+        words = dict.fromkeys(self.words)
+        return _Terms(self._all(self._term(word) for word in words), self._texts(words))
 
-    def loose(self) -> str:
+    def loose(self) -> _Terms:
         """Also in other forms, and with the last word as a beginning."""
         *others, last = self.words
+        words = dict.fromkeys(others)
         end = self._term(last) + (" *" if self.dialect == "sqlite" else ":*")
-        return self._all(
-            [*(self._form(self._term(word), word) for word in dict.fromkeys(others)), self._form(end, last)]
-        )
+        query = self._all([*(self._form(self._term(word), word) for word in words), self._form(end, last)])
+        return _Terms(query, [*self._texts(words), f" {self.prefix}{last}"])
+
+    def _texts(self, words: Iterable[str]) -> list[str]:
+        return [f" {self.prefix}{word} " for word in words]
 
     def _term(self, word: str) -> str:
         """Letters and digits only: there is nothing in it to escape."""
@@ -184,6 +196,8 @@ def index(connection: Connection, told: Sequence[Told]) -> None:
 
 def reindex(connection: Connection) -> None:
     """Index all that there is, from the rows. For migrations: it asks for no column that came after the first."""
+    if inspect(connection).has_table(search_pending.name):
+        connection.execute(delete(search_pending))
     connection.execute(delete(search_documents))
     last = ""
     while rows := connection.execute(_texts_after(last)).all():
@@ -256,19 +270,20 @@ _POSTGRESQL = (
 )
 
 
-def _matching(connection: Connection, clinic_id: ClinicId, query: str, start: int, stop: int) -> list[int]:
+def _matching(connection: Connection, clinic_id: ClinicId, terms: _Terms, start: int, stop: int) -> list[int]:
     """Places from `start` until before `stop`, newest first, at most WINDOW."""
     first = _document_id(clinic_id, Seq(0))
-    bounds = {"query": query, "start": first + start, "stop": first + stop, "most": WINDOW}
+    bounds = {"query": terms.query, "start": first + start, "stop": first + stop, "most": WINDOW}
     driver = connection.connection.driver_connection
-    found: Iterable[Sequence[int]]
     if isinstance(driver, psycopg.Connection):
         # Planned for these words. The one plan of a prepared statement goes from document to document, newest first,
         # which is right for a common word; for a rare one in a million that took 500 ms instead of 20.
-        found = driver.execute(_POSTGRESQL, bounds, prepare=False).fetchall()
+        found = [id_ for (id_,) in driver.execute(_POSTGRESQL, bounds, prepare=False).fetchall()]
     else:
-        found = connection.exec_driver_sql(_SQLITE, bounds).all()
-    return [id_ - first for (id_,) in found]
+        found = [id_ for (id_,) in connection.exec_driver_sql(_SQLITE, bounds).all()]
+        found += new_documents.matching(connection, terms.texts, first + start, first + stop)
+        found = sorted(found, reverse=True)[:WINDOW]
+    return [id_ - first for id_ in found]
 
 
 def _with_rows(
@@ -280,8 +295,7 @@ def _with_rows(
 ) -> list[SearchHit]:
     """A name's hit shows its conversation's newest message."""
     ids = [_document_id(clinic_id, Seq(0)) + place.at for place in places]
-    query = select(search_documents.c.id, search_documents.c.message_id, search_documents.c.conversation_id)
-    documents = {row.id: row for row in connection.execute(query.where(search_documents.c.id.in_(ids)))}
+    documents = {row.id: row for row in connection.execute(new_documents.select_documents(connection, ids))}
     said = _messages(connection, [row.message_id for row in documents.values() if row.message_id])
     named = [row.conversation_id for row in documents.values() if row.conversation_id]
     threads = _conversations(connection, {*named, *(message.conversation_id for message in said.values())})

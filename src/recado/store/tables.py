@@ -3,8 +3,8 @@
 Migrations create them; nothing else knows their columns but `rows.py` and the queries beside it.
 
 Times are `Instant` texts, ids UUIDv7 texts, versions and seqs integers. A patient's words stand in `contacts.name`,
-`contacts.address`, `messages.body`, `messages.author_name` and `attachments.name`, folded in `search_documents.words`,
-and nowhere else.
+`contacts.address`, `messages.body`, `messages.author_name` and `attachments.name`, folded in `search_documents.words`
+and `search_pending.words`, and nowhere else.
 """
 
 from sqlalchemy import (
@@ -311,6 +311,15 @@ Index(
     search_documents.c.conversation_id,
     sqlite_where=search_documents.c.conversation_id.is_not(None),
     postgresql_where=search_documents.c.conversation_id.is_not(None),
+)
+
+search_pending = Table(
+    "search_pending",
+    MetaData(),  # SQLite's alone: documents that are not in the index yet (new_documents.py)
+    Column("id", BigInteger, primary_key=True),  # of the document; the table itself has no key
+    Column("message_id", Text),
+    Column("conversation_id", Text),
+    Column("words", Text, nullable=False),
 )
 
 search_index = Table(

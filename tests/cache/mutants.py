@@ -141,7 +141,7 @@ MUTANTS = [
     ),
     Mutant(
         "own commits are not taken in",
-        WHO + "test_what_is_stored_after_the_change_is_dead_on_arrival",
+        WHO + "test_an_own_commit_is_taken_in_without_asking_the_log",
         [
             Patch(
                 FEED,

@@ -130,6 +130,12 @@ class TestWhoReads:
         assert node.log.seq == node.head().seq
         assert await node.is_fresh()
 
+    async def test_an_own_commit_is_taken_in_without_asking_the_log(self, node, stock):
+        await node.page()
+        await node.write(message_to(stock, 3))
+        assert node.log.pull is None
+        assert node.log.seq == node.head().seq
+
     async def test_what_is_committed_while_the_first_reader_reads_is_seen_by_the_next(self, node, stock):
         gate = Gate(node.loader())
         early = asyncio.create_task(node.page(load=gate))

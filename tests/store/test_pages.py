@@ -8,7 +8,7 @@ from sqlalchemy import event
 
 from recado.domain.commands import MarkRead, UpdateConversation
 from recado.domain.views import ListFilter, ThreadPlace
-from recado.store import bulk, deltas, inbox, lists
+from recado.store import accounts, bulk, deltas, inbox, lists
 from store.test_law import live_a_while
 
 
@@ -109,6 +109,57 @@ def test_pages_of_any_size_share_one_plan_which_is_made_before_somebody_asks(sto
 
     made, later = stock.database.read_now(ask)
     assert made == later == [5, 5]
+
+
+@pytest.mark.only("postgresql")
+def test_a_clinic_of_any_size_shares_the_plan_that_was_made_for_all(stock):
+    """PostgreSQL that sees whose page it plans finds a small clinic's own plan cheaper, and makes it for each page."""
+    large, small = stock.clinic_id, a_clinic(stock)
+    stock.database.write_now(lambda connection: fill(connection, stock.channel.id, {large: 4_000, small: 2}))
+    plans = (
+        "SELECT generic_plans > 0, custom_plans FROM pg_prepared_statements"
+        " WHERE position('conversations' IN statement) > 0"
+    )
+
+    def ask(connection):
+        for clinic_id in [small] * 8 + [large, small] * 4:
+            for before in (None, 3):
+                lists.read_page(connection, clinic_id, stock.member_id, 50, before, ListFilter())
+        return connection.exec_driver_sql(plans).all()
+
+    assert stock.database.read_now(ask) == [(True, 5), (True, 5)]
+
+
+def a_clinic(stock):
+    return stock.database.write_now(lambda c: accounts.add_clinic(c, "Outra", stock.sources.now()))
+
+
+ROWS = """
+INSERT INTO contacts (id, clinic_id, channel_id, address, name)
+  SELECT clinic || '-' || n, clinic, channel, clinic || '-' || n, 'Maria' FROM wanted;
+INSERT INTO conversations (id, clinic_id, channel_id, contact_id, status, labels, last_message_id, last_seq,
+    last_inbound_seq, inbound_count, created_at, version, deleted)
+  SELECT clinic || '-' || n, clinic, channel, clinic || '-' || n, 'open', '[]', clinic || '-' || n, n, n, 1,
+    '2026-01-01T00:00:00.000Z', n, false FROM wanted;
+INSERT INTO messages (id, clinic_id, conversation_id, kind, direction, author_type, author_id, author_name, body,
+    status, seq, version, created_at)
+  SELECT clinic || '-' || n, clinic, clinic || '-' || n, 'message', 'inbound', 'contact', n, 'Maria', 'Oi',
+    'received', n, n, '2026-01-01T00:00:00.000Z' FROM wanted;
+"""
+
+
+def fill(connection, channel_id, sizes) -> None:
+    """Conversations of one message, as many as `sizes` says of each clinic, and counted."""
+    connection.exec_driver_sql("SET LOCAL recado.by_hand = on")
+    wanted = (
+        "CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS SELECT 0 AS clinic, '' AS channel, 0 AS n LIMIT 0"
+    )
+    connection.exec_driver_sql(wanted)
+    for clinic_id, size in sizes.items():
+        values = "INSERT INTO wanted SELECT %s, %s, n FROM generate_series(1, %s) n"
+        connection.exec_driver_sql(values, (clinic_id, channel_id, size))
+    connection.exec_driver_sql(ROWS)
+    connection.exec_driver_sql("ANALYZE")
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 100])

@@ -51,7 +51,8 @@ class Shape:
 
 SHAPES = (Shape(1, 1_000, 1), Shape(1, 1_000, 32), Shape(500, 10, 32))
 PORT = "{port}"
-FLOOR = "C, one send(2) each"
+FLOORS = {"C, one send(2) each": "send", "C, io_uring": "ring"}
+"""The least a server can do, and that as Recado sends where it may."""
 SYSTEMS = {
     "Recado": (sys.executable, "-m", "tests.conformance.echo_app", "--port", PORT, "--no-greeting", *PATIENT),
     "socket.io (Node)": ("node", str(PEERS / "socketio_fanout.mjs"), PORT),
@@ -151,7 +152,7 @@ def measure_fan_out(load: Load, seconds: int, floor: Path) -> str:
         "| rooms | in flight | system | deliveries/s | p50, p99 ms | server's µs per delivery | Recado is |",
         "|---|---|---|---|---|---|---|",
     ]
-    systems = {**SYSTEMS, FLOOR: (str(floor), PORT)}
+    systems = SYSTEMS | {name: (str(floor), way, PORT) for name, way in FLOORS.items()}
     for shape in SHAPES:
         found: dict[str, dict[str, Any]] = {}
         for round_, (name, command) in itertools.product(range(ROUNDS), systems.items()):

@@ -29,12 +29,22 @@ BODY = (
     "Bom dia, Maria. O resultado do seu exame chegou; a doutora pede um retorno na semana que vem, de manha."
 )
 
+MARK = b"bench-"
+"""What a message's key begins with, and nothing else that is told."""
+
 _keys = itertools.count(1)
 
 
 class Place(NamedTuple):
     clinic_id: int
     conversation_id: str
+
+
+Taken = Callable[[float], None]
+"""With when (by `time.time()`) it was known that the message is stored."""
+
+Begin = Callable[[Client, Place, Taken], bytes]
+"""Sends a message to the place, from this screen or for one of its patients. Returns the message's key."""
 
 
 @dataclass
@@ -136,7 +146,7 @@ class Rooms:
         self.sent += len(answers)
         return Measured(took, counted, received=received)
 
-    async def open_loop(self, rate: int, seconds: float) -> Measured:
+    async def open_loop(self, rate: int, seconds: float, begin: Begin) -> Measured:
         """Send at `rate`, whatever the answers do.
 
         Times count from when a send was due, not from when it went, until the kernel had what came for its screen:
@@ -152,7 +162,7 @@ class Rooms:
 
         def heard(payload: bytes, screen: Client) -> None:
             if payload.startswith(b'42["message:new"'):
-                began = payload.rindex(b'"clientKey":"') + 13
+                began = payload.rindex(MARK)
                 if (at := due.pop(payload[began : payload.index(b'"', began)], None)) is not None:
                     measured.deliveries.append(screen.at - at)
                     count()
@@ -163,15 +173,12 @@ class Rooms:
             at = start + number / rate
             if (ahead := at - time.time()) > 0:
                 await asyncio.sleep(ahead)
-            key, event = message(place)
-            due[key] = at
 
-            def acknowledged(answer: bytes, at: float = at, screen: Client = screen) -> None:
-                _must_be_ok(answer)
-                measured.answers.append(screen.at - at)
+            def taken(answered_at: float, at: float = at) -> None:
+                measured.answers.append(answered_at - at)
                 count()
 
-            screen.send(event, acknowledged)
+            due[begin(screen, place, taken)] = at
         async with asyncio.timeout(ANSWER_LIMIT_S):
             await done.wait()
         self.sent += wanted
@@ -212,14 +219,30 @@ class Rooms:
         return sum(screen.received for screen in self._all())
 
 
+def new_key() -> bytes:
+    return MARK + b"%d" % next(_keys)
+
+
 def message(place: Place) -> tuple[bytes, bytes]:
     """A fresh client key, and `message:send` with it. A note: it is stored and told like a reply, and never leaves."""
-    key = b"bench-%d" % next(_keys)
+    key = new_key()
     return key, b'["message:send",{"conversationId":"%s","clientKey":"%s","kind":"note","body":"%s"}]' % (
         place.conversation_id.encode(),
         key,
         BODY.encode(),
     )
+
+
+def send(screen: Client, place: Place, taken: Taken) -> bytes:
+    """As a member does."""
+    key, event = message(place)
+
+    def acknowledged(answer: bytes) -> None:
+        _must_be_ok(answer)
+        taken(screen.at)
+
+    screen.send(event, acknowledged)
+    return key
 
 
 def _must_be_ok(answer: bytes) -> None:

@@ -24,6 +24,8 @@ from recado.store.batch import carry_out
 from recado.store.database import Database
 from recado.store.inbox import heads
 from recado.store.migrate import upgrade
+from webhooks import SECRET as CHANNEL_SECRET
+from webhooks import Door
 
 SERVER_CORE, LOAD_CORE = 0, 1
 START_LIMIT_S = 30.0
@@ -44,6 +46,8 @@ class Recado:
         self.process: subprocess.Popen[bytes]
         self.settings: dict[str, str] = {}
         """Beside those that every bench has."""
+        self.doors: dict[Place, Door] = {}
+        """Of every place's patient."""
         self._members = 0
 
     def fill(self, clinics: int, conversations: int, members: int) -> list[Place]:
@@ -65,7 +69,9 @@ class Recado:
                 for clinic_id in clinic_ids:
                     accounts.add_membership(connection, member_id, clinic_id, "agent")
             channels = [
-                Channel(id=SOURCES.new_id(), clinic_id=clinic_id, kind="generic", name="C", secret="s" * 32)
+                Channel(
+                    id=SOURCES.new_id(), clinic_id=clinic_id, kind="generic", name="C", secret=CHANNEL_SECRET
+                )
                 for clinic_id in clinic_ids
             ]
             for channel in channels:
@@ -84,7 +90,10 @@ class Recado:
                 for channel in [channels[number % clinics]]
             ]
             opened = carry_out(connection, greetings, SOURCES).outcomes
-            return [Place(each.conversation.clinic_id, each.conversation.id) for each in opened]
+            places = [Place(each.conversation.clinic_id, each.conversation.id) for each in opened]
+            doors = [Door(each.channel.id, each.contact_address) for each in greetings]
+            self.doors = dict(zip(places, doors, strict=True))
+            return places
 
         places = database.write_now(work)
         database.close()
@@ -123,8 +132,8 @@ class Recado:
         return f"{str(head[ClinicId(clinic_id)].cursor).rpartition(':')[0]}:0"
 
     def stored(self) -> int:
-        """Messages that were sent by members."""
-        return _count(self._url, "SELECT count(*) FROM messages WHERE kind = 'note'")
+        """Messages of members, and of patients after their greetings."""
+        return _count(self._url, "SELECT count(*) FROM messages") - len(self.doors)
 
 
 class Peer:

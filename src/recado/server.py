@@ -42,7 +42,7 @@ from recado.cache.audit import Audit
 from recado.cache.cache import Cache
 from recado.cache.memory import Memory
 from recado.cache.redis_level import RedisLevel
-from recado.channels.inbound import channel_routes
+from recado.channels.inbound import Webhooks, channel_posts, channel_routes
 from recado.channels.sender import Sender, SenderSettings, http_client
 from recado.config import Config
 from recado.domain.events import Record
@@ -171,6 +171,7 @@ class Server:
         )
         self.engine.serve("/", self.gateway)
         own = own_origins(config.base_url, config.allowed_origins)
+        webhooks = Webhooks(self.inbox, self.channels, now=now, new_id=new_id)
         self.application = create_application(
             sessions=self.sessions,
             queries=self.queries,
@@ -181,7 +182,7 @@ class Server:
             readiness=self.readiness,
             settings=config,
             extra_routes=[
-                channel_routes(self.inbox, self.channels, now=now, new_id=new_id),
+                channel_routes(webhooks),
                 realtime_routes(self._realtime, access, self.sessions, own),
                 cache_routes(
                     self.cache_report.statistics,
@@ -191,11 +192,12 @@ class Server:
                     own,
                 ),
             ],
+            small_posts=channel_posts(webhooks),
         )
 
     def _committed(self, committed: Committed) -> None:
         for each in committed.told:
-            self.sessions.heed(each.record)
+            self._heed(each.record)
         self.feed.take_in(committed)
         heads = {each.record.clinic_id: each.record.seq for each in committed.told}
         for clinic_id, seq in heads.items():
@@ -212,6 +214,7 @@ class Server:
 
     def _heed(self, record: Record) -> None:
         self.sessions.heed(record)
+        self.channels.heed(record)
 
     def _reset(self, clinic_id: ClinicId) -> None:
         self.gateway.reset(clinic_id)
@@ -233,6 +236,7 @@ class Server:
             allowed_origins=own_origins("", self.config.allowed_origins).listed,
             trusted_proxies=self.config.proxy_networks,
             at_once=self.application.state["at_once"],
+            posts=self.application.state["posts"],
         )
         loop = asyncio.get_running_loop()
         observe.watch(loop)

@@ -40,10 +40,9 @@ MUTANTS = [
         [
             Patch(
                 CACHE,
-                "entry = Entry(await load())\n        self.counts.loaded",
+                "entry = Entry(await load(), load)\n",
                 "early = await load()\n        late = await load()\n"
-                "        entry = Entry(Loaded(late.label, early.tags, early.body, early.shown))\n"
-                "        self.counts.loaded",
+                "        entry = Entry(Loaded(late.label, early.tags, early.body, early.shown), load)\n",
             )
         ],
         quick=True,
@@ -55,7 +54,8 @@ MUTANTS = [
             Patch(
                 CACHE,
                 "self.memory.put(key, entry)  # it may",
-                "entry.ok = max(entry.ok, known.seq)\n        self.memory.put(key, entry)  # it may",
+                "entry.ok = max(entry.ok, self._followed[clinic_id].seq)\n"
+                "        self.memory.put(key, entry)  # it may",
             )
         ],
     ),
@@ -76,9 +76,10 @@ MUTANTS = [
         [
             Patch(
                 CACHE,
-                "if entry is not None and await self._believes(entry, clinic_id, known):\n"
+                "if entry is not None and await self._believes(entry, clinic_id):\n"
                 "                self.counts.second",
-                "if entry is not None:\n                entry.epoch, entry.ok = known.epoch, known.seq\n"
+                "if entry is not None:\n                known = await self._logs.follow_reads(clinic_id)\n"
+                "                entry.epoch, entry.ok = known.epoch, known.seq\n"
                 "                self.counts.second",
             )
         ],
@@ -271,6 +272,33 @@ MUTANTS = [
         WHO + "test_a_load_from_an_old_snapshot_is_neither_served_nor_kept",
         [Patch(CACHE, "if entry.epoch == epoch and entry.label < floor:", "if entry.label < 0:")],
         quick=True,
+    ),
+    Mutant(
+        "a hint that comes while the first reader reads is forgotten",
+        WHO + "test_a_hint_that_comes_while_the_first_reader_reads_stands",
+        [
+            Patch(
+                FEED,
+                "self._renew(clinic, asked_at)\n        return found",
+                "self._settle(clinic, asked_at)\n        return found",
+            )
+        ],
+    ),
+    Mutant(
+        "the log's answer takes a clinic back to where it was asked",
+        WHO + "test_what_is_told_after_the_first_reader_has_read_is_not_forgotten",
+        [
+            Patch(
+                FEED,
+                "if clinic.known:\n            return  # a reader",
+                "if not clinic:\n            return  # a",
+            )
+        ],
+    ),
+    Mutant(
+        "who reads first is served whatever was heard meanwhile",
+        WHO + "test_a_hint_that_comes_while_the_first_reader_reads_stands",
+        [Patch(CACHE, "if _is_current(known, after, clock()) and entry.holds(known):", "if known:")],
     ),
     Mutant(
         "a lease counts from the answer",

@@ -115,6 +115,82 @@ class TestWhoReads:
         assert node.cache.counts.late == 1
         assert await node.is_fresh()
 
+    async def test_the_first_reader_of_a_clinic_reads_once_and_it_is_followed_from_there(self, node, stock):
+        real, asked = node.database.read, []
+
+        async def counted(work, **how):
+            asked.append(work)
+            return await real(work, **how)
+
+        node.database.read = counted
+        await node.page()
+        assert len(asked) == 1
+        assert (node.log.epoch, node.log.seq) == node.head()
+        await node.write(message_to(stock, 3))
+        assert node.log.seq == node.head().seq
+        assert await node.is_fresh()
+
+    async def test_what_is_committed_while_the_first_reader_reads_is_seen_by_the_next(self, node, stock):
+        gate = Gate(node.loader())
+        early = asyncio.create_task(node.page(load=gate))
+        await gate.reached.wait()
+        await node.write(message_to(stock, 3))
+        late = asyncio.create_task(node.page())
+        await eventually(lambda: node.cache.counts.joined, "the later one joins")
+        gate.open.set()
+        await early
+        assert (await late).body == await node.truth()
+
+    async def test_a_hint_that_comes_while_the_first_reader_reads_stands(self, two, stock):
+        here, there = two
+        gate, released = Gate(there.loader()), hold_the_log(there)
+        reading = asyncio.create_task(there.page(load=gate))
+        await gate.reached.wait()
+        await here.write(message_to(stock, 3))
+        gate.open.set()
+        await eventually(lambda: there.log, "it is followed")
+        released.set()
+        assert (await reading).body == await there.truth()
+
+    async def test_what_is_told_after_the_first_reader_has_read_is_not_forgotten(self, node, stock):
+        gate, released = Gate(node.loader()), hold_the_log(node)
+        reading = asyncio.create_task(node.page(load=gate))
+        await gate.reached.wait()
+        node.feed.hear(
+            node.clinic_id, node.head().seq + 1
+        )  # and it is asked for, of which the answer is late
+        gate.open.set()
+        await eventually(lambda: node.log, "it is followed")
+        await node.write(message_to(stock, 3))
+        released.set()
+        assert (await reading).body == await node.truth()
+        assert node.log.seq == node.head().seq
+
+    async def test_a_clinic_whose_first_reader_failed_is_followed_by_the_next(self, node, stock):
+        async def fail():
+            raise UnavailableError
+
+        with pytest.raises(UnavailableError):
+            await node.page(load=fail)
+        assert node.clinic_id not in node.feed.followed
+        assert await node.is_fresh()
+        await node.write(message_to(stock, 3))
+        assert await node.is_fresh()
+
+
+def hold_the_log(node):
+    """What the feed asks of the log is read in time, and answered when the event is set."""
+    real, released = node.database.read, asyncio.Event()
+
+    async def late(work, *, ahead=False):
+        answer = await real(work, ahead=ahead)
+        if ahead:
+            await released.wait()
+        return answer
+
+    node.database.read = late
+    return released
+
 
 class TestWhatIsHeard:
     async def test_a_hint_that_never_came_is_made_good_by_the_cursor(self, two, stock):

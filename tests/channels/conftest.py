@@ -1,5 +1,6 @@
 """Fixtures of the channels' tests: the real stack, and routes over it as the REST application serves them."""
 
+import socket
 from collections.abc import AsyncIterator
 
 import httpx
@@ -7,8 +8,10 @@ import pytest
 from litestar import Litestar
 
 from channels.stack import Stack, new_id, now, running
-from recado.channels.inbound import channel_routes
+from recado.channels.inbound import Webhooks, channel_posts, channel_routes
+from recado.rest.posts import Posts
 from recado.rest.problems import EXCEPTION_HANDLERS
+from rest.service import listening
 
 
 @pytest.fixture
@@ -19,17 +22,22 @@ async def stack(database_url) -> AsyncIterator[Stack]:
 
 def application(inbox, channels) -> Litestar:
     return Litestar(
-        [channel_routes(inbox, channels, now=now, new_id=new_id)],
+        [channel_routes(Webhooks(inbox, channels, now=now, new_id=new_id))],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
         logging_config=None,
     )
 
 
-@pytest.fixture
-async def client(stack) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(application(stack.inbox, stack.channels))
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://recado.test/api/v1/channels"
-    ) as client:
+@pytest.fixture(params=["by the parser", "past the parser"])
+async def client(stack, request) -> AsyncIterator[httpx.AsyncClient]:
+    """Of the product's HTTP protocol, which knows two ways."""
+    posts = Posts(channel_posts(Webhooks(stack.inbox, stack.channels, now=now, new_id=new_id)))
+    ways = {"posts": posts} if request.param == "past the parser" else {}
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1/channels"
+    async with (
+        listening(application(stack.inbox, stack.channels), listener, **ways),
+        httpx.AsyncClient(base_url=url, trust_env=False) as client,
+    ):
         yield client

@@ -63,6 +63,8 @@ class Stack:
 
     def _committed(self, committed) -> None:
         self.told.extend(committed.told)
+        for told in committed.told:
+            self.channels.heed(told.record)
         if committed.queued:
             self.outbox.wake.set()
 

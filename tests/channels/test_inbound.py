@@ -204,9 +204,9 @@ async def test_a_body_over_the_limit_is_refused_with_and_without_content_length(
 
     exact = b" " * MAX_BODY_BYTES
     assert_problem(await post_generic(client, stack.generic, exact), 400, "invalid", ("", "not_json"))
-    for content in (exact + b" ", endless()):
+    for content in (lambda: exact + b" ", endless):
         for address in (f"/{stack.generic.id}/inbound", f"/{stack.whatsapp.id}/whatsapp"):
-            assert_problem(await client.post(address, content=content), 413, "too_large")
+            assert_problem(await client.post(address, content=content()), 413, "too_large")
 
 
 async def test_an_oversized_body_is_answered_while_it_is_still_being_sent(stack):

@@ -172,11 +172,11 @@ class Server(Program):
 
 
 @contextlib.contextmanager
-def shared_server(folder: Path) -> Iterator[Server]:
+def shared_server(folder: Path, **settings: str) -> Iterator[Server]:
     """One server for a module's tests, each with patients of its own: starting one takes seconds."""
     standin = StandIn(folder)
     standin.start()
-    server = Server(folder, standin)
+    server = Server(folder, standin, **settings)
     server.start()
     yield server
     assert server.stop() == 0

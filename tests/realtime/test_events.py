@@ -17,10 +17,11 @@ async def test_the_connect_reply_is_exactly_the_sid_and_precedes_what_the_handle
         assert await peer.event() == ["auth", {"token": "t"}]
 
 
-async def test_the_connect_reply_does_not_wait_for_a_flush(echo):
+async def test_the_connect_reply_waits_for_no_more_than_the_reads_of_its_tick(echo):
     class Handlers:
         def connect(self, session, _auth):
-            asyncio.get_running_loop().call_soon(self.look, session.link)
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self.look, session.link)
 
         def look(self, link):
             self.waiting = list(link.out)

@@ -40,6 +40,18 @@ def test_what_the_next_tick_adds_shares_the_flush():
     assert loop.ready == []
 
 
+def test_what_leaves_soon_leaves_after_one_tick_with_what_else_does():
+    loop = Loop()
+    flusher = Flusher(loop.call_soon, float, Statistics())
+    batches, links = [], [Link(), Link()]
+    flusher.flush_all = batches.append
+    for link in links:
+        flusher.mark_soon(link)
+    loop.tick()
+    assert batches == [links]
+    assert loop.ready == []
+
+
 def test_a_release_ends_the_hold_before_the_flush():
     loop = Loop()
     flusher = Flusher(loop.call_soon, float, Statistics())

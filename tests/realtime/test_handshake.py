@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from realtime.peer import PATH, TEXT, dialled, frame, head, upgraded
+from realtime.peer import CLOSE, PATH, PING, PONG, TEXT, dialled, frame, head, upgraded
 from recado.realtime.head import Refusal
 
 
@@ -93,6 +93,25 @@ async def test_frames_behind_the_head_belong_to_the_session(echo):
         await peer.text()
         assert (await peer.text()).startswith("40{")
         assert await peer.event() == ["auth", json.loads(auth)]
+
+
+@pytest.mark.only_picows("the server under ASGI may answer such frames before its 101")
+@pytest.mark.parametrize(
+    ("opcode", "payload", "code"), [(3, "", 1002), (TEXT, "2", 1002), (TEXT, "42[]", 1002), (CLOSE, "", 1000)]
+)
+async def test_a_goodbye_to_what_stands_behind_the_head_follows_101(echo, opcode, payload, code):
+    async with dialled(echo.port) as peer:
+        peer.send(head() + frame(opcode, payload))
+        assert (await peer.answer()).status == 101
+        assert await peer.close_code() == code
+
+
+@pytest.mark.only_picows("the server under ASGI may answer such frames before its 101")
+async def test_a_ping_behind_the_head_is_answered_behind_101(echo):
+    async with dialled(echo.port) as peer:
+        peer.send(head() + frame(PING, "x"))
+        assert (await peer.answer()).status == 101
+        assert {(await peer.receive()).opcode for _ in range(2)} == {PONG, TEXT}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ import httpx
 import uuid_utils
 import uvicorn
 from argon2 import PasswordHasher
-from litestar import Litestar
 from msgspec.structs import replace
 from uvicorn.server import ServerState
 
@@ -142,6 +141,7 @@ class Service:
     def _committed(self, committed: Committed) -> None:
         for told in committed.told:
             self.sessions.heed(told.record)
+            self.channels.heed(told.record)
         self.feed.advance(committed.told)
 
     async def _check(self, response: httpx.Response) -> None:
@@ -216,7 +216,8 @@ async def serving(
     async with contextlib.AsyncExitStack() as service.clients:
         service.client = service.new_client(url)
         writing = asyncio.create_task(service.writer.run())
-        async with listening(application, listener, past_the_parser=past_the_parser):
+        at_once = {"at_once": application.state["at_once"]} if past_the_parser else {}
+        async with listening(application, listener, **at_once):
             try:
                 yield service
             finally:
@@ -228,14 +229,22 @@ async def serving(
 
 @contextlib.asynccontextmanager
 async def listening(
-    application: Litestar, listener: socket.socket, *, past_the_parser: bool
+    application: Any,
+    listener: socket.socket,
+    *,
+    head_timeout_s: float = 10.0,
+    keep_alive_s: int = 5,
+    **short_ways: Any,
 ) -> AsyncIterator[None]:
     """The product's HTTP protocol, without the pauses with which its Server starts and stops."""
-    config = uvicorn.Config(application, log_config=None, access_log=False, proxy_headers=False)
+    config = uvicorn.Config(
+        application, log_config=None, access_log=False, proxy_headers=False, timeout_keep_alive=keep_alive_s
+    )
     config.load()
     state = ServerState()
-    ways = {"polling": Polling({}, application), "at_once": application.state["at_once"]}
-    http = type("Http", (HttpProtocol,), ways if past_the_parser else {})
+    if short_ways:
+        short_ways["polling"] = Polling({}, application)
+    http = type("Http", (HttpProtocol,), {"head_timeout_s": head_timeout_s, **short_ways})
     protocol = functools.partial(http, config=config, server_state=state, app_state={})
     server = await asyncio.get_running_loop().create_server(protocol, sock=listener)
     try:

@@ -6,14 +6,17 @@ from functools import partial
 from typing import Annotated, TypedDict
 from uuid import UUID, uuid5
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from recado.app.access import Access
 from recado.app.clinics import ClinicOrder, given_by
 from recado.app.inbox import Uuid
+from recado.clock import clock
 from recado.domain.accounts import Channel, Identity
 from recado.domain.channel_views import ChannelDetails, ChannelSecrets
 from recado.domain.clinic_commands import AddChannel, OfChannel, RotateSecret, UpdateChannel
+from recado.domain.clinic_events import ChannelUpdated
+from recado.domain.events import Record
 from recado.domain.text import clean
 from recado.domain.values import ChannelId, ChannelKind, ClinicId
 from recado.errors import NotFoundError
@@ -24,6 +27,10 @@ from recado.store.writer import Writer
 
 PATHS: dict[ChannelKind, str] = {"generic": "inbound", "whatsapp": "whatsapp"}
 """Where under a channel's address its provider posts to."""
+
+REMEMBER_S = 1.0
+"""A provider posts many times a second, and to read its channel is a sixth of a webhook. A change that no log record
+tells this node of counts after this time at the latest."""
 
 
 class AddChannelOrder(ClinicOrder, frozen=True, kw_only=True):
@@ -56,6 +63,11 @@ class RotateSecretOrder(ChannelOrder, frozen=True, kw_only=True):
     """`channel:rotate-secret`. The old one counts no more."""
 
 
+class _Remembered(Struct, frozen=True):
+    channel: Channel
+    until: float
+
+
 class FreshKeys(TypedDict):
     fresh_secret: str
     fresh_verify_token: str
@@ -81,13 +93,24 @@ class Channels:
         self._access = access
         self._base_url = base_url
         self._random_bytes = random_bytes
+        self._remembered: dict[str, _Remembered] = {}
+        self._changes = 0
 
     async def get(self, channel_id: str) -> Channel:
         """For its provider. Raises NotFoundError, also for one that is switched off."""
-        channel = await self._read(ChannelId(channel_id))
+        kept = self._remembered.get(channel_id)
+        channel = (
+            kept.channel if kept and clock() < kept.until else await self._look_up(ChannelId(channel_id))
+        )
         if not channel.active:
             raise NotFoundError
         return channel
+
+    def heed(self, record: Record) -> None:
+        """A log record, our own or another node's: what it makes untrue is forgotten at once."""
+        if record.type == ChannelUpdated.__name__:
+            self._changes += 1
+            self._remembered.clear()
 
     async def channels(self, identity: Identity, clinic_id: ClinicId) -> list[ChannelDetails]:
         """As admins know them, by name."""
@@ -143,6 +166,13 @@ class Channels:
         await self._writer.execute(command)
         used = await self._database.read(partial(accounts.used_channels_of, clinic_id=command.clinic_id))
         return next(self._details(each) for each in used if each.channel.id == command.channel_id)
+
+    async def _look_up(self, channel_id: ChannelId) -> Channel:
+        changes, until = self._changes, clock() + REMEMBER_S
+        channel = await self._read(channel_id)
+        if channel.active and changes == self._changes:  # else what was read may be what was before
+            self._remembered[channel_id] = _Remembered(channel, until)
+        return channel
 
     async def _read(self, channel_id: ChannelId) -> Channel:
         channel = await self._database.read(partial(accounts.channel_by_id, channel_id=channel_id))

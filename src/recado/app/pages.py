@@ -206,7 +206,7 @@ class Pages:
         """Always read from a snapshot of now, so there is no cursor that it could be behind."""
 
         def load(connection: Connection) -> Loaded:
-            return Loaded(_label(connection, clinic_id), (), json.encode(read(connection)))
+            return Loaded(inbox.head_of(connection, clinic_id).cursor, (), json.encode(read(connection)))
 
         loaded = await self._database.read(load)
         return _answer(Entry(loaded))
@@ -278,10 +278,6 @@ def _marks_key(target: Target, identity: Identity) -> str:
     return f"{target.key}@{identity.member_id}"
 
 
-def _label(connection: Connection, clinic_id: ClinicId) -> Cursor:
-    return inbox.head_of(connection, clinic_id).cursor
-
-
 def _load_list(
     connection: Connection,
     member_id: MemberId,
@@ -297,13 +293,14 @@ def _load_list(
     depends = tags.list_tags(fitting, [row.id for row in rows], first=before is None)
     body = json.encode(_Listed(items=page.items, before=page.before))[:-1]
     shown = len(page.items)
-    return Loaded(label, depends, body, shown), _marks_in(label, member_id, depends[:shown], page.marks)
+    whole = Loaded(label, depends, body, shown, page.head.id)
+    return whole, _marks_in(label, member_id, depends[:shown], page.marks)
 
 
 def _load_marks(
     connection: Connection, clinic_id: ClinicId, member_id: MemberId, shown: Sequence[str]
 ) -> Loaded:
-    label = _label(connection, clinic_id)
+    label = inbox.head_of(connection, clinic_id).cursor
     ids = [ConversationId(tag[1:]) for tag in shown]
     return _marks_in(label, member_id, shown, inbox.reads_of(connection, member_id, ids))
 
@@ -318,11 +315,11 @@ def _marks_in(label: Cursor, member_id: MemberId, shown: Sequence[str], marks: I
 def _load_conversation(
     connection: Connection, clinic_id: ClinicId, conversation_id: ConversationId
 ) -> Loaded:
-    label = _label(connection, clinic_id)
+    label, head = inbox.head_of(connection, clinic_id)
     found = inbox.conversation(connection, conversation_id)
     if found is None or found.deleted:
         raise NotFoundError
-    return Loaded(label, (tags.conversation_tag(conversation_id),), json.encode(found))
+    return Loaded(label, (tags.conversation_tag(conversation_id),), json.encode(found), head=head)
 
 
 def _load_thread(
@@ -332,9 +329,10 @@ def _load_thread(
     read: Callable[[Connection], MessagePage],
 ) -> Loaded:
     """All of a page but its end, where its seq belongs."""
-    label, page = _label(connection, clinic_id), read(connection)
+    label, head = inbox.head_of(connection, clinic_id)
+    page = read(connection)
     kept = _Thread(items=page.items, before=page.before, after=page.after)
-    return Loaded(label, (tags.thread_tag(conversation_id),), json.encode(kept)[:-1])
+    return Loaded(label, (tags.thread_tag(conversation_id),), json.encode(kept)[:-1], head=head)
 
 
 def _thread_page(
@@ -354,5 +352,6 @@ def _thread_page(
 
 
 def _load_clinic(connection: Connection, clinic_id: ClinicId) -> Loaded:
-    label = _label(connection, clinic_id)
-    return Loaded(label, (tags.CLINIC,), json.encode(clinics_by_id(connection, [clinic_id])[clinic_id]))
+    label, head = inbox.head_of(connection, clinic_id)
+    body = json.encode(clinics_by_id(connection, [clinic_id])[clinic_id])
+    return Loaded(label, (tags.CLINIC,), body, head=head)

@@ -12,7 +12,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from recado import observe
-from recado.cache.entry import Entry, Load, Log
+from recado.cache.entry import Entry, Load, Loaded, Log
 from recado.cache.memory import Memory
 from recado.clock import clock
 from recado.domain.cursor import Cursor
@@ -31,6 +31,8 @@ class Logs(Protocol):
     def log_of(self, clinic_id: ClinicId) -> Log | None: ...
 
     async def follow_reads(self, clinic_id: ClinicId) -> Log: ...
+
+    async def follow_with(self, clinic_id: ClinicId, read: Load) -> Loaded: ...
 
     async def refresh(self, clinic_id: ClinicId, seq: Seq = ...) -> bool: ...
 
@@ -101,7 +103,9 @@ class Cache:
 
         `shared`: other nodes may want it too. Raises what `load` raises; `cursor_ahead`, `unavailable`.
         """
-        known = self._logs.log_of(clinic_id) or await self._logs.follow_reads(clinic_id)
+        known = self._logs.log_of(clinic_id)
+        if known is None:
+            return await self._first(clinic_id, key, load, after, shared=shared)
         known.used = True
         if not _is_current(known, after, clock()) and not await self._catch_up(clinic_id, known, after):
             return await self._past_the_cache(load, after)
@@ -111,13 +115,7 @@ class Cache:
             return entry
         need, epoch = known.seq, known.epoch
         while True:
-            flight = self._flights.get(key)
-            # One that is done waits for its callback; to wait for it again would spin.
-            own = flight is None or flight.done()
-            if flight is None or own:
-                flight = self._take_off(clinic_id, key, known, load, shared=shared)
-            else:
-                self.counts.joined += 1
+            own, flight = self._flight(clinic_id, key, load, shared=shared)
             entry = await asyncio.shield(flight)  # who is cancelled takes nobody with them
             if own or (entry.epoch == epoch and entry.ok >= need) or entry.holds(known):
                 return entry
@@ -132,14 +130,32 @@ class Cache:
         if self._second is not None and isinstance(entry.body, bytes):
             self._second.put(key, entry)
 
-    def _take_off(
-        self, clinic_id: ClinicId, key: str, known: Log, load: Load, *, shared: bool
-    ) -> asyncio.Task[Entry]:
+    async def _first(
+        self, clinic_id: ClinicId, key: str, load: Load, after: Cursor | None, *, shared: bool
+    ) -> Entry:
+        """`get`, of a clinic that is not followed. Nothing has been promised of it; what has come meanwhile counts."""
+        _, flight = self._flight(clinic_id, key, load, shared=shared)
+        entry = await asyncio.shield(flight)
+        known = self._logs.log_of(clinic_id) or await self._logs.follow_reads(clinic_id)
+        if _is_current(known, after, clock()) and entry.holds(known):
+            return entry
+        return await self.get(clinic_id, key, load, after, shared=shared)
+
+    def _flight(
+        self, clinic_id: ClinicId, key: str, load: Load, *, shared: bool
+    ) -> tuple[bool, asyncio.Task[Entry]]:
+        """The one that is under way, or our own."""
+        flight = self._flights.get(key)
+        # One that is done waits for its callback; to wait for it again would spin.
+        own = flight is None or flight.done()
+        if flight is not None and not own:
+            self.counts.joined += 1
+            return False, flight
         second = self._second if shared else None
-        flight = asyncio.get_running_loop().create_task(self._fill(clinic_id, key, known, load, second))
+        flight = asyncio.get_running_loop().create_task(self._fill(clinic_id, key, load, second))
         self._flights[key] = flight
         flight.add_done_callback(partial(self._landed, key))
-        return flight
+        return True, flight
 
     def _landed(self, key: str, flight: asyncio.Task[Entry]) -> None:
         if self._flights.get(key) is flight:
@@ -147,34 +163,42 @@ class Cache:
         if not flight.cancelled():
             flight.exception()  # whoever waits has it; nobody may
 
-    async def _fill(
-        self, clinic_id: ClinicId, key: str, known: Log, load: Load, second: SecondLevel | None
-    ) -> Entry:
+    async def _fill(self, clinic_id: ClinicId, key: str, load: Load, second: SecondLevel | None) -> Entry:
         if second is not None:
             entry = await second.get(key)
-            if entry is not None and await self._believes(entry, clinic_id, known):
+            if entry is not None and await self._believes(entry, clinic_id):
                 self.counts.second += 1
                 entry.load = load
                 self.memory.put(key, entry)
                 return entry
+        entry = await self._load(clinic_id, load)
+        self.memory.put(key, entry)  # it may be outdated by now: that is seen by who reads it
+        known = self._logs.log_of(clinic_id)
+        if known is not None and entry.epoch != known.epoch:
+            self._logs.doubt([clinic_id])
+        if second is not None and (known is None or entry.holds(known)):
+            second.put(key, entry)
+        return entry
+
+    async def _load(self, clinic_id: ClinicId, load: Load) -> Entry:
+        known = self._logs.log_of(clinic_id)
+        if known is None:
+            entry = Entry(await self._logs.follow_with(clinic_id, load), load)
+            self.counts.loaded += 1
+            return entry
         epoch, floor = known.epoch, known.seq
-        entry = Entry(await load())
+        entry = Entry(await load(), load)
         self.counts.loaded += 1
-        entry.load = load
         if entry.epoch == epoch and entry.label < floor:
             # An old snapshot, or a standby: older than what this node has promised already.
             self.counts.late += 1
             log.error("load_too_old", clinic_id=clinic_id, seq=entry.label, seq_known=floor)
             raise UnavailableError
-        if entry.epoch != known.epoch:
-            self._logs.doubt([clinic_id])
-        self.memory.put(key, entry)  # it may be outdated by now: that is seen by who reads it
-        if second is not None and entry.holds(known):
-            second.put(key, entry)
         return entry
 
-    async def _believes(self, entry: Entry, clinic_id: ClinicId, known: Log) -> bool:
+    async def _believes(self, entry: Entry, clinic_id: ClinicId) -> bool:
         """What another wrote may be older than what we know of the log, but not older than the log."""
+        known = self._logs.log_of(clinic_id) or await self._logs.follow_reads(clinic_id)
         if entry.epoch == known.epoch and entry.ok < known.base:
             await self._logs.look_back(clinic_id)
         return entry.holds(known)

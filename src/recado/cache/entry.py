@@ -20,13 +20,15 @@ ITEM_BYTES = 250
 class Loaded(Struct, frozen=True):
     """What a loader read in one snapshot, with that snapshot's label. The first `shown` tags are its rows.
 
-    `body` is bytes ready to be served, or, in memory only, a mapping of them.
+    `body` is bytes ready to be served, or, in memory only, a mapping of them. `head`: the random id of the record that
+    the label counts up to, if the loader has read it.
     """
 
     label: Cursor
     tags: Sequence[str]
     body: Any
     shown: int = 0
+    head: int | None = None
 
 
 Load = Callable[[], Awaitable[Loaded]]

@@ -1,11 +1,11 @@
-"""A provider's POST → commands → one answer. The routes that `server.py` hands to the REST application.
+"""A provider's POST → commands → one answer: routes that `server.py` hands to the REST application, and a shorter way.
 
 In this order, and nothing before its turn: the channel, the size, the signature of the raw bytes, JSON, commands.
 200 only after every commit; a fault of ours is 503, so that the provider repeats. docs/channels.md, "In".
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from recado.app.channels import Channels
 from recado.app.inbox import Inbox
+from recado.app.small_posts import Headers, SmallPost
 from recado.channels import generic, whatsapp
 from recado.channels.bodies import MAX_BODY_BYTES, json_of, read_body
 from recado.channels.delivery import Fate, deliver, deliver_all
@@ -46,6 +47,8 @@ WEBHOOK_REFUSALS: tuple[type[RecadoError], ...] = (
 )
 """What the REST application, which is a sibling, tells in its document of these routes."""
 
+ADDRESS = "/api/v1/channels/{channelId}"
+
 IGNORED: tuple[Fate, ...] = ("refused", "status_unknown")
 
 log = get_logger("channels")
@@ -59,10 +62,58 @@ class Received(Struct, frozen=True):
     ignored: int = 0
 
 
-def channel_routes(
-    inbox: Inbox, channels: Channels, *, now: Callable[[], Instant], new_id: Callable[[], str]
-) -> Router:
-    """Every route of a channel. `now` is wall-clock time; `new_id` names attachments."""
+class Webhooks:
+    """`now` is wall-clock time; `new_id` names attachments."""
+
+    def __init__(
+        self, inbox: Inbox, channels: Channels, *, now: Callable[[], Instant], new_id: Callable[[], str]
+    ) -> None:
+        self._inbox = inbox
+        self._channels = channels
+        self._now = now
+        self._new_id = new_id
+
+    async def find(self, channel_id: str, kind: ChannelKind) -> Channel:
+        """Raises NotFoundError for an id that nobody has, one that is switched off, and one of another kind alike."""
+        channel = await self._channels.get(channel_id)
+        if channel.kind != kind:
+            raise NotFoundError
+        return channel
+
+    async def generic(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> Received:
+        now_s = moment(self._now()).timestamp()
+        verify(channel.secret, headers, body, now_s=now_s)
+        fate = await deliver(self._inbox, generic.parse(json_of(body), channel, now_s=now_s))
+        return _answer(channel, Counter({fate: 1}), Counter({"text": 1}), ignored=0)
+
+    async def whatsapp(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> Received:
+        verify_whatsapp(channel.secret, headers.get("x-hub-signature-256"), body)
+        now_s = moment(self._now()).timestamp()
+        inbound = whatsapp.parse(json_of(body), channel, now_s=now_s, new_id=self._new_id)
+        fates = await deliver_all(self._inbox, [item for _, item in inbound.items])
+        items: Counter[str] = Counter(inbound.ignored)
+        for (kind, _), fate in zip(inbound.items, fates, strict=True):
+            items[fate if fate in IGNORED else kind] += 1
+        return _answer(channel, Counter(fates), items, ignored=sum(inbound.ignored.values()))
+
+
+def channel_posts(webhooks: Webhooks) -> Sequence[SmallPost]:
+    """The POSTs of `channel_routes`, for who has them whole."""
+
+    async def receive_generic(channel_id: str, headers: Headers, body: bytes) -> Received:
+        return await webhooks.generic(await webhooks.find(channel_id, "generic"), headers, body)
+
+    async def receive_whatsapp(channel_id: str, headers: Headers, body: bytes) -> Received:
+        return await webhooks.whatsapp(await webhooks.find(channel_id, "whatsapp"), headers, body)
+
+    return [
+        SmallPost(f"{ADDRESS}/inbound", receive_generic),
+        SmallPost(f"{ADDRESS}/whatsapp", receive_whatsapp),
+    ]
+
+
+def channel_routes(webhooks: Webhooks) -> Router:
+    """Every route of a channel."""
 
     @post(
         "/inbound",
@@ -75,12 +126,8 @@ def channel_routes(
         opt={"refusals": WEBHOOK_REFUSALS},
     )
     async def receive_generic(channel_id: ChannelPath, request: Request[Any, Any, Any]) -> Received:
-        channel = await _find(channels, channel_id, "generic")
-        body = await read_body(request)
-        now_s = moment(now()).timestamp()
-        verify(channel.secret, request.headers, body, now_s=now_s)
-        fate = await deliver(inbox, generic.parse(json_of(body), channel, now_s=now_s))
-        return _answer(channel, Counter({fate: 1}), Counter({"text": 1}), ignored=0)
+        channel = await webhooks.find(str(channel_id), "generic")
+        return await webhooks.generic(channel, request.headers, await read_body(request))
 
     @get(
         "/whatsapp",
@@ -92,7 +139,7 @@ def channel_routes(
         opt={"refusals": (ForbiddenError, NotFoundError, UnavailableError)},
     )
     async def confirm_whatsapp(channel_id: ChannelPath, request: Request[Any, Any, Any]) -> Response[str]:
-        channel = await _find(channels, channel_id, "whatsapp")
+        channel = await webhooks.find(str(channel_id), "whatsapp")
         return Response(whatsapp.challenge(dict(request.query_params), channel), media_type=MediaType.TEXT)
 
     @post(
@@ -106,32 +153,16 @@ def channel_routes(
         opt={"refusals": WEBHOOK_REFUSALS},
     )
     async def receive_whatsapp(channel_id: ChannelPath, request: Request[Any, Any, Any]) -> Received:
-        channel = await _find(channels, channel_id, "whatsapp")
-        body = await read_body(request)
-        verify_whatsapp(channel.secret, request.headers.get("x-hub-signature-256"), body)
-        now_s = moment(now()).timestamp()
-        inbound = whatsapp.parse(json_of(body), channel, now_s=now_s, new_id=new_id)
-        fates = await deliver_all(inbox, [item for _, item in inbound.items])
-        items: Counter[str] = Counter(inbound.ignored)
-        for (kind, _), fate in zip(inbound.items, fates, strict=True):
-            items[fate if fate in IGNORED else kind] += 1
-        return _answer(channel, Counter(fates), items, ignored=sum(inbound.ignored.values()))
+        channel = await webhooks.find(str(channel_id), "whatsapp")
+        return await webhooks.whatsapp(channel, request.headers, await read_body(request))
 
     return Router(
-        "/api/v1/channels/{channelId:str}",
+        ADDRESS.replace("}", ":str}"),
         route_handlers=[receive_generic, confirm_whatsapp, receive_whatsapp],
         request_max_body_size=MAX_BODY_BYTES,
         security=[{}],
         tags=["Channels"],
     )
-
-
-async def _find(channels: Channels, channel_id: UUID, kind: ChannelKind) -> Channel:
-    """Raises NotFoundError for an id that nobody has, one that is switched off, and one of another kind alike."""
-    channel = await channels.get(str(channel_id))
-    if channel.kind != kind:
-        raise NotFoundError
-    return channel
 
 
 def _answer(channel: Channel, fates: Counter[str], items: Counter[str], *, ignored: int) -> Received:

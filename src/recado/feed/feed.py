@@ -7,14 +7,16 @@ something read from a clinic is still true is judged by what is known here of it
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 from sqlalchemy import Connection
 
 from recado import observe
 from recado.clock import clock
+from recado.domain.cursor import Cursor
 from recado.domain.events import Record
 from recado.domain.packets import Told
 from recado.domain.tags import touched
@@ -36,6 +38,19 @@ TRIES = 3
 """A question that was under way already when we came may be answered with less than we know; the next one is ours."""
 
 log = observe.get_logger("feed")
+
+
+class Placed(Protocol):
+    """What was read in a snapshot, with where the clinic's log stood in it: `head` is its newest record's random id."""
+
+    @property
+    def label(self) -> Cursor: ...
+
+    @property
+    def head(self) -> int | None: ...
+
+
+P = TypeVar("P", bound=Placed)
 
 
 class Standing(Struct, frozen=True):
@@ -119,10 +134,27 @@ class Feed:
         try:
             await self._begin(clinic)
         except BaseException:
-            if not clinic.known and not clinic.followers and self._clinics.get(clinic_id) is clinic:
-                self._drop(clinic)
+            self._drop_unknown(clinic)
             raise
         return clinic
+
+    async def follow_with(self, clinic_id: ClinicId, read: Callable[[], Awaitable[P]]) -> P:
+        """What `read` gives; a clinic of which nothing is known is followed from its snapshot on, as by `follow_reads`.
+
+        `read` takes its snapshot after it is called. A hint that comes meanwhile stands, so whoever reads asks the log.
+        """
+        clinic = self._clinics.setdefault(clinic_id, Followed(clinic_id))
+        asked_at = clinic.used_at = clock()
+        clinic.used = True
+        try:
+            found = await read()
+        except BaseException:
+            self._drop_unknown(clinic)
+            raise
+        if found.head is not None and not clinic.known and self._clinics.get(clinic_id) is clinic:
+            self._stand_at(clinic, Head(found.label, found.head))
+            self._renew(clinic, asked_at)
+        return found
 
     async def refresh(self, clinic_id: ClinicId, seq: Seq = UNKNOWN) -> bool:
         """Ask the log. False: it does not reach `seq`, or cannot be relied upon. Raises `unavailable`."""
@@ -302,6 +334,8 @@ class Feed:
         """Begin at the log's present end. What is committed meanwhile is wanted by then, and pulled."""
         asked_at, clinic.hinted = clock(), UNKNOWN
         head = await self._database.read(partial(inbox.head_of, clinic_id=clinic.clinic_id), ahead=True)
+        if clinic.known:
+            return  # a reader's own snapshot came first, and more may have been told since
         self._stand_at(clinic, head)
         self._settle(clinic, asked_at)
 
@@ -369,6 +403,11 @@ class Feed:
                 clinic.used_at = 0.0
                 if not clinic.followers:
                     self._drop(clinic)
+
+    def _drop_unknown(self, clinic: Followed) -> None:
+        """Who began to follow it has failed, and nobody else has begun."""
+        if not clinic.known and not clinic.followers and self._clinics.get(clinic.clinic_id) is clinic:
+            self._drop(clinic)
 
     def _drop(self, clinic: Followed) -> None:
         del self._clinics[clinic.clinic_id]

@@ -53,6 +53,7 @@ _HEAD = re.compile(
     r"(?P<type>[0-6])(?:(?P<attachments>[0-9]{1,4})-)?(?:(?P<namespace>/[^,]*)(?:,|\Z))?(?P<ack_id>[0-9]{1,15})?"
 )
 _ABSENT = object()
+_DIGITS = {kind: b"%d" % kind for kind in PacketType}
 _BINARY = frozenset({PacketType.BINARY_EVENT, PacketType.BINARY_ACK})
 _BINARY_OF = {PacketType.EVENT: PacketType.BINARY_EVENT, PacketType.ACK: PacketType.BINARY_ACK}
 _BYTES = (bytes, bytearray, memoryview)
@@ -62,8 +63,9 @@ _PLAIN = (Struct, str, int, float, NoneType)
 
 def decode(text: str) -> Packet:
     """Raises ViolationError for whatever the grammar or the packet type does not allow."""
-    if text[:2] == "2[":  # what is published, without acknowledgement, needs no grammar
-        return Packet(PacketType.EVENT, ROOT, None, _fitting(_decode_json(text[1:]), _is_event))
+    if tidy := _TIDY.get(text[:2]):
+        kind, fits = tidy
+        return Packet(kind, ROOT, None, _fitting(_decode_json(text[1:]), fits))
     head = _HEAD.match(text)
     if head is None:
         raise ViolationError("a packet must begin with a type from 0 to 6")
@@ -128,6 +130,8 @@ _PAYLOADS: dict[PacketType, Callable[[Any], bool]] = {
     PacketType.BINARY_ACK: _is_array,
 }
 _TYPES = {str(kind.value): (kind, fits) for kind, fits in _PAYLOADS.items()}
+_TIDY = {"2[": _TYPES["2"], "0{": _TYPES["0"]}
+"""What is published without acknowledgement, and what clients say first: they need no grammar."""
 
 
 def insert_attachments(data: Any, attachments: Sequence[bytes]) -> Any:
@@ -236,6 +240,8 @@ def _take_out(value: Any, attachments: list[bytes]) -> Any:
 def _encode(
     kind: PacketType, namespace: str, ack_id: int | None, payload: bytes, attachments: int = 0
 ) -> bytes:
+    if namespace == ROOT and ack_id is None and not attachments:
+        return _DIGITS[kind] + payload
     count = f"{attachments}-" if attachments else ""
     place = "" if namespace == ROOT else f"{namespace},"
     return f"{kind.value}{count}{place}{'' if ack_id is None else ack_id}".encode() + payload

@@ -40,6 +40,7 @@ class Flusher:
         "_released",
         "_scheduled",
         "_since",
+        "_soon",
         "_statistics",
         "dirty",
         "flush_all",
@@ -58,11 +59,18 @@ class Flusher:
         self._scheduled = False
         self._since = 0.0
         self._released: list[Releasable] = []
+        self._soon: list[Flushable] = []
         self.dirty: list[Flushable] = []
 
     def mark(self, link: Flushable) -> None:
         self.dirty.append(link)
         self.schedule()
+
+    def mark_soon(self, link: Flushable) -> None:
+        """For what nothing could join: it waits only for the tick's other reads, and leaves with what they bring."""
+        if not self._soon:
+            self._call_soon(self._flush_soon)
+        self._soon.append(link)
 
     def release(self, session: Releasable) -> None:
         """End a session's hold when the current tick is over, after everything it sends in this tick."""
@@ -82,6 +90,11 @@ class Flusher:
         (14 instead of 31 messages a write at 32 in flight).
         """
         self._call_soon(self.flush)
+
+    def _flush_soon(self) -> None:
+        soon, self._soon = self._soon, []
+        self.flush_all(soon)
+        self._statistics.writes += len(soon)
 
     def flush(self) -> None:
         self._scheduled = False

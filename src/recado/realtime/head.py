@@ -4,7 +4,7 @@ It is kept for the connection's life, so it is one bytes object, searched on dem
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import NamedTuple
 from urllib.parse import unquote_plus
@@ -20,7 +20,17 @@ _UNUSUAL = re.compile(
     re.IGNORECASE,
 )
 """A body, an end of the connection, or another protocol behind it."""
+_UNUSUAL_OF_POST = re.compile(
+    rb"\r\n(?:content-length: (?![0-9]{1,9}\r)|transfer-encoding|expect|upgrade|connection: (?!keep-alive\r))",
+    re.IGNORECASE,
+)
+_SIZE = re.compile(rb"\r\ncontent-length: ([0-9]{1,9})(?=\r)", re.IGNORECASE)
+_TO_WEBSOCKET = b"\r\nupgrade: websocket\r\n"
 _UPGRADE, _FIREFOXS = b"\r\nconnection: upgrade\r\n", b"\r\nconnection: keep-alive, upgrade\r\n"
+
+
+Peer = str | Callable[[], str]
+"""An address, or how to learn it: most connections' is never asked."""
 
 
 class Refusal(NamedTuple):
@@ -43,14 +53,14 @@ class Head:
         target: str,
         fields: Sequence[tuple[str, str]],
         *,
-        peer: str,
+        peer: Peer,
         trusted_proxies: Collection[Network] = (),
     ) -> None:
         lines = "".join(f"\r\n{name}: {value}" for name, value in fields)
         self._take(method, target, f"{lines}\r\n".encode("latin-1", "replace"), peer, trusted_proxies)
 
     def _take(
-        self, method: str, target: str, fields: bytes, peer: str, trusted_proxies: Collection[Network]
+        self, method: str, target: str, fields: bytes, peer: Peer, trusted_proxies: Collection[Network]
     ) -> None:
         self.method = method
         self.path, _, self.query = target.partition("?")
@@ -64,7 +74,8 @@ class Head:
         """The address of who really asks, proxies taken into account. Most of a poll's requests are not asked."""
         if not self._client:
             forwarded = self.header("x-forwarded-for") if self._trusted_proxies else None
-            self._client = client_address(self._peer, forwarded, self._trusted_proxies)
+            peer = self._peer if isinstance(self._peer, str) else self._peer()
+            self._client = client_address(peer, forwarded, self._trusted_proxies)
         return self._client
 
     def header(self, name: str) -> str | None:
@@ -119,10 +130,11 @@ def _value(fields: bytes, lower: bytes, mark: bytes) -> str | None:
 
 def find_upgrade(data: bytes) -> re.Match[bytes] | None:
     """The whole and tidy head `data` begins with, if it asks for a WebSocket as clients do; else ask a real parser."""
-    if b"pgrade: websocket\r\n" not in data or not (match := _WHOLE.match(data)):
+    # `find`, for `in` would first take what it looks for as a number: 0.2 µs each.
+    if data.find(b"pgrade: websocket\r\n") < 0 or not (match := _WHOLE.match(data)):
         return None
-    fields = match[3].lower() + b"\r\n"
-    asks = b"\r\nupgrade: websocket\r\n" in fields and (_UPGRADE in fields or _FIREFOXS in fields)
+    find = match[0].lower().find
+    asks = find(_TO_WEBSOCKET) > 0 and (find(_UPGRADE) > 0 or find(_FIREFOXS) > 0)
     return match if asks else None
 
 
@@ -132,14 +144,24 @@ def find_get(data: bytes) -> re.Match[bytes] | None:
     return match if match and match[1] == b"GET" and not _UNUSUAL.search(match[3] + b"\r") else None
 
 
-def head_of_match(match: re.Match[bytes], *, peer: str, trusted_proxies: Collection[Network] = ()) -> Head:
+def find_post(data: bytes) -> tuple[re.Match[bytes], int] | None:
+    """The whole and tidy head `data` begins with, and the size of the body to follow; else ask a real parser."""
+    match = _WHOLE.match(data)
+    if match is None or match[1] != b"POST":
+        return None
+    fields = match[3] + b"\r"
+    sizes = _SIZE.findall(fields)
+    return (match, int(sizes[0])) if len(sizes) == 1 and not _UNUSUAL_OF_POST.search(fields) else None
+
+
+def head_of_match(match: re.Match[bytes], *, peer: Peer, trusted_proxies: Collection[Network] = ()) -> Head:
     """Of a match of `find_upgrade` or `find_get`: half the time of taking it apart line by line."""
     head = Head.__new__(Head)
     head._take(match[1].decode(), match[2].decode(), match[3] + b"\r\n", peer, trusted_proxies)  # noqa: SLF001 - a second way to make one
     return head
 
 
-def parse_head(raw: bytes, *, peer: str, trusted_proxies: Collection[Network] = ()) -> Head:
+def parse_head(raw: bytes, *, peer: Peer, trusted_proxies: Collection[Network] = ()) -> Head:
     """`raw` is everything before the empty line. Raises ValueError if it is no HTTP/1.1 head."""
     if tidy := _TIDY.fullmatch(raw):
         return head_of_match(tidy, peer=peer, trusted_proxies=trusted_proxies)

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with what it leaves out of an upgrade, a bound on heads, and a short way for polls.
+"""uvicorn's HTTP protocol with what it leaves out of an upgrade, a bound on heads, and short ways for what comes often.
 
 uvicorn 0.54 drops the bytes that follow an upgrade's head in the same read, httptools collects a head without end, an
 answer takes two writes, and a request a task. `data_received` is uvicorn's method, written again, and `_answer_whole`
@@ -6,21 +6,36 @@ does what its `send` does: pyproject pins it below 0.55. Must not know WebSocket
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from recado.app.whole_answer import WHOLE_ANSWER
-from recado.realtime.head import find_get
+from recado.realtime.head import find_get, find_post
 from recado.realtime.polling import Polling
 
 MAX_HEAD_BYTES = 16_384
 Headers = Sequence[tuple[bytes, bytes]]
 AtOnce = Callable[[bytes, bytes], tuple[int, Sequence[bytes]] | None]
 """A GET's target and its header lines → status and what follows the server's own headers; None: not at hand."""
+MAX_POST_BYTES = 65_536
+"""A larger body takes the long way."""
+
+
+class Posts(Protocol):
+    """Who takes small POSTs. `beginnings`: of the requests that are worth asking for."""
+
+    beginnings: tuple[bytes, ...]
+
+    def take(
+        self, target: bytes, lines: bytes, body: bytes
+    ) -> Coroutine[Any, Any, tuple[int, Sequence[bytes]]] | None:
+        """Header lines and body → the answer, in its time, as AtOnce has it; None: not one of those."""
+        ...
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -31,6 +46,8 @@ class HttpProtocol(HttpToolsProtocol):
     """Takes whole GETs of its own past parser and task: half of what a poll costs."""
     at_once: ClassVar[AtOnce | None] = None
     """The same for what the application has at hand."""
+    posts: ClassVar[Posts | None] = None
+    """The same for small POSTs, each of which has a task."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,9 +59,11 @@ class HttpProtocol(HttpToolsProtocol):
         )
         self._message_is_open = False
         self._hung_up: Callable[[], None] | None = None
-        """Of a poll that is held."""
+        """Of a poll or a POST that is held."""
         self._behind = b""
         """What was pipelined behind it."""
+        self._post_begun = b""
+        """A small POST's head, and what came of its body: many clients write the two one after the other."""
         self._is_last = False
         self._idle_since = 0.0
 
@@ -69,15 +88,19 @@ class HttpProtocol(HttpToolsProtocol):
             self._behind += data
             self.flow.pause_reading()
             return
+        data, begun_before, self._post_begun = self._post_begun + data, bool(self._post_begun), b""
+        if self.polling is not None and self._is_idle:
+            if self.polling.take(data, self) or self._answered(data) or self._posted(data):
+                self._heads_begun += 1
+                self._head_is_here()
+                return
+            if not begun_before and self._is_post_begun(data):
+                return
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """The long way."""
         begun = self._heads_begun
-        if (
-            self.polling is not None
-            and self._is_idle
-            and (self.polling.take(data, self) or self._answered(data))
-        ):
-            self._heads_begun += 1
-            self._head_is_here()
-            return
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
@@ -104,6 +127,39 @@ class HttpProtocol(HttpToolsProtocol):
         status, rest = answer
         self.respond(status, *rest)
         return True
+
+    def _posted(self, data: bytes) -> bool:
+        """Its client may hang up: what it asked for is carried out all the same."""
+        posts, post = type(self).posts, self._find_post(data)
+        if posts is None or post is None or len(data) != (end := post[0].end()) + post[1]:
+            return False
+        coming = posts.take(post[0][2], post[0][3], data[end:])
+        if coming is None:
+            return False
+        self.hold(lambda: None)
+        task = self.loop.create_task(self._answer_later(coming))
+        self.server_state.tasks.add(task)
+        task.add_done_callback(self.server_state.tasks.discard)
+        return True
+
+    def _is_post_begun(self, data: bytes) -> bool:
+        """Its head is here, and the rest, which may come with the next read, has the time of a head."""
+        post = self._find_post(data)
+        if post is None or len(data) >= post[0].end() + post[1]:
+            return False
+        self._unset_keepalive_if_required()
+        self._post_begun = data
+        self._await_head()
+        return True
+
+    def _find_post(self, data: bytes) -> tuple[re.Match[bytes], int] | None:
+        posts = type(self).posts
+        post = find_post(data) if posts is not None and data.startswith(posts.beginnings) else None
+        return post if post and post[1] <= MAX_POST_BYTES else None
+
+    async def _answer_later(self, coming: Coroutine[Any, Any, tuple[int, Sequence[bytes]]]) -> None:
+        status, rest = await coming
+        self.respond(status, *rest)
 
     @property
     def peer(self) -> str:

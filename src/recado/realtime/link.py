@@ -71,18 +71,11 @@ class Link:
         hub.log.debug("socket_opened", connection=self.id)
 
     def open(self, sid: str, upgrades: Sequence[str] = ()) -> None:
-        """Say hello at once, so that it shares a write with the answer to the head; `upgrades` may take over."""
-        self.say(self._connection.open(sid, upgrades))
+        """Say hello, so that it shares a write with the answer to the head; `upgrades` may take over."""
+        self.push_soon(text_frame(self._connection.open(sid, upgrades)))
+        if self._transport.is_fetched:  # the request that opened it waits for this
+            self.flush()
         self.schedule()
-
-    def say(self, packet: bytes) -> None:
-        """Past the flusher, which waits for what may join: only where nothing waits, and nothing is to follow soon."""
-        frame = text_frame(packet)
-        statistics = self.hub.statistics
-        statistics.packets_out += 1
-        statistics.bytes_out += len(frame)
-        statistics.writes += 1
-        self._transport.send([frame])
 
     def move(self, transport: WebSocket, frames: list[bytes]) -> None:
         """Another transport takes over; `frames` waited in the old one."""
@@ -143,6 +136,15 @@ class Link:
         hub.statistics.bytes_out += len(frame)
         if not out:
             hub.flusher.mark(self)
+        out.append(frame)
+
+    def push_soon(self, frame: bytes) -> None:
+        """For an answer that nothing is likely to follow."""
+        out, hub = self.out, self.hub
+        hub.statistics.packets_out += 1
+        hub.statistics.bytes_out += len(frame)
+        if not out:
+            hub.flusher.mark_soon(self)
         out.append(frame)
 
     def push_all(self, frames: Sequence[bytes]) -> None:

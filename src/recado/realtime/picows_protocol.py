@@ -17,7 +17,7 @@ from picows import WSAutoPingStrategy, WSProtocolError, WSUpgradeRequest, WSUpgr
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from recado.app.addresses import Network
-from recado.realtime.head import Head, Refusal, head_of_match, parse_head
+from recado.realtime.head import Head, Peer, Refusal, head_of_match, parse_head
 from recado.realtime.hub import Log
 from recado.realtime.picows_transport import PicowsTransport, switching
 from recado.realtime.transport import Endpoint
@@ -102,7 +102,6 @@ class _Wire:
     def getsockopt(self, *_args: Any) -> int:
         return 0
 
-    @property
     def peer(self) -> str:
         address = self._transport.get_extra_info("peername")
         return address[0] if address else ""
@@ -169,7 +168,7 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
             self._refuse_unasked(Refusal(431, "Request header fields too large"))
             return
         try:
-            head = parse_head(raw, peer=self._peer(), trusted_proxies=self.trusted_proxies)
+            head = parse_head(raw, peer=self._peer, trusted_proxies=self.trusted_proxies)
         except ValueError:
             self._refuse_unasked(Refusal(400, "Bad request"))
             return
@@ -180,16 +179,22 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         if match.end() > MAX_HEAD_BYTES:
             self._refuse_unasked(Refusal(431, "Request header fields too large"))
             return
-        self._answer(head_of_match(match, peer=self._peer(), trusted_proxies=self.trusted_proxies), rest)
+        self._answer(head_of_match(match, peer=self._peer, trusted_proxies=self.trusted_proxies), rest)
 
     def buffer_updated(self, nbytes: int) -> None:
         """Each byte that comes proves life: a large message over a slow line is whole only after long."""
+        listener = self.listener
+        if listener is None:
+            return  # refused
+        listener.greet()  # whatever picows answers by itself stands behind 101
         WSProtocol.buffer_updated(self, nbytes)
-        if self.listener is not None:
-            self.listener.touch()
+        listener.touch()
 
-    def _peer(self) -> str:
-        return str(self.transport.underlying_transport.peer)
+    @property
+    def _peer(self) -> Peer:
+        """Not a method of ours: the link keeps the head, which must not keep this protocol."""
+        wire: _Wire = self.transport.underlying_transport
+        return wire.peer
 
     def _answer(self, head: Head, rest: bytes) -> None:
         """Refuse, or show picows a head, with nothing of the peer's but the key."""
@@ -205,7 +210,8 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
             self._refuse(refusal)
         else:
             _offered.append((key, PicowsTransport(endpoint, head)))
-            self._feed(_HEAD + rest)
+            WSProtocol.buffer_updated(self, self._fill(_HEAD))
+            self._feed(rest)
 
     def _refuse_unasked(self, refusal: Refusal) -> None:
         """What no endpoint was asked about is counted by the first."""
@@ -219,14 +225,17 @@ class WebSocketProtocol(WSProtocol):  # type: ignore[misc]
         transport.close()
 
     def _feed(self, data: bytes) -> None:
-        """The buffer that picows offers is small, and grows while it is filled."""
         while data:
-            buffer = self.get_buffer(-1)
-            size = min(len(buffer), len(data))
-            buffer[:size] = data[:size]
-            del buffer
+            size = self._fill(data)
             self.buffer_updated(size)
             data = data[size:]
+
+    def _fill(self, data: bytes) -> int:
+        """The buffer that picows offers is small, and grows while it is filled."""
+        buffer = self.get_buffer(-1)
+        size = min(len(buffer), len(data))
+        buffer[:size] = data[:size]
+        return size
 
 
 def make_websocket_protocol(

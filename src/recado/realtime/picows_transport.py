@@ -3,8 +3,9 @@
 picows_protocol.py makes it. Must not know HTTP beyond the 101, nor what messages mean. Ruled by docs/realtime.md.
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import cast
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
@@ -63,12 +64,12 @@ class PicowsTransport(WSListener):
     """picows' listener on one side, a link's transport on the other."""
 
     __slots__ = (
+        "_answer",
         "_assembler",
         "_endpoint",
         "_head",
         "_receiver",
         "_socket",
-        "_unanswered",
         "direct",
         "writable",
     )
@@ -84,18 +85,21 @@ class PicowsTransport(WSListener):
         self._assembler: MessageAssembler | None = None
         self._receiver: Receiver | None = None
         self._socket: WSTransport | None = None
-        self._unanswered: WSTransport | None = None
+        self._answer: bytes | None = None
+        """101, as long as it has not left."""
 
     # What picows calls.
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         # Nobody reads them again, and they are kilobytes per connection.
         transport.request.headers = None  # type: ignore[assignment]
-        self._unanswered = transport
+        self._socket = transport
+        self._answer = switching.encode()
         try:
             self._receiver = self._endpoint.open(self, self._head)
         finally:
-            self._greet([])
+            if self._receiver is None or not self._receiver.out:
+                self.greet()
 
     def touch(self) -> None:
         if self._receiver is not None:
@@ -127,7 +131,8 @@ class PicowsTransport(WSListener):
         self.writable, self.direct = False, None
 
     def resume_writing(self) -> None:
-        self.writable, self.direct = True, self._plain_wire()
+        self.writable = True
+        self.direct = None if self._answer is not None else self._plain_wire()
 
     # What the link calls, and a probe before it.
 
@@ -139,7 +144,9 @@ class PicowsTransport(WSListener):
         """A lone frame goes to picows as its payload: its own write is a sixth cheaper than the loop's."""
         socket = self._socket
         if socket is None:
-            self._greet(frames)
+            return
+        if self._answer is not None:
+            self.greet(frames)
             return
         if len(frames) == 1:
             if (frame := frames[0]) is not _lone.frame:
@@ -156,7 +163,7 @@ class PicowsTransport(WSListener):
     def close(self, close: SocketClose, last: list[bytes]) -> None:
         if last:
             self.send(last)
-        self._greet([])
+        self.greet()
         if self._socket is not None:
             self._socket.send_close(close.code, close.reason.encode())  # type: ignore[arg-type]
             self.resume_reading()  # the peer's CLOSE, or its end of file, finishes it
@@ -173,18 +180,17 @@ class PicowsTransport(WSListener):
         if self._socket is not None:
             self._socket.underlying_transport.resume_reading()
 
-    def _greet(self, frames: list[bytes]) -> None:
+    def greet(self, frames: Sequence[bytes] = ()) -> None:
         """101, if it has not left, with what the session says first: a second write costs a twelfth of a handshake."""
-        unanswered, self._unanswered = self._unanswered, None
-        if unanswered is not None:
-            self._socket = unanswered
+        answer, self._answer = self._answer, None
+        if answer is not None and self._socket is not None:
             self.direct = self._plain_wire()
-            unanswered.underlying_transport.write(b"".join([switching.encode(), *frames]))
+            self._socket.underlying_transport.write(b"".join([answer, *frames]))
 
     def _plain_wire(self) -> Wire | None:
         """None for TLS, whose socket wants other bytes than ours."""
-        wire: Any = None if self._socket is None else self._socket.underlying_transport
-        return None if wire is None or wire.get_extra_info("ssl_object") else wire
+        socket = self._socket
+        return None if socket is None or socket.is_secure else cast(Wire, socket.underlying_transport)
 
     def _on_rarer_frame(self, transport: WSTransport, receiver: Receiver, frame: WSFrame) -> None:
         kind = frame.msg_type

@@ -26,6 +26,8 @@ class Probe:
 
     __slots__ = ("_asked", "_hub", "_polling", "_transport", "closed", "id", "slot")
 
+    out = ()
+
     def __init__(self, hub: Hub, transport: WebSocket, polling: PollingTransport | None) -> None:
         self.id = hub.new_id()
         self.slot = -1

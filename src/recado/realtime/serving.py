@@ -19,7 +19,7 @@ from recado.app.addresses import Network
 from recado.app.origins import Origin
 from recado.realtime.asgi_transport import AsgiWebSockets
 from recado.realtime.first_read import make_first_read
-from recado.realtime.http_protocol import AtOnce, HttpProtocol
+from recado.realtime.http_protocol import AtOnce, HttpProtocol, Posts
 from recado.realtime.hub import Log
 from recado.realtime.picows_protocol import make_websocket_protocol
 from recado.realtime.polling import Polling, PollingEndpoint
@@ -88,10 +88,11 @@ def make_server(  # noqa: PLR0913 - everything that a server may be told
     allowed_origins: Collection[Origin] = (),
     head_timeout_s: float = 10.0,
     at_once: AtOnce | None = None,
+    posts: Posts | None = None,
 ) -> DrainingServer:
     """`app` is the ASGI application for everything that is not at a path of `endpoints`; its lifespan is run.
 
-    `at_once` is asked first for a GET, if it came in one read: http_protocol.py.
+    `at_once` is asked first for a GET, if it came in one read, and `posts` for a small POST: http_protocol.py.
 
     Give `serve` its sockets: nothing else is listened on.
 
@@ -101,8 +102,8 @@ def make_server(  # noqa: PLR0913 - everything that a server may be told
     (max_payload_bytes,) = {endpoint.max_payload_bytes for endpoint in endpoints.values()}
     polling = Polling(endpoints, app, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies)
     app = polling
-    short_way = {"polling": polling, "at_once": at_once} if websocket == "picows" else {}
-    variables = {"head_timeout_s": head_timeout_s, **short_way}
+    short_ways = {"polling": polling, "at_once": at_once, "posts": posts} if websocket == "picows" else {}
+    variables = {"head_timeout_s": head_timeout_s, **short_ways}
     http: type[HttpProtocol] = type("HttpProtocol", (HttpProtocol,), variables)
     first: type[asyncio.Protocol] = http
     protocol: type[asyncio.Protocol] = WebSocketsSansIOProtocol

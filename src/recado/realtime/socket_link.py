@@ -22,6 +22,7 @@ from recado.protocol.outcomes import (
     Left,
     Outcome,
 )
+from recado.protocol.websocket import text_frame
 from recado.realtime.head import Head
 from recado.realtime.hub import Handlers, Hub
 from recado.realtime.limits import Allowance
@@ -173,23 +174,12 @@ class SocketLink(Link):
         elif session.closed:
             self._tell(session, "closed while connecting")
         else:
-            self._accept(session)
+            for reply in self._socket.accept(namespace, session.id):
+                self.push_soon(text_frame(reply.packet))
             self.hub.statistics.handshakes.add(self.hub.clock() - self._opened_at)
             session.admit()
             self.hub.log.debug("session_joined", connection=self.id, session=session.id)
         self._go_if_departing()
-
-    def _accept(self, session: Session) -> None:
-        """Nobody knows the client yet, so nothing is to follow but what its handler has said already.
-
-        Who does not take what waits is left to the flusher, which bounds it.
-        """
-        outcomes = self._socket.accept(session.namespace, session.id)
-        if self.out or session.sink or not self.writable:
-            self.perform(outcomes)
-            return
-        for reply in outcomes:
-            self.say(reply.packet)
 
     def _refusal(self, session: Session, error: Exception) -> dict[str, Any]:
         if isinstance(error, RecadoError):

@@ -4,6 +4,7 @@ WebSockets in two implementations that pass one suite, picows (picows_transport.
 (asgi_transport.py), and HTTP long-polling (polling_transport.py), which a WebSocket may take over from.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from recado.errors import SocketClose
@@ -75,6 +76,11 @@ class WebSocket(Transport, Protocol):
 
 class Receiver(Protocol):
     """What a transport reports to; a link."""
+
+    @property
+    def out(self) -> Sequence[bytes]:
+        """What waits to be sent."""
+        ...
 
     def receive_text(self, text: str, size: int) -> None:
         """`size` is the text's as it came, in bytes."""

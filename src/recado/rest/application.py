@@ -16,6 +16,7 @@ from recado.app.origins import OwnOrigins, own_origins
 from recado.app.pages import Pages
 from recado.app.queries import Queries
 from recado.app.sessions import Sessions
+from recado.app.small_posts import SmallPost
 from recado.config import Config
 from recado.rest import auth, commands, conversations, search
 from recado.rest import channels as channel_routes
@@ -26,6 +27,7 @@ from recado.rest.document import SECURITY, describe, document_router, openapi_co
 from recado.rest.envelope import Envelope
 from recado.rest.health import Readiness, health_router
 from recado.rest.metrics import metrics
+from recado.rest.posts import Posts
 from recado.rest.problems import EXCEPTION_HANDLERS
 from recado.rest.reading import MAX_BODY_BYTES, JsonRequest
 from recado.rest.webapp import WEBAPP, WebApp, webapp_file
@@ -42,9 +44,13 @@ def create_application(  # noqa: PLR0913 - every use case that a route may ask f
     readiness: Readiness,
     settings: Config,
     extra_routes: Sequence[ControllerRouterHandler] = (),
+    small_posts: Sequence[SmallPost] = (),
     webapp: Path = WEBAPP,
 ) -> Litestar:
-    """`extra_routes` (webhooks) get the same problem details, body limit, request id and log line."""
+    """`extra_routes` (webhooks) get the same problem details, body limit, request id and log line.
+
+    `small_posts` are those among them that a server may answer by a shorter way.
+    """
     own = own_origins(settings.base_url, settings.allowed_origins)
     reads = Reads(pages)
     application = Litestar(
@@ -76,7 +82,8 @@ def create_application(  # noqa: PLR0913 - every use case that a route may ask f
     long_way = Envelope(application.asgi_handler, _methods(application))
     at_once = AtOnce(long_way, reads, sessions)
     application.asgi_handler = at_once
-    application.state["at_once"] = at_once.take  # for a server that knows this shorter way
+    application.state["at_once"] = at_once.take  # for a server that knows these shorter ways
+    application.state["posts"] = Posts(small_posts)
     return application
 
 

@@ -165,7 +165,8 @@ class AtOnce:
         if whole is None or not whole(scope, told.status, headers, body):
             await send({"type": "http.response.start", "status": told.status, "headers": headers})
             await send({"type": "http.response.body", "body": body, "more_body": False})
-        _log(known, told, started_at, identity)
+        if self._tells:
+            _log(known, told, started_at, identity)
         return True
 
     def _asked(self, lines: bytes) -> Asked | None:

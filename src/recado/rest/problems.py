@@ -105,14 +105,26 @@ def known_errors(base: type[RecadoError] = RecadoError) -> Iterator[type[RecadoE
 
 def problem_response(request: Request[Any, Any, Any], error: RecadoError) -> Response[bytes]:
     request.state.code = error.code
+    headers, body = told(error)
+    return Response(body, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def told(error: RecadoError) -> tuple[dict[str, str], bytes]:
+    """What the client is told beside the status: headers, and a body of MEDIA_TYPE."""
     headers = {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
-    return Response(
-        msgspec.json.encode(_body(error)), status_code=error.status, headers=headers, media_type=MEDIA_TYPE
-    )
+    return headers, msgspec.json.encode(_body(error))
+
+
+def refusal_of(error: Exception, route: str | None) -> RecadoError:
+    """What the client is told of `error`. Our own fault: the operator hears its type and place (observe.py)."""
+    if isinstance(error, RecadoError) and error.status != 500:
+        return error
+    log.error("request_failed", exc_info=error, route=route)
+    return RecadoError()
 
 
 def _body(error: RecadoError) -> dict[str, Any]:
@@ -132,32 +144,23 @@ def _body(error: RecadoError) -> dict[str, Any]:
     return {**error.state, **body}
 
 
-def on_recado_error(request: Request[Any, Any, Any], error: RecadoError) -> Response[bytes]:
-    if error.status == 500:
-        return on_unexpected(request, error)
-    return problem_response(request, error)
-
-
 def on_litestar_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     translated = _translate(request, error)
     if translated is None:
-        return on_unexpected(request, error)
+        return on_error(request, error)
     response = problem_response(request, translated)
     if error.status_code == 405:
         response.headers["Allow"] = (error.headers or {}).get("allow", "")
     return response
 
 
-def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Our own fault: told to the operator by type and place (observe.py), to the client not at all."""
-    log.error("request_failed", exc_info=error, route=request.scope.get("path_template"))
-    return problem_response(request, RecadoError())
+def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    return problem_response(request, refusal_of(error, request.scope.get("path_template")))
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
-    RecadoError: on_recado_error,
     HTTPException: on_litestar_error,
-    Exception: on_unexpected,
+    Exception: on_error,
 }
 
 

@@ -4,6 +4,7 @@ A page comes with the seq of its snapshot and the marks of who asks in one state
 is its trips to the database, and building the statement takes longer than PostgreSQL takes to answer it.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import cycle, islice
@@ -41,6 +42,9 @@ _BEFORE: BindParameter[Any] = bindparam("before", type_=BigInteger)
 _MEMBER: BindParameter[Any] = bindparam("member", type_=Text)
 NOBODY = MemberId("")
 MAX_SEQ = Seq(2**53)
+WARM_CLINICS, WARM_S = 100, 0.3
+"""Bounds on what is read for nobody yet."""
+
 _LAST_SEQ = list(conversations.c.keys()).index("last_seq")
 _MARK, _HEAD = slice(-7, -4), slice(-4, None)
 """Where they stand in a row, behind the conversation, which begins with its id."""
@@ -115,11 +119,14 @@ def read_page(
 def prepare(connection: Connection, limit: int) -> None:
     """Read first and next pages, and where the log stands, until these statements are prepared.
 
-    Of several clinics, for a database that has just started has nothing at hand.
+    Of several clinics, and of more as long as WARM_S lasts: a database that has just started has nothing at hand.
     """
-    some = select(clinics.c.id).order_by(func.random()).limit(PREPARED_AFTER)
+    until = time.monotonic() + WARM_S
+    some = select(clinics.c.id).order_by(func.random()).limit(WARM_CLINICS)
     found = connection.execute(some).scalars().all()
-    for clinic_id in islice(cycle(found), PREPARED_AFTER):
+    for number, clinic_id in enumerate(islice(cycle(found), max(PREPARED_AFTER, len(found)))):
+        if number >= PREPARED_AFTER and time.monotonic() > until:
+            break
         for before in (None, MAX_SEQ):
             read_page(connection, clinic_id, NOBODY, limit, before, NO_FILTER)
         head_of(connection, clinic_id)

@@ -7,10 +7,8 @@ A trip speaks to libpq itself. psycopg's pipeline does for each statement what i
 ten statements take 30 instead of 220 µs of this process so.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from itertools import count
 from typing import Any, NamedTuple, Protocol
 
@@ -22,11 +20,14 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy import Connection
 
+from recado.store.libpq import Direct, encoded, error_of, numbered
+
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 """Sees what was committed until it got the clinics' lock."""
 
-_TRIP, _PREPARED = "recado_trip", "recado_prepared"
-"""Where a connection keeps the trip that is being made up, and the names of its prepared statements by their text."""
+_TRIP, _PREPARED, _DIRECT = "recado_trip", "recado_prepared", "recado_direct"
+"""Where a connection keeps the trip that is being made up, the names of its prepared statements by their text, and
+what sends those that are alone."""
 
 _names = count()
 
@@ -36,7 +37,7 @@ class Rows(Protocol):
 
 
 class Cursor(Protocol):
-    """A driver's, or a trip, whose rows are there when it is over. `parameters` by the names in the text."""
+    """One that asks at once, or a trip, whose rows are there when it is over. `parameters` by the names in the text."""
 
     def execute(self, text: str, parameters: Mapping[str, Any], /) -> Rows: ...
 
@@ -64,7 +65,7 @@ class Trip:
         self._calls: list[_Call] = []
 
     def execute(self, text: str, parameters: Mapping[str, Any], /) -> Rows:
-        values = [_encoded(parameters[name]) for name in _numbered(text)[1]]
+        values = [encoded(parameters[name]) for name in numbered(text)[1]]
         self._calls.append(_Call(text, values, answer := _Answer()))
         return answer
 
@@ -77,7 +78,7 @@ class Trip:
             name = self._prepared.get(text) or new.get(text)
             if name is None:
                 name = new[text] = b"recado_%d" % next(_names)
-                pgconn.send_prepare(name, _numbered(text)[0])
+                pgconn.send_prepare(name, numbered(text)[0])
                 sent.append(None)
             pgconn.send_query_prepared(name, values)
             sent.append(answer)
@@ -91,7 +92,7 @@ class Trip:
         failed = next((each for each in results if each.status == ExecStatus.FATAL_ERROR), None)
         if failed is None:
             return
-        error = errors.error_from_result(failed, encoding=driver.info.encoding)
+        error = error_of(failed, driver)
         if isinstance(error, errors.InvalidSqlStatementName):  # somebody has deallocated them
             self._prepared.clear()
         raise error
@@ -127,8 +128,15 @@ def one_trip(connection: Connection, *, commits: bool = False) -> Iterator[None]
 
 
 def cursor_of(connection: Connection) -> Cursor:
-    """The trip that is being made up, or a cursor of the driver's."""
-    return connection.info.get(_TRIP) or connection.connection.cursor()
+    """The trip that is being made up, or what asks at once."""
+    known: Cursor | None = connection.info.get(_TRIP) or connection.info.get(_DIRECT)
+    if known is not None:
+        return known
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        return connection.connection.cursor()
+    direct = connection.info[_DIRECT] = Direct(driver)
+    return direct
 
 
 def _results(pgconn: PGconn, number: int) -> PQGen[list[PGresult]]:
@@ -149,22 +157,3 @@ def _give(
             transformer = Transformer(driver)
             transformer.set_pgresult(result)
             answer.rows = transformer.load_rows(0, result.ntuples, tuple)
-
-
-@cache
-def _numbered(text: str) -> tuple[bytes, Sequence[str]]:
-    """A text with %(named)s parameters as libpq takes it, and their names in its order."""
-    names: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        if match[1] not in names:
-            names.append(match[1])
-        return f"${names.index(match[1]) + 1}"
-
-    numbered = re.sub(r"%\((\w+)\)s", number, text).replace("%%", "%")
-    return numbered.encode(), names
-
-
-def _encoded(value: object) -> bytes | None:
-    """As PostgreSQL reads it. What is text here is JSON or an id: there is no zero byte in it, which would end it."""
-    return None if value is None else str(value).encode()

@@ -3,6 +3,7 @@
 picows_protocol.py makes it. Must not know HTTP beyond the 101, nor what messages mean. Ruled by docs/realtime.md.
 """
 
+import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import cast
@@ -98,8 +99,12 @@ class PicowsTransport(WSListener):
         try:
             self._receiver = self._endpoint.open(self, self._head)
         finally:
-            if self._receiver is None or not self._receiver.out:
-                self.greet()
+            if self._receiver is None:
+                self.greet()  # for picows says goodbye now
+            elif not self._receiver.out:
+                # Not before the loop has its socket among those it waits for: what the client then says here would
+                # come behind what it says elsewhere, and an upgrade's `5` behind the next GET.
+                asyncio.get_running_loop().call_soon(self.greet)
 
     def touch(self) -> None:
         if self._receiver is not None:

@@ -86,7 +86,7 @@ async def test_what_a_batch_needs_is_read_at_once(writing, size):
     commands = [kinds[number % len(kinds)](number) for number in range(size)]
     await asyncio.gather(*(writing.writer.execute(command) for command in commands))
     reads = [statement for statement in statements if statement.startswith("SELECT")]
-    assert len(reads) == 3, "the clinics, the keys, conversations by address"
+    assert len(reads) == 4, "the clinics, the keys, conversations by address; how long search's list is"
 
 
 async def test_a_providers_id_never_makes_a_second_message(writing):

@@ -1,7 +1,7 @@
 """On SQLite, new search documents wait in a list until there are enough for the index. docs/store.md, "Search".
 
 FTS5 writes a segment for every transaction and merges segments ever after, and each clinic's newest document has a page
-of its own: many at once cost a third of many one by one. PostgreSQL's index has such a list itself (pending_words.py).
+of its own: many at once cost half of many one by one. PostgreSQL's index has such a list itself (pending_words.py).
 This one is a table that is written with the change itself, so a crash loses nothing; who searches reads it too.
 """
 
@@ -15,7 +15,7 @@ from recado.store.bulk import Row, insert_rows
 from recado.store.tables import search_documents, search_pending
 from recado.store.trips import cursor_of
 
-LONGEST = 256
+LONGEST = 512
 """The batch that makes the list so long takes all of it in."""
 
 _LENGTH = "SELECT max(rowid) FROM search_pending"  # its rows only ever go all together

@@ -123,6 +123,13 @@ def open_hours(**fields):
     }
 
 
+@pytest.mark.parametrize("space", ["\x1c", "\x1f", "\x85", "\ufeff", "\u2028", "\u3000"])
+def test_no_shortcut_has_what_is_a_space_to_python_javascript_or_rust(space):
+    with pytest.raises(InvalidError) as refused:
+        decide(update(**reply(shortcut=f"a{space}")))
+    assert refused.value.errors == (("cannedReplies[0].shortcut", "wrong_format"),)
+
+
 @pytest.mark.parametrize(
     ("fields", "path", "code"),
     [

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from itertools import pairwise
 
 from recado.domain.clinic import BusinessHours, CannedReply, Label, OpenHours
-from recado.domain.text import says_nothing
+from recado.domain.text import SPACES, says_nothing
 from recado.errors import ConflictError, FieldError, InvalidError
 
 MAX_CLINIC_NAME_CHARS = 100
@@ -25,7 +25,7 @@ MAX_OPEN_HOURS = 42
 MAX_TIME_ZONE_CHARS = 64
 
 COLOUR = r"#[0-9a-f]{6}"
-SHORTCUT = rf"[^\s/]{{1,{MAX_SHORTCUT_CHARS}}}"
+SHORTCUT = rf"[^{SPACES}/]{{1,{MAX_SHORTCUT_CHARS}}}"
 OPENS = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 CLOSES = rf"({OPENS}|24:00)"
 TIME_ZONE = rf"[A-Za-z0-9_+\-/]{{1,{MAX_TIME_ZONE_CHARS}}}"

@@ -11,8 +11,10 @@ from recado.errors import FieldError, InvalidError
 MAX_NAME_CHARS = 200
 MAX_EMAIL_CHARS = 320
 
-VISIBLE = r"[^\s\x1c-\x1f\x85\ufeff]"
-"""A character that is seen. Python, JavaScript and Rust differ in what is a space; here none of theirs is seen."""
+SPACES = r"\s\x1c-\x1f\x85\ufeff"
+"""For a set of characters. Python, JavaScript and Rust differ in what is a space; here all of theirs are."""
+VISIBLE = f"[^{SPACES}]"
+"""A character that is seen."""
 
 _VISIBLE = re.compile(VISIBLE)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

@@ -109,14 +109,18 @@ class PostgresServer:
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """As a crash does: every process of the server at once."""
-        with self.connect() as connection:
-            others = connection.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
-            pids = [pid for (pid,) in others.fetchall()]
-        self._end(signal.SIGKILL)
+        """As a crash does: every process of the server at once. None is left, for it would keep the memory they share."""
+        postmaster = self._process.pid
+        os.kill(postmaster, signal.SIGSTOP)  # it starts no other
+        pids = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(int(pid), signal.SIGKILL)
+        self._end(signal.SIGKILL)
+        deadline = time.monotonic() + START_LIMIT_S
+        while any(map(_runs, pids)):
+            assert time.monotonic() < deadline, "killed, and still there"
+            time.sleep(0.01)
 
     def has_all_of(self, primary: "PostgresServer") -> bool:
         """Whether this standby knows everything that its primary has written."""
@@ -212,6 +216,14 @@ def _other_user() -> str | None:
         return pwd.getpwnam("postgres").pw_name
     except KeyError:
         raise RuntimeError("PostgreSQL refuses to run as root, and there is no user postgres") from None
+
+
+def _runs(pid: str) -> bool:
+    """Not gone, nor waiting for its parent to notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _free_port() -> int:

@@ -109,7 +109,7 @@ class PostgresServer:
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """As a crash does: every process of the server at once. None is left, for it would keep the memory they share."""
+        """As a crash does: every process of the server at once. None is left: it would keep their memory."""
         postmaster = self._process.pid
         os.kill(postmaster, signal.SIGSTOP)  # it starts no other
         pids = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()

@@ -29,6 +29,19 @@ def quiet(stock, number=[0]):  # noqa: B006 - counts
     return stock.settle(UpdateClinic, name=f"Clínica {number[0]}")
 
 
+async def read_by_who_joins_after_a_change(node, stock):
+    """What the second of two readers gets, whose shared flight began before the change."""
+    gate = Gate(node.loader())
+    early = asyncio.create_task(node.page(load=gate))
+    await gate.reached.wait()
+    await node.write(message_to(stock, 3))
+    late = asyncio.create_task(node.page())
+    await eventually(lambda: node.cache.counts.joined, "the later one joins")
+    gate.open.set()
+    await early
+    return await late
+
+
 class TestWhoReads:
     async def test_what_is_stored_after_the_change_is_dead_on_arrival(self, node, stock):
         await node.page(fitting=RESOLVED)
@@ -41,15 +54,8 @@ class TestWhoReads:
         assert await node.is_fresh()
 
     async def test_who_comes_after_the_change_does_not_get_what_an_older_flight_brings(self, node, stock):
-        gate = Gate(node.loader())
-        early = asyncio.create_task(node.page(load=gate))
-        await gate.reached.wait()
-        await node.write(message_to(stock, 3))
-        late = asyncio.create_task(node.page())
-        await eventually(lambda: node.cache.counts.joined, "the later one joins")
-        gate.open.set()
-        await early
-        assert (await late).body == await node.truth()
+        late = await read_by_who_joins_after_a_change(node, stock)
+        assert late.body == await node.truth()
         assert node.cache.counts.again == 1
 
     async def test_a_cancelled_reader_takes_nobody_with_them(self, node):
@@ -137,15 +143,8 @@ class TestWhoReads:
         assert node.log.seq == node.head().seq
 
     async def test_what_is_committed_while_the_first_reader_reads_is_seen_by_the_next(self, node, stock):
-        gate = Gate(node.loader())
-        early = asyncio.create_task(node.page(load=gate))
-        await gate.reached.wait()
-        await node.write(message_to(stock, 3))
-        late = asyncio.create_task(node.page())
-        await eventually(lambda: node.cache.counts.joined, "the later one joins")
-        gate.open.set()
-        await early
-        assert (await late).body == await node.truth()
+        late = await read_by_who_joins_after_a_change(node, stock)
+        assert late.body == await node.truth()
 
     async def test_a_hint_that_comes_while_the_first_reader_reads_stands(self, two, stock):
         here, there = two

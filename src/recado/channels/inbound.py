@@ -5,7 +5,7 @@ In this order, and nothing before its turn: the channel, the size, the signature
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -80,13 +80,13 @@ class Webhooks:
             raise NotFoundError
         return channel
 
-    async def generic(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> Received:
+    async def generic(self, channel: Channel, headers: Headers, body: bytes) -> Received:
         now_s = moment(self._now()).timestamp()
         verify(channel.secret, headers, body, now_s=now_s)
         fate = await deliver(self._inbox, generic.parse(json_of(body), channel, now_s=now_s))
         return _answer(channel, Counter({fate: 1}), Counter({"text": 1}), ignored=0)
 
-    async def whatsapp(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> Received:
+    async def whatsapp(self, channel: Channel, headers: Headers, body: bytes) -> Received:
         verify_whatsapp(channel.secret, headers.get("x-hub-signature-256"), body)
         now_s = moment(self._now()).timestamp()
         inbound = whatsapp.parse(json_of(body), channel, now_s=now_s, new_id=self._new_id)

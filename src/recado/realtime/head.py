@@ -15,15 +15,15 @@ _TIDY = re.compile(
     rb"([A-Z]++) (/[!-~]*+) HTTP/1\.1((?:\r\n[!#-'*+.0-9A-Z^-z|~-]++: (?:[!-~][ -~]*+(?<! ))?)*+)"
 )
 _WHOLE = re.compile(_TIDY.pattern + rb"\r\n\r\n")
-_UNUSUAL = re.compile(
-    rb"\r\n(?:content-length: (?!0\r)|transfer-encoding|expect|upgrade|connection: (?!keep-alive\r))",
-    re.IGNORECASE,
+_UNUSUAL_OF_GET, _UNUSUAL_OF_POST = (
+    re.compile(
+        rb"\r\n(?:content-length: (?!%b\r)|transfer-encoding|expect|upgrade|connection: (?!keep-alive\r))"
+        % size,
+        re.IGNORECASE,
+    )
+    for size in (rb"0", rb"[0-9]{1,9}")
 )
-"""A body, an end of the connection, or another protocol behind it."""
-_UNUSUAL_OF_POST = re.compile(
-    rb"\r\n(?:content-length: (?![0-9]{1,9}\r)|transfer-encoding|expect|upgrade|connection: (?!keep-alive\r))",
-    re.IGNORECASE,
-)
+"""A body of another form, an end of the connection, or another protocol behind it."""
 _SIZE = re.compile(rb"\r\ncontent-length: ([0-9]{1,9})(?=\r)", re.IGNORECASE)
 _TO_WEBSOCKET = b"\r\nupgrade: websocket\r\n"
 _UPGRADE, _FIREFOXS = b"\r\nconnection: upgrade\r\n", b"\r\nconnection: keep-alive, upgrade\r\n"
@@ -141,7 +141,7 @@ def find_upgrade(data: bytes) -> re.Match[bytes] | None:
 def find_get(data: bytes) -> re.Match[bytes] | None:
     """The whole and tidy head that `data` is, if nothing but its answer is to follow; else ask a real parser."""
     match = _WHOLE.fullmatch(data)
-    return match if match and match[1] == b"GET" and not _UNUSUAL.search(match[3] + b"\r") else None
+    return match if match and match[1] == b"GET" and not _UNUSUAL_OF_GET.search(match[3] + b"\r") else None
 
 
 def find_post(data: bytes) -> tuple[re.Match[bytes], int] | None:

@@ -38,6 +38,11 @@ OURS = frozenset({REQUEST_ID, *(name for name, _ in ALWAYS)})
 log = get_logger("rest")
 
 
+def request_id_of(asked_for: str) -> str:
+    """The client's, if it is tame, else a new one."""
+    return asked_for if TAME_REQUEST_ID.fullmatch(asked_for) else str(uuid7())
+
+
 class Envelope:
     """`methods`: what each address takes, by the route's template. Litestar's OPTIONS forgets some of them."""
 
@@ -61,8 +66,7 @@ class Exchange:
     """One request and its answer."""
 
     def __init__(self, scope: HTTPScope, send: Send, methods: Mapping[str, str]) -> None:
-        asked_for = Headers.from_scope(scope).get("x-request-id", "")
-        self.request_id = asked_for if TAME_REQUEST_ID.fullmatch(asked_for) else str(uuid7())
+        self.request_id = request_id_of(Headers.from_scope(scope).get("x-request-id", ""))
         self.method = scope["method"]
         # A HEAD request is answered as a GET whose body stays here: every GET route has its HEAD.
         self.scope: Any = {**scope, "method": "GET"} if self.method == "HEAD" else scope

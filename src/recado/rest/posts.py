@@ -10,12 +10,11 @@ from typing import Any
 
 import msgspec
 import structlog
-from uuid_utils import uuid7
 
 from recado.app.small_posts import Headers, SmallPost
 from recado.observe import get_logger
 from recado.rest.at_once import FIXED_LINES, JSON
-from recado.rest.envelope import TAME_REQUEST_ID
+from recado.rest.envelope import request_id_of
 from recado.rest.problems import MEDIA_TYPE, refusal_of, told
 
 Answer = tuple[int, Sequence[bytes]]
@@ -49,8 +48,7 @@ def _pattern(route: str) -> re.Pattern[bytes]:
 
 async def _answer(post: SmallPost, id_: str, headers: Headers, body: bytes) -> Answer:
     started_at = time.perf_counter()
-    asked_for = headers.get("x-request-id", "")
-    request_id = asked_for if TAME_REQUEST_ID.fullmatch(asked_for) else str(uuid7())
+    request_id = request_id_of(headers.get("x-request-id", ""))
     fields: dict[str, Any] = {"method": "POST", "route": post.route}
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         try:

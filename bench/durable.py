@@ -111,6 +111,7 @@ async def drive(
                 rows.append((str(in_flight), measured))
             if layout.clinics > 1 and isinstance(server, Recado):
                 async with Webhooks(server.port, server.doors) as webhooks:
+                    webhooks.write(int(OPEN_LOOP_RATE * seconds))
                     begins: tuple[Begin, ...] = (send, webhooks.post)
                     for name, begin in zip(OPEN_LOOPS, begins, strict=True):
                         rows.append((name, await rooms.open_loop(OPEN_LOOP_RATE, seconds, begin)))

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from recado.domain.commands import RenameContact, SendMessage
-from recado.store import working_set
+from recado.store import signs_of_life, working_set
 from recado.store.batch import carry_out
 from recado.store.recent import ClinicHead, Recent
 
@@ -35,6 +35,42 @@ async def test_a_conversation_just_written_to_is_not_read_again(writing, reads):
     answer = await writing.writer.execute(writing.reply(conversation.id))
     assert reads == []
     assert answer.conversation.last_seq == conversation.last_seq + 1
+
+
+@pytest.fixture
+def signs(monkeypatch):
+    """The times that are written to channels' rows."""
+    written, save = [], signs_of_life.save
+
+    def note(connection, signs):
+        written.extend(sign.at for sign in signs)
+        save(connection, signs)
+
+    monkeypatch.setattr(signs_of_life, "save", note)
+    return written
+
+
+async def test_a_channel_is_told_once_a_second_that_something_came_in(writing, signs, monkeypatch):
+    at = iter(f"2026-11-23T10:42:0{time}Z" for time in ("7.100", "7.200", "7.999", "8.000"))
+    monkeypatch.setattr(writing.writer, "_sources", replace(writing.sources, now=lambda: next(at)))
+    for _ in range(4):
+        await writing.writer.execute(writing.inbound())
+    assert signs == ["2026-11-23T10:42:07.100Z", "2026-11-23T10:42:08.000Z"]
+
+
+async def test_a_sign_of_life_that_was_rolled_back_is_written_again(writing, signs):
+    at = replace(writing.sources, now=lambda: "2026-11-23T10:42:07.100Z")
+    recent = Recent()
+
+    def roll_back(connection):
+        carry_out(connection, [writing.inbound()], at, recent)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        writing.database.write_now(roll_back)
+    for _ in range(2):
+        writing.database.write_now(lambda c: carry_out(c, [writing.inbound()], at, recent))
+    assert len(signs) == 2, "in vain, and in earnest"
 
 
 async def test_what_somebody_else_wrote_is_seen(writing, reads):

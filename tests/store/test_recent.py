@@ -2,20 +2,22 @@
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import select
 
-from recado.domain.commands import RenameContact, SendMessage
+from recado.domain.commands import DeleteConversation, RenameContact, SendMessage
 from recado.store import signs_of_life, working_set
 from recado.store.batch import carry_out
-from recado.store.recent import ClinicHead, Recent
+from recado.store.recent import ClinicHead, Recent, place_of
+from recado.store.tables import conversations
 
 
 @pytest.fixture
 def reads(monkeypatch):
-    """The statements that bring conversations in by their ids, as they are executed."""
+    """The statements that bring conversations in, as they are executed."""
     statements, ask = [], working_set.ask
 
     def note(connection, statement, asked):
-        if statement is working_set._CONVERSATIONS_BY_ID:
+        if statement in (working_set._CONVERSATIONS_BY_ID, working_set._CONVERSATIONS_BY_ADDRESS):
             statements.append(statement)
         return ask(connection, statement, asked)
 
@@ -35,6 +37,55 @@ async def test_a_conversation_just_written_to_is_not_read_again(writing, reads):
     answer = await writing.writer.execute(writing.reply(conversation.id))
     assert reads == []
     assert answer.conversation.last_seq == conversation.last_seq + 1
+
+
+async def test_a_patient_who_writes_again_is_not_looked_up(writing, reads):
+    first = (await writing.writer.execute(writing.inbound())).conversation
+    reads.clear()
+    answer = await writing.writer.execute(writing.inbound())
+    assert reads == []
+    assert answer.conversation.id == first.id
+    assert answer.conversation.last_seq == first.last_seq + 1
+
+
+async def test_a_patient_whom_somebody_else_has_erased_begins_anew(writing, reads):
+    """And whose message came to a new conversation elsewhere goes there."""
+    first = (await writing.writer.execute(writing.inbound())).conversation
+    order = writing.order(DeleteConversation, conversation_id=first.id)
+    writing.database.write_now(lambda c: carry_out(c, [order], writing.sources))
+    elsewhere = writing.database.write_now(lambda c: carry_out(c, [writing.inbound()], writing.sources))
+    reads.clear()
+    answer = await writing.writer.execute(writing.inbound())
+    assert len(reads) == 1
+    assert answer.conversation.id == elsewhere.outcomes[0].conversation.id != first.id
+
+
+async def test_an_erased_patient_is_nobodys_place_and_begins_anew(writing):
+    first = (await writing.writer.execute(writing.inbound())).conversation
+    await writing.writer.execute(writing.order(DeleteConversation, conversation_id=first.id))
+    assert writing.writer._recent.at(place_of(first)) is None, "nobody remembers the address"
+    answer = await writing.writer.execute(writing.inbound())
+    assert answer.conversation.id != first.id
+    assert answer.conversation.contact == replace(first.contact, id=answer.conversation.contact.id)
+
+
+async def test_a_conversation_that_a_rolled_back_batch_opened_is_nobodys_place(writing):
+    await writing.writer.execute(writing.inbound("another"))
+    recent = Recent()
+
+    def roll_back(connection):
+        carry_out(connection, [writing.inbound()], writing.sources, recent)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        writing.database.write_now(roll_back)
+    committed = writing.database.write_now(
+        lambda c: carry_out(c, [writing.inbound()], writing.sources, recent)
+    )
+    opened = committed.outcomes[0].conversation
+    assert writing.database.read_now(
+        lambda c: c.execute(select(conversations.c.id).where(conversations.c.id == opened.id)).all()
+    )
 
 
 @pytest.fixture

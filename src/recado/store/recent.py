@@ -19,6 +19,14 @@ MAX_CONVERSATIONS = 20_000
 """About 40 MB. When there are more, all are forgotten."""
 
 
+Place = tuple[ChannelId, str]
+"""A channel, and a patient's address there."""
+
+
+def place_of(conversation: Conversation) -> Place:
+    return conversation.channel.id, conversation.contact.address
+
+
 class ClinicHead(Struct):
     """Where a clinic's log stands: the newest record's number and random id."""
 
@@ -49,8 +57,13 @@ class Recent:
     def __init__(self) -> None:
         self._logs: dict[ClinicId, _Log] = {}
         self._kept: dict[ConversationId, Kept] = {}
+        self._at: dict[Place, ConversationId] = {}
         self._signs: dict[tuple[ChannelId, str], tuple[str, _Log]] = {}
         """The second that stands in a channel's row."""
+
+    def at(self, place: Place) -> ConversationId | None:
+        """Where this patient's last message went, as far as we know; `still_true` says whether the next one does."""
+        return self._at.get(place)
 
     def still_true(
         self, heads: Mapping[ClinicId, ClinicHead], wanted: Iterable[ConversationId]
@@ -81,10 +94,19 @@ class Recent:
         """Remember what a batch has read or changed, and where it left the logs. Call `still_true` first."""
         if len(self._kept) > MAX_CONVERSATIONS:
             self._kept.clear()
+            self._at.clear()
         for clinic_id, head in heads.items():
             self._logs[clinic_id].head = head.head
         for sign in signs:
             self._signs[sign.channel_id, sign.column] = (sign.second, self._logs[sign.clinic_id])
         for conversation in conversations:
             if log := self._logs.get(conversation.clinic_id):
+                self._keep_place(conversation)
                 self._kept[conversation.id] = Kept(conversation, last_inbound[conversation.id], log)
+
+    def _keep_place(self, conversation: Conversation) -> None:
+        """An erased patient's address is no longer the conversation's, and nobody's to keep."""
+        if not conversation.deleted:
+            self._at[place_of(conversation)] = conversation.id
+        elif before := self._kept.get(conversation.id):
+            self._at.pop(place_of(before.conversation), None)

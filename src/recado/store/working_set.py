@@ -3,7 +3,7 @@
 The number of statements does not grow with the batch. Lives inside one transaction that holds the clinics' lock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
@@ -48,7 +48,7 @@ from recado.domain.values import (
 )
 from recado.store.bulk import among, ask
 from recado.store.clinic import label_names
-from recado.store.recent import ClinicHead, Recent
+from recado.store.recent import ClinicHead, Place, Recent, place_of
 from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
 from recado.store.tables import (
     clinics,
@@ -75,7 +75,7 @@ class WorkingSet(Struct):
     clinics: dict[ClinicId, ClinicHead]
     keys: dict[tuple[str, str], RememberedKey]
     messages: dict[MessageId, Message] = field(default_factory=dict)
-    by_contact: dict[tuple[str, str], ConversationId] = field(default_factory=dict)
+    by_contact: dict[Place, ConversationId] = field(default_factory=dict)
     conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
     last_inbound: dict[ConversationId, Seq] = field(default_factory=dict)
     outbox: dict[MessageId, Waiting] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class WorkingSet(Struct):
         self.conversations[conversation.id] = conversation
         self.last_inbound[conversation.id] = last_inbound_seq
         if not conversation.deleted:
-            self.by_contact[conversation.channel.id, conversation.contact.address] = conversation.id
+            self.by_contact[place_of(conversation)] = conversation.id
 
     def take_in_rows(self, asked: Rows) -> None:
         """Of `select_conversations`."""
@@ -137,11 +137,10 @@ class WorkingSet(Struct):
         self.outbox.update(thread.outbox)
         if (conversation := thread.conversation) is None:
             return
-        place = (conversation.channel.id, conversation.contact.address)
         if conversation.deleted:
             self._forget_words(conversation.id)
         else:
-            self.by_contact[place] = conversation.id
+            self.by_contact[place_of(conversation)] = conversation.id
         self.conversations[conversation.id] = conversation
         self.last_inbound[conversation.id] = thread.last_inbound_seq
         for member_id, mark in thread.reads.items():
@@ -214,18 +213,21 @@ def load(
 
     `keys` are the commands' own, in their order.
     """
-    found = _lock(connection, commands, keys)
+    places = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
+    known = {place: id_ for place in places if (id_ := recent.at(place))}
+    found = _lock(connection, commands, keys, places - known.keys())
     named = _named_messages(found, commands)
     if named:
         loaded = messages_where(connection, messages.c.id.in_(sorted(named)))
         found.messages = {message.id: message for message in loaded}
-    by_id = {known.conversation_id for known in found.keys.values() if known.conversation_id}
+    by_id = {key.conversation_id for key in found.keys.values() if key.conversation_id}
     by_id |= {message.conversation_id for message in found.messages.values()}
     by_id |= {id_ for command in commands if (id_ := getattr(command, "conversation_id", None))}
-    for kept in recent.still_true(found.clinics, by_id):
+    for kept in recent.still_true(found.clinics, by_id | set(known.values())):
         found.take_in(kept.conversation, kept.last_inbound_seq)
-    if unknown := by_id - found.conversations.keys():
-        found.take_in_rows(ask(connection, _CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown}))
+    _load_conversations(
+        connection, found, by_id - found.conversations.keys(), known.keys() - found.by_contact.keys()
+    )
     _load_outbox(connection, found, commands)
     _load_reads(connection, found, [c for c in commands if isinstance(c, MarkRead)])
     _load_members(connection, found, [c for c in commands if isinstance(c, UpdateConversation)])
@@ -233,17 +235,19 @@ def load(
 
 
 def _lock(
-    connection: Connection, commands: Sequence[Command], keys: Iterable[CommandKey | None]
+    connection: Connection,
+    commands: Sequence[Command],
+    keys: Iterable[CommandKey | None],
+    addresses: Collection[Place],
 ) -> WorkingSet:
     """The clinics, which is the only lock there is; with it what is known of the commands by then, read under it.
 
     It is taken in order of id, so nobody dead-locks; `seq` is known from here on.
     """
-    places = {command.clinic_id for command in commands}
-    places.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
-    addresses = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
+    clinic_ids = {command.clinic_id for command in commands}
+    clinic_ids.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
     with one_trip(connection):
-        locked = ask(connection, _CLINICS, ((id_,) for id_ in places))
+        locked = ask(connection, _CLINICS, ((id_,) for id_ in clinic_ids))
         known = ask(connection, _KEYS, _asked_keys(commands, keys))
         addressed = ask(connection, _CONVERSATIONS_BY_ADDRESS, addresses) if addresses else None
     found = WorkingSet(
@@ -253,6 +257,22 @@ def _lock(
     if addressed:
         found.take_in_rows(addressed)
     return found
+
+
+def _load_conversations(
+    connection: Connection, found: WorkingSet, unknown: Collection[ConversationId], moved: Collection[Place]
+) -> None:
+    """Those that are not in memory; `moved`: where somebody else has written since."""
+    if not unknown and not moved:
+        return
+    asked = []
+    with one_trip(connection):
+        if unknown:
+            asked.append(ask(connection, _CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown}))
+        if moved:
+            asked.append(ask(connection, _CONVERSATIONS_BY_ADDRESS, moved))
+    for rows in asked:
+        found.take_in_rows(rows)
 
 
 def _asked_keys(commands: Sequence[Command], keys: Iterable[CommandKey | None]) -> set[tuple[str, str]]:

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TypeVar, cast
 
@@ -21,8 +21,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from recado.errors import UnavailableError
 from recado.store.checkpoints import PASSIVE, Checkpoints
 from recado.store.pending_words import PendingWords
-from recado.store.postgres import arguments, open_postgres
+from recado.store.postgres import SILENCE_S, arguments, open_postgres
 from recado.store.readers import Readers
+from recado.store.silence import Silence
 from recado.store.sqlite import ServeLock, open_sqlite, path_of
 from recado.store.trips import begin
 
@@ -51,6 +52,7 @@ class Database:
         self._idle = deque[Connection]()
         """The reading threads': the pool would take 130 µs to give one out and to take it back."""
         self._commits = 0
+        self._silence = Silence(arguments(self.url), SILENCE_S) if self.shared else None
 
     async def read(self, work: Callable[[Connection], T], *, ahead: bool = False) -> T:
         """`work` sees one snapshot, taken after this call; others that wait may share it, or be overtaken: `ahead`."""
@@ -93,10 +95,10 @@ class Database:
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         """`write_now` on a connection that is kept until something fails on it."""
-        with _unavailable():
+        with self._answering():
             connection, self._kept = self._kept or self._writing.connect(), None
             try:
-                with connection.begin():
+                with self._heeded(connection), connection.begin():
                     result = work(connection)
             except BaseException:
                 connection.close()
@@ -108,39 +110,58 @@ class Database:
     @contextmanager
     def served(self) -> Iterator[None]:
         """Hold this while serving. Raises ConfigError if somebody else does who must not."""
-        with self._words_taken_in() if self.shared else self._file_held():
+        with self._server_watched(self._silence) if self._silence else self._file_held():
             yield
 
+    def end_soon(self) -> None:
+        """The process is about to end: nobody waits long for a database that is silent."""
+        if self._silence is not None:
+            self._silence.end_soon()
+
     @contextmanager
-    def _words_taken_in(self) -> Iterator[None]:
-        words = PendingWords(arguments(self.url), lambda: self._commits)
-        words.start()
-        try:
-            yield
-        finally:
-            words.stop()
+    def _server_watched(self, silence: Silence) -> Iterator[None]:
+        words = PendingWords(arguments(self.url), lambda: self._commits, silence)
+        with silence.running(), words.running():
+            try:
+                yield
+            finally:
+                silence.end_soon()
+                self._end_threads()
+
+    def _answering(self) -> AbstractContextManager[None]:
+        """For what the server is asked to do, connecting included."""
+        if self._silence is not None:
+            self._silence.check()
+        return _unavailable()
+
+    def _heeded(self, connection: Connection) -> AbstractContextManager[None]:
+        """Who waits in here for a silent server is told in the end, while it is `served`."""
+        if self._silence is None:
+            return nullcontext()
+        return self._silence.heeded(cast(psycopg.Connection, connection.connection.driver_connection))
 
     @contextmanager
     def _file_held(self) -> Iterator[None]:
         path = path_of(self.url)
         lock = ServeLock(path)
         lock.acquire()
-        checkpoints = Checkpoints(path, lambda: self._writer.submit(self._finish_checkpoint))
-        checkpoints.start()
         try:
-            yield
+            with Checkpoints(path, lambda: self._writer.submit(self._finish_checkpoint)).running():
+                yield
         finally:
-            checkpoints.stop()
             lock.release()
 
     def close(self) -> None:
         """Wait for what runs, then let go of every connection."""
-        self._readers.close()
-        self._writer.shutdown()
+        self._end_threads()
         if self._kept is not None:
             self._kept.close()
         self._close_idle()
         self.engine.dispose()
+
+    def _end_threads(self) -> None:
+        self._readers.close()
+        self._writer.shutdown()
 
     def _finish_checkpoint(self) -> None:
         """On the writing thread, between two transactions: nobody adds to the WAL meanwhile."""
@@ -151,13 +172,13 @@ class Database:
     @contextmanager
     def _kept_snapshot(self) -> Iterator[Connection]:
         """`_snapshot` on a connection that is kept; when something fails on one, what is idle may be gone as well."""
-        with _unavailable():
+        with self._answering():
             try:
                 connection = self._idle.pop()
             except IndexError:
                 connection = self._reading.connect()
             try:
-                with connection.begin():
+                with self._heeded(connection), connection.begin():
                     yield connection
             except BaseException:
                 connection.close()

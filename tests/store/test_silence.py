@@ -8,7 +8,7 @@ import pytest
 from e2e.processes import Server, StandIn
 from postgres import PostgresServer
 from recado.errors import UnavailableError
-from recado.store import database, postgres, silence
+from recado.store import postgres, silence
 from stock import make_stock
 
 pytestmark = pytest.mark.only("postgresql")
@@ -29,9 +29,8 @@ def mortal():
 @pytest.fixture
 async def living(mortal, monkeypatch):
     """A clinic on it, with its writer running, that suspects silence soon."""
-    monkeypatch.setattr(database, "SILENCE_S", 0.2)
     monkeypatch.setattr(silence, "LOOK_EVERY_S", 0.05)
-    monkeypatch.setattr(silence, "LAST_S", 0.2)
+    monkeypatch.setattr(silence, "PATIENCE_S", 0.2)
     monkeypatch.setattr(postgres, "CONNECT_TIMEOUT_S", 2)  # less is none to libpq
     stock = make_stock(mortal.create_database())
     with stock.database.served():
@@ -88,6 +87,6 @@ def test_a_server_whose_database_is_frozen_ends_in_order_when_it_is_told_to(mort
     try:
         started = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - started < 2 * silence.LAST_S
+        assert time.monotonic() - started < 2 * silence.PATIENCE_S
     finally:
         mortal.thaw()

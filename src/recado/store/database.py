@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from recado.errors import UnavailableError
 from recado.store.checkpoints import PASSIVE, Checkpoints
 from recado.store.pending_words import PendingWords
-from recado.store.postgres import SILENCE_S, arguments, open_postgres
+from recado.store.postgres import arguments, open_postgres
 from recado.store.readers import Readers
 from recado.store.silence import Silence
 from recado.store.sqlite import ServeLock, open_sqlite, path_of
@@ -52,7 +52,7 @@ class Database:
         self._idle = deque[Connection]()
         """The reading threads': the pool would take 130 µs to give one out and to take it back."""
         self._commits = 0
-        self._silence = Silence(arguments(self.url), SILENCE_S) if self.shared else None
+        self._silence = Silence(arguments(self.url)) if self.shared else None
 
     async def read(self, work: Callable[[Connection], T], *, ahead: bool = False) -> T:
         """`work` sees one snapshot, taken after this call; others that wait may share it, or be overtaken: `ahead`."""

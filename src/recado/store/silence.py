@@ -19,9 +19,9 @@ from recado.clock import clock
 from recado.errors import UnavailableError
 from recado.store.beside import Beside
 
-LOOK_EVERY_S = 0.5
-LAST_S = 5.0
-"""As long as somebody may wait while the process ends, also for long work."""
+LOOK_EVERY_S = 1.0
+PATIENCE_S = 5.0
+"""Then the server is asked whether it answers others; not while the process ends: that does not wait for long work."""
 
 log = observe.get_logger("store")
 
@@ -29,12 +29,11 @@ Waits = dict[psycopg.Connection[Any], float]
 
 
 class Silence(Beside):
-    """`arguments` are what psycopg connects with; who has waited for `limit_s` is suspected."""
+    """`arguments` are what psycopg connects with."""
 
-    def __init__(self, arguments: Mapping[str, Any], limit_s: float) -> None:
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
         super().__init__("recado-silence")
         self._arguments = arguments
-        self._limit_s = limit_s
         self._ending = self._given_up = False
         self._lock = threading.Lock()
         self._waits: Waits = {}
@@ -50,11 +49,11 @@ class Silence(Beside):
                 del self._waits[driver]
 
     def end_soon(self) -> None:
-        """From now on LAST_S is too long, whatever the server says to others."""
+        """From now on PATIENCE_S is too long, whatever the server says to others."""
         self._ending = True
 
     def check(self) -> None:
-        """Raises UnavailableError when the process ends and somebody has waited LAST_S: nobody else need begin."""
+        """Raises UnavailableError when the process ends and somebody has waited too long: nobody else need begin."""
         if self._given_up:
             raise UnavailableError
 
@@ -67,9 +66,8 @@ class Silence(Beside):
                 self._shut(late)
 
     def _late(self) -> Waits:
-        limit_s = LAST_S if self._ending else self._limit_s
         now = clock()
-        return {driver: since for driver, since in self._waits.copy().items() if now - since > limit_s}
+        return {driver: since for driver, since in self._waits.copy().items() if now - since > PATIENCE_S}
 
     def _answers(self) -> bool:
         """Also when it refuses: the limit of connections may be reached."""

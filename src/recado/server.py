@@ -290,6 +290,7 @@ class Server:
     async def _drain(self) -> None:
         """Refuse new work, let held requests and every client go."""
         self.draining = True
+        self.database.end_soon()
         self.feed.release_waiting()
         await self.engine.drain(self.config.drain_s)
 

@@ -210,6 +210,37 @@ def test_no_thread_page_or_delta_reads_a_whole_table(stock, explain):
         assert f"Seq Scan on {table}" not in plan
 
 
+async def test_many_records_and_clinics_are_asked_for_in_the_words_for_one(writing, texts_of):
+    # Drivers keep what they have prepared by its text: one for each number is memory, and prepared anew.
+    await live_a_while(writing, random.Random(5), 30)
+    clinic_id = writing.clinic_id
+    head = writing.database.read_now(lambda c: inbox.heads(c, [clinic_id]))[clinic_id].cursor.seq
+    whole = texts_of(lambda c: inbox.log_after(c, clinic_id, 0, 1000))
+    assert any("read_marks" in text for text in whole)
+    for count in range(1, head):
+        assert texts_of(lambda c, after=head - count: inbox.log_after(c, clinic_id, after, 1000)) <= whole
+    one = texts_of(lambda c: inbox.heads(c, [clinic_id]))
+    assert texts_of(lambda c: inbox.heads(c, [clinic_id, clinic_id + 1])) == one
+
+
+@pytest.fixture
+def texts_of(writing):
+    """What the driver is given to prepare when a function runs."""
+
+    def texts_of(work) -> set[str]:
+        texts = set()
+
+        def note(connection, cursor, statement, parameters, context, many):
+            texts.add(statement)
+
+        event.listen(writing.database._reading, "before_cursor_execute", note)
+        writing.database.read_now(work)
+        event.remove(writing.database._reading, "before_cursor_execute", note)
+        return texts
+
+    return texts_of
+
+
 @pytest.fixture
 def explain(stock, monkeypatch):
     """How the database would carry out each statement that a function runs, in its own words."""

@@ -223,6 +223,17 @@ async def test_many_records_and_clinics_are_asked_for_in_the_words_for_one(writi
     assert texts_of(lambda c: inbox.heads(c, [clinic_id, clinic_id + 1])) == one
 
 
+async def test_what_a_pull_asks_of_messages_is_prepared_before(writing, texts_of):
+    written = await writing.writer.execute(writing.inbound("55"))
+    clinic_id, before = writing.clinic_id, written.seq - 1
+
+    def pull(connection):
+        assert inbox.heads(connection, [clinic_id])[clinic_id].cursor.seq == written.seq
+        assert inbox.log_after(connection, clinic_id, before, 10)[0].message == written.message
+
+    assert texts_of(pull) <= texts_of(inbox.prepare)
+
+
 @pytest.fixture
 def texts_of(writing):
     """What the driver is given to prepare when a function runs."""

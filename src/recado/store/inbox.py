@@ -34,6 +34,7 @@ from recado.errors import NotFoundError
 from recado.store.bulk import among, run, wanted
 from recado.store.clinic import clinics_by_id
 from recado.store.history import history_of
+from recado.store.postgres import PREPARED_AFTER
 from recado.store.rows import (
     conversation_from,
     conversations_by_id,
@@ -197,6 +198,15 @@ def begin_epoch(connection: Connection, clinic_id: ClinicId, known: str) -> None
     number = int(known.partition(".")[0])
     ours = clinics.c.id == clinic_id, clinics.c.epoch == number
     connection.execute(update(clinics).where(*ours).values(epoch=number + 1))
+
+
+def prepare(connection: Connection) -> None:
+    """Ask for the log and its rows as a pull does, until these statements are prepared."""
+    for _ in range(PREPARED_AFTER):
+        heads(connection, [])
+        records_after(connection, ClinicId(0), Seq(0), 1)
+        conversations_by_id(connection, [])
+        messages_by_id(connection, [MessageId("")])
 
 
 def due_to_wake(connection: Connection, now: Instant, limit: int) -> list[WakeConversation]:

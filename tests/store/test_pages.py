@@ -8,7 +8,7 @@ from sqlalchemy import event
 
 from recado.domain.commands import MarkRead, UpdateConversation
 from recado.domain.views import ListFilter, ThreadPlace
-from recado.store import accounts, bulk, deltas, inbox, lists
+from recado.store import accounts, bulk, deltas, inbox, lists, rows
 from store.test_law import live_a_while
 
 
@@ -200,12 +200,14 @@ def test_no_thread_page_or_delta_reads_a_whole_table(stock, explain):
         inbox.message_page(connection, stock.clinic_id, ids[0], 50, ThreadPlace(before=1000))
         deltas.clinic_delta(connection, stock.clinic_id, stock.member_id, cursor, ids)
         inbox.log_after(connection, stock.clinic_id, 0, 100)
+        inbox.heads(connection, [stock.clinic_id])
+        rows.read_marks_of(connection, [(ids[0], stock.member_id)])
         inbox.due_to_wake(connection, stock.sources.now(), 10)
 
     plan = "\n".join(explain(read))
     for index in ("ix_messages_thread", "ix_messages_delta", "ix_conversations_snoozed"):
         assert index in plan
-    for table in ("conversations", "messages", "events", "read_marks"):
+    for table in ("clinics", "conversations", "messages", "events", "read_marks"):
         assert f"SCAN {table}" not in plan
         assert f"Seq Scan on {table}" not in plan
 

@@ -49,7 +49,13 @@ from recado.domain.values import (
 from recado.store.bulk import among, ask
 from recado.store.clinic import label_names
 from recado.store.recent import ClinicHead, Place, Recent, place_of
-from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
+from recado.store.rows import (
+    CONVERSATIONS_BY_ID,
+    conversation_from,
+    messages_by_id,
+    read_marks_of,
+    select_conversations,
+)
 from recado.store.tables import (
     clinics,
     command_keys,
@@ -58,7 +64,6 @@ from recado.store.tables import (
     memberships,
     messages,
     outbox,
-    read_marks,
 )
 from recado.store.trips import Rows, one_trip
 
@@ -197,7 +202,6 @@ _CLINICS = (
 _KEYS = select(
     *(command_keys.c[name] for name in ("scope", "key", "purpose", "conversation_id", "message_id"))
 ).where(among(command_keys.c.scope, command_keys.c.key))
-_CONVERSATIONS_BY_ID = select_conversations().where(among(conversations.c.id))
 _CONVERSATIONS_BY_ADDRESS = select_conversations().where(
     among(contacts.c.channel_id, contacts.c.address), conversations.c.deleted.is_(False)
 )
@@ -218,8 +222,7 @@ def load(
     found = _lock(connection, commands, keys, places - known.keys())
     named = _named_messages(found, commands)
     if named:
-        loaded = messages_where(connection, messages.c.id.in_(sorted(named)))
-        found.messages = {message.id: message for message in loaded}
+        found.messages = messages_by_id(connection, named)
     by_id = {key.conversation_id for key in found.keys.values() if key.conversation_id}
     by_id |= {message.conversation_id for message in found.messages.values()}
     by_id |= {id_ for command in commands if (id_ := getattr(command, "conversation_id", None))}
@@ -268,7 +271,7 @@ def _load_conversations(
     asked = []
     with one_trip(connection):
         if unknown:
-            asked.append(ask(connection, _CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown}))
+            asked.append(ask(connection, CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown}))
         if moved:
             asked.append(ask(connection, _CONVERSATIONS_BY_ADDRESS, moved))
     for rows in asked:
@@ -317,11 +320,8 @@ def _load_reads(connection: Connection, found: WorkingSet, commands: Sequence[Ma
     if not commands:
         return
     whose = {(command.conversation_id, command.member_id) for command in commands}
-    query = select(read_marks).where(
-        tuple_(read_marks.c.conversation_id, read_marks.c.member_id).in_(sorted(whose))
-    )
-    for row in connection.execute(query).mappings():
-        found.reads[row["conversation_id"], row["member_id"]] = read_mark_from(row)
+    marks = read_marks_of(connection, whose)
+    found.reads = {(mark.conversation_id, mark.member_id): mark for mark in marks}
     asked = sorted({(command.conversation_id, command.up_to) for command in commands})
     # A common table expression, because SQLite cannot name the columns of VALUES anywhere else.
     places = values(column("conversation_id", Text), column("up_to", BigInteger)).data(asked).cte("places")

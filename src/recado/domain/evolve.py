@@ -159,14 +159,19 @@ def _written(thread: Thread, event: MessageWritten, stamp: Stamp) -> Thread:
         created_at=stamp.at,
     )
     waiting = {message.id: Waiting(touched=False, ended_wait=event.ended_wait)} if leaves else {}
-    after = _changed(
-        _with_message(thread, message),
-        stamp,
+    conversation = replace(
+        before,
         waiting_since=None if leaves else before.waiting_since,
         last_message=preview_of(message),
         last_seq=stamp.seq,
+        version=stamp.seq,
     )
-    return replace(after, outbox={**thread.outbox, **waiting})
+    return replace(
+        thread,
+        conversation=conversation,
+        messages={**thread.messages, message.id: message},
+        outbox={**thread.outbox, **waiting},
+    )
 
 
 def _edited(thread: Thread, event: MessageEdited, stamp: Stamp) -> Thread:

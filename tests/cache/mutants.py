@@ -229,7 +229,7 @@ MUTANTS = [
     Mutant(
         "a message does not touch the head of its lists",
         PAGES,
-        [Patch(TAGS, "thread_tag(id_), *heads]", "thread_tag(id_)]")],
+        [Patch(TAGS, 'thread_tag(id_), *_heads(*_place(facts["lists"]))]', "thread_tag(id_)]")],
     ),
     Mutant(
         "what comes into a list does not touch it",

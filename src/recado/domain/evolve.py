@@ -3,8 +3,9 @@
 The law: what a screen held before, brought forward by packets (packets.py), equals what it would read afresh.
 """
 
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from recado.domain.events import (
@@ -34,7 +35,7 @@ from recado.domain.values import (
 from recado.errors import NotFoundError
 
 
-class Stamp(NamedTuple):
+class Stamp(Struct, frozen=True):
     """Which record an event is: its clinic, its number, its time."""
 
     clinic_id: ClinicId

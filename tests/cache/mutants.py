@@ -257,8 +257,9 @@ MUTANTS = [
         [
             Patch(
                 "domain/evolve.py",
-                "last_seq=stamp.seq,\n        version",
-                "last_seq=Seq(max(1, stamp.seq - 15 * (stamp.seq % 3 == 0))),\n        version",
+                "or stamp.at,\n        last_message=preview_of(message),\n        last_seq=stamp.seq,",
+                "or stamp.at,\n        last_message=preview_of(message),\n        "
+                "last_seq=Seq(max(1, stamp.seq - 15 * (stamp.seq % 3 == 0))),",
             )
         ],
     ),

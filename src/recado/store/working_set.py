@@ -1,6 +1,8 @@
 """What a batch of commands may look at and change: loaded in bulk, evolved in memory, saved in bulk.
 
 The number of statements does not grow with the batch. Lives inside one transaction that holds the clinics' lock.
+
+The most frequent command stands first where kinds are told apart: to see that one is of another takes 0.1 µs each time.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -102,6 +104,8 @@ class WorkingSet(Struct):
             messages={named.id: named} if named is not None and ours else {},
         )
         match command:
+            case SendMessage():
+                return thread
             case EditMessage() | DeleteMessage() | RecordDelivery() | ReportStatus() if named:
                 waiting = self.outbox.get(named.id)
                 return replace(thread, outbox={named.id: waiting} if waiting else {})
@@ -156,12 +160,12 @@ class WorkingSet(Struct):
 
     def _message_of(self, command: InboxCommand) -> Message | None:
         match command:
+            case SendMessage():
+                message_id = command.reply_to
             case ReceiveMessage():
                 message_id = self._by_external_id(command.channel.id, command.reply_to_external_id)
             case ReportStatus():
                 message_id = self._by_external_id(command.channel_id, command.external_id)
-            case SendMessage():
-                message_id = command.reply_to
             case EditMessage() | DeleteMessage() | RecordDelivery():
                 message_id = command.message_id
             case _:
@@ -170,6 +174,8 @@ class WorkingSet(Struct):
 
     def _conversation_of(self, command: InboxCommand, named: Message | None) -> ConversationId | None:
         match command:
+            case SendMessage():
+                return command.conversation_id
             case ReceiveMessage():
                 return self.by_contact.get((command.channel.id, command.contact_address))
             case EditMessage() | DeleteMessage() | ReportStatus():
@@ -283,6 +289,8 @@ def _asked_keys(commands: Sequence[Command], keys: Iterable[CommandKey | None]) 
     asked = {(key.scope, key.key) for key in keys if key}
     for command in commands:
         match command:
+            case SendMessage():
+                pass
             case ReceiveMessage(reply_to_external_id=str(external_id)):
                 asked.add((channel_scope(command.channel.id), external_id))
             case RecordDelivery(external_id=str(external_id)) | ReportStatus(external_id=external_id):
@@ -294,8 +302,9 @@ def _named_messages(found: WorkingSet, commands: Sequence[Command]) -> set[Messa
     named = {known.message_id for known in found.keys.values() if known.message_id}
     for command in commands:
         match command:
-            case SendMessage(reply_to=str(message_id)):
-                named.add(message_id)
+            case SendMessage():
+                if command.reply_to:
+                    named.add(command.reply_to)
             case EditMessage() | DeleteMessage() | RecordDelivery():
                 named.add(command.message_id)
     return named

@@ -17,7 +17,7 @@ def reads(monkeypatch):
     statements, ask = [], working_set.ask
 
     def note(connection, statement, asked):
-        if statement in (working_set._CONVERSATIONS_BY_ID, working_set._CONVERSATIONS_BY_ADDRESS):
+        if statement in (working_set.CONVERSATIONS_BY_ID, working_set._CONVERSATIONS_BY_ADDRESS):
             statements.append(statement)
         return ask(connection, statement, asked)
 

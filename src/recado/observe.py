@@ -11,7 +11,7 @@ import sys
 from typing import Any, Protocol, cast
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from structlog.typing import Processor
 
 COMMANDS = Counter("recado_commands_total", "Commands by name and outcome code.", ["command", "code"])
@@ -29,6 +29,7 @@ OUTBOX_POSTS = Counter(
 OUTBOX_POST_SECONDS = Histogram(
     "recado_outbox_post_seconds", "Time of one post to a provider, with its answer.", ["channel"]
 )
+TASKS = Gauge("recado_tasks", "Tasks of the event loop.")
 LOGINS = Counter("recado_logins_total", "Logins by outcome code.", ["code"])
 
 
@@ -98,13 +99,14 @@ def tells(level: str) -> bool:
 
 
 def watch(loop: asyncio.AbstractEventLoop) -> None:
-    """Tell what the loop complains of in our way; asyncio's own would print exceptions with their text."""
+    """Tell what the loop complains of in our way, for asyncio's own quotes exceptions; and how many tasks it has."""
     log = get_logger("loop")
 
     def complain(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         log.error("loop_error", problem=context["message"], exc_info=context.get("exception"))
 
     loop.set_exception_handler(complain)
+    TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
 
 
 def _without_text(_logger: Any, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:

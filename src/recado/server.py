@@ -60,7 +60,7 @@ from recado.realtime.serving import BACKLOG, make_server, spare_the_collector
 from recado.rest.application import create_application
 from recado.rest.caching import cache_routes
 from recado.rest.realtime import realtime_routes
-from recado.store import accounts, lists
+from recado.store import accounts, inbox, lists
 from recado.store.batch import Committed, Sources
 from recado.store.database import Database
 from recado.store.migrate import upgrade
@@ -315,8 +315,9 @@ class Server:
 
 
 def _prepare(connection: Connection) -> None:
-    """What whoever comes first asks: who they are, and their list."""
+    """What whoever comes first asks: who they are, and their list; and what is asked when another has written."""
     accounts.prepare(connection)
+    inbox.prepare(connection)
     lists.prepare(connection, DEFAULT_PAGE)
 
 

@@ -38,8 +38,8 @@ from recado.store.bulk import Row, among, execute, insert_rows, update_rows, wan
 from recado.store.rows import (
     conversation_birth,
     conversation_row,
-    message_birth,
     message_row,
+    new_message_row,
     read_mark_row,
     record_row,
 )
@@ -215,12 +215,11 @@ class Changes(Struct):
     def _save_messages(self, connection: Connection) -> None:
         born, changed = [], []
         for message in self.messages.values():
-            row = message_row(message)
             if message.id in self.written:
                 clinic_id = self.conversations[message.conversation_id].clinic_id
-                born.append(row | message_birth(message, clinic_id) | self.written[message.id])
+                born.append(new_message_row(message, clinic_id, self.written[message.id]))
             else:
-                changed.append(row)
+                changed.append(message_row(message))
         insert_rows(connection, messages, born)
         update_rows(connection, messages, changed)
         update_rows(connection, messages, self.taken)

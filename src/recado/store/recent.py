@@ -8,7 +8,6 @@ was kept by a transaction that was rolled back names a record that never was, so
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -45,7 +44,7 @@ class _Log(Struct, eq=False):
     head: int
 
 
-class Kept(NamedTuple):
+class Kept(Struct, frozen=True):
     conversation: Conversation
     last_inbound_seq: Seq
     log: _Log

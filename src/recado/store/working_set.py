@@ -1,6 +1,8 @@
 """What a batch of commands may look at and change: loaded in bulk, evolved in memory, saved in bulk.
 
 The number of statements does not grow with the batch. Lives inside one transaction that holds the clinics' lock.
+
+The most frequent command stands first where kinds are told apart: to see that one is of another takes 0.1 µs each time.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -49,7 +51,13 @@ from recado.domain.values import (
 from recado.store.bulk import among, ask
 from recado.store.clinic import label_names
 from recado.store.recent import ClinicHead, Place, Recent, place_of
-from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
+from recado.store.rows import (
+    CONVERSATIONS_BY_ID,
+    conversation_from,
+    messages_by_id,
+    read_marks_of,
+    select_conversations,
+)
 from recado.store.tables import (
     clinics,
     command_keys,
@@ -58,7 +66,6 @@ from recado.store.tables import (
     memberships,
     messages,
     outbox,
-    read_marks,
 )
 from recado.store.trips import Rows, one_trip
 
@@ -97,6 +104,8 @@ class WorkingSet(Struct):
             messages={named.id: named} if named is not None and ours else {},
         )
         match command:
+            case SendMessage():
+                return thread
             case EditMessage() | DeleteMessage() | RecordDelivery() | ReportStatus() if named:
                 waiting = self.outbox.get(named.id)
                 return replace(thread, outbox={named.id: waiting} if waiting else {})
@@ -151,12 +160,12 @@ class WorkingSet(Struct):
 
     def _message_of(self, command: InboxCommand) -> Message | None:
         match command:
+            case SendMessage():
+                message_id = command.reply_to
             case ReceiveMessage():
                 message_id = self._by_external_id(command.channel.id, command.reply_to_external_id)
             case ReportStatus():
                 message_id = self._by_external_id(command.channel_id, command.external_id)
-            case SendMessage():
-                message_id = command.reply_to
             case EditMessage() | DeleteMessage() | RecordDelivery():
                 message_id = command.message_id
             case _:
@@ -165,6 +174,8 @@ class WorkingSet(Struct):
 
     def _conversation_of(self, command: InboxCommand, named: Message | None) -> ConversationId | None:
         match command:
+            case SendMessage():
+                return command.conversation_id
             case ReceiveMessage():
                 return self.by_contact.get((command.channel.id, command.contact_address))
             case EditMessage() | DeleteMessage() | ReportStatus():
@@ -197,7 +208,6 @@ _CLINICS = (
 _KEYS = select(
     *(command_keys.c[name] for name in ("scope", "key", "purpose", "conversation_id", "message_id"))
 ).where(among(command_keys.c.scope, command_keys.c.key))
-_CONVERSATIONS_BY_ID = select_conversations().where(among(conversations.c.id))
 _CONVERSATIONS_BY_ADDRESS = select_conversations().where(
     among(contacts.c.channel_id, contacts.c.address), conversations.c.deleted.is_(False)
 )
@@ -218,8 +228,7 @@ def load(
     found = _lock(connection, commands, keys, places - known.keys())
     named = _named_messages(found, commands)
     if named:
-        loaded = messages_where(connection, messages.c.id.in_(sorted(named)))
-        found.messages = {message.id: message for message in loaded}
+        found.messages = messages_by_id(connection, named)
     by_id = {key.conversation_id for key in found.keys.values() if key.conversation_id}
     by_id |= {message.conversation_id for message in found.messages.values()}
     by_id |= {id_ for command in commands if (id_ := getattr(command, "conversation_id", None))}
@@ -268,7 +277,7 @@ def _load_conversations(
     asked = []
     with one_trip(connection):
         if unknown:
-            asked.append(ask(connection, _CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown}))
+            asked.append(ask(connection, CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown}))
         if moved:
             asked.append(ask(connection, _CONVERSATIONS_BY_ADDRESS, moved))
     for rows in asked:
@@ -280,6 +289,8 @@ def _asked_keys(commands: Sequence[Command], keys: Iterable[CommandKey | None]) 
     asked = {(key.scope, key.key) for key in keys if key}
     for command in commands:
         match command:
+            case SendMessage():
+                pass
             case ReceiveMessage(reply_to_external_id=str(external_id)):
                 asked.add((channel_scope(command.channel.id), external_id))
             case RecordDelivery(external_id=str(external_id)) | ReportStatus(external_id=external_id):
@@ -291,8 +302,9 @@ def _named_messages(found: WorkingSet, commands: Sequence[Command]) -> set[Messa
     named = {known.message_id for known in found.keys.values() if known.message_id}
     for command in commands:
         match command:
-            case SendMessage(reply_to=str(message_id)):
-                named.add(message_id)
+            case SendMessage():
+                if command.reply_to:
+                    named.add(command.reply_to)
             case EditMessage() | DeleteMessage() | RecordDelivery():
                 named.add(command.message_id)
     return named
@@ -317,11 +329,8 @@ def _load_reads(connection: Connection, found: WorkingSet, commands: Sequence[Ma
     if not commands:
         return
     whose = {(command.conversation_id, command.member_id) for command in commands}
-    query = select(read_marks).where(
-        tuple_(read_marks.c.conversation_id, read_marks.c.member_id).in_(sorted(whose))
-    )
-    for row in connection.execute(query).mappings():
-        found.reads[row["conversation_id"], row["member_id"]] = read_mark_from(row)
+    marks = read_marks_of(connection, whose)
+    found.reads = {(mark.conversation_id, mark.member_id): mark for mark in marks}
     asked = sorted({(command.conversation_id, command.up_to) for command in commands})
     # A common table expression, because SQLite cannot name the columns of VALUES anywhere else.
     places = values(column("conversation_id", Text), column("up_to", BigInteger)).data(asked).cte("places")

@@ -219,7 +219,7 @@ def load(
     keys: Sequence[CommandKey | None],
     recent: Recent,
 ) -> WorkingSet:
-    """Take the clinics' lock, then everything the commands name: ten statements at most, however many commands.
+    """Take the clinics' lock, then everything the commands name: a dozen statements at most, however many commands.
 
     `keys` are the commands' own, in their order.
     """

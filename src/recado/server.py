@@ -246,7 +246,14 @@ class Server:
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self.writer.run())
             sender = tasks.create_task(self.sender.run())
-            parts = (self.feed.run(), self.broker.run(), self.alarm.run(), self._sweep(), self._trim())
+            parts = (
+                self.feed.run(),
+                self.broker.run(),
+                self.channels.run(),
+                self.alarm.run(),
+                self._sweep(),
+                self._trim(),
+            )
             helpers = [tasks.create_task(part) for part in parts]
             if self.config.cache_audit:
                 helpers.append(tasks.create_task(self.audit.run()))

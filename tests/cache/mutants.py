@@ -229,7 +229,7 @@ MUTANTS = [
     Mutant(
         "a message does not touch the head of its lists",
         PAGES,
-        [Patch(TAGS, "thread_tag(id_), *heads]", "thread_tag(id_)]")],
+        [Patch(TAGS, 'thread_tag(id_), *_heads(*_place(facts["lists"]))]', "thread_tag(id_)]")],
     ),
     Mutant(
         "what comes into a list does not touch it",
@@ -257,8 +257,9 @@ MUTANTS = [
         [
             Patch(
                 "domain/evolve.py",
-                "last_seq=stamp.seq,\n        version",
-                "last_seq=Seq(max(1, stamp.seq - 15 * (stamp.seq % 3 == 0))),\n        version",
+                "or stamp.at,\n        last_message=preview_of(message),\n        last_seq=stamp.seq,",
+                "or stamp.at,\n        last_message=preview_of(message),\n        "
+                "last_seq=Seq(max(1, stamp.seq - 15 * (stamp.seq % 3 == 0))),",
             )
         ],
     ),

@@ -4,7 +4,7 @@
 answers with the first result and changes nothing (docs/events.md, "Sending").
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -164,7 +164,7 @@ InboxCommand = ChannelCommand | OfMember
 Command = InboxCommand | OfClinic
 
 
-class CommandKey(NamedTuple):
+class CommandKey(Struct, frozen=True):
     """What makes a repeated command harmless: `key` is unique within `scope` and serves one `purpose` for ever."""
 
     scope: str
@@ -193,7 +193,7 @@ def key_of(command: Command) -> CommandKey | None:
 def _purpose(command: OfMember) -> str:
     """The command and what it is about: a client that gives one key two purposes has a bug worth telling."""
     about = (
-        command.message_id if isinstance(command, EditMessage | DeleteMessage) else command.conversation_id
+        command.message_id if isinstance(command, (EditMessage, DeleteMessage)) else command.conversation_id
     )
     return f"{type(command).__name__}:{about}"
 

@@ -78,6 +78,8 @@ def decide(
     Raises a RefusedError: not_found, invalid, forbidden, or a conflict with the current state in it.
     """
     match command:
+        case MemberCommand():
+            return _decide_for_member(thread, command, now, new_id)
         case ReceiveMessage():
             return (_receive(thread, command, new_id),)
         case RecordDelivery():
@@ -87,8 +89,6 @@ def decide(
             return _change_status(thread, message_id, command.status, command.failure)
         case WakeConversation():
             return _wake(thread, now)
-        case MemberCommand():
-            return _decide_for_member(thread, command, now, new_id)
         case _:
             assert_never(command)
 

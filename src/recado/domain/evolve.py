@@ -3,8 +3,9 @@
 The law: what a screen held before, brought forward by packets (packets.py), equals what it would read afresh.
 """
 
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from recado.domain.events import (
@@ -34,7 +35,7 @@ from recado.domain.values import (
 from recado.errors import NotFoundError
 
 
-class Stamp(NamedTuple):
+class Stamp(Struct, frozen=True):
     """Which record an event is: its clinic, its number, its time."""
 
     clinic_id: ClinicId
@@ -159,14 +160,19 @@ def _written(thread: Thread, event: MessageWritten, stamp: Stamp) -> Thread:
         created_at=stamp.at,
     )
     waiting = {message.id: Waiting(touched=False, ended_wait=event.ended_wait)} if leaves else {}
-    after = _changed(
-        _with_message(thread, message),
-        stamp,
+    conversation = replace(
+        before,
         waiting_since=None if leaves else before.waiting_since,
         last_message=preview_of(message),
         last_seq=stamp.seq,
+        version=stamp.seq,
     )
-    return replace(after, outbox={**thread.outbox, **waiting})
+    return replace(
+        thread,
+        conversation=conversation,
+        messages={**thread.messages, message.id: message},
+        outbox={**thread.outbox, **waiting},
+    )
 
 
 def _edited(thread: Thread, event: MessageEdited, stamp: Stamp) -> Thread:

@@ -18,7 +18,9 @@ def moment(at: Instant) -> datetime:
     return datetime.fromisoformat(at)
 
 
+@lru_cache(maxsize=16)
 def from_epoch_ms(epoch_ms: int) -> Instant:
+    """What is asked is the time now, by every command of a batch."""
     second, millisecond = divmod(epoch_ms, 1000)
     return Instant(f"{_to_the_second(second)}.{millisecond:03}Z")
 

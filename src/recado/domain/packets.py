@@ -5,7 +5,7 @@ The writer calls this with the state in hand, the follower with rows read later:
 """
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from msgspec import Struct
 
@@ -87,7 +87,7 @@ class ClinicTold(Struct, frozen=True, kw_only=True):
 Told = ConversationTold | ClinicTold
 
 
-class Packet(NamedTuple):
+class Packet(Struct, frozen=True):
     """One delivery: the same payload, encoded once, to everybody in `room`."""
 
     room: str

@@ -75,8 +75,7 @@ def _touched(record: Record) -> Sequence[str] | None:
     id_, facts = record.conversation_id, record.facts
     match record.type:
         case "MessageReceived" | "MessageWritten":
-            heads = (f"head|{name}" for name in _lists(*_place(facts["lists"])))
-            return [conversation_tag(id_), thread_tag(id_), *heads]
+            return [conversation_tag(id_), thread_tag(id_), *_heads(*_place(facts["lists"]))]
         case "ConversationUpdated":
             return [conversation_tag(id_), *_entered(facts)]
         case "MessageEdited" | "MessageDeleted" | "ConversationDeleted":
@@ -122,6 +121,12 @@ def _lists(status: str, assignee: str | None, labels: tuple[str, ...]) -> tuple[
         for given_assignee in (None, assignee or "")
         for label in (None, *labels)
     )
+
+
+@lru_cache(10_000)
+def _heads(status: str, assignee: str | None, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Of the first pages of these lists."""
+    return tuple(f"head|{name}" for name in _lists(status, assignee, labels))
 
 
 def _list_name(status: str | None, assignee: str | None, label: str | None) -> str:

@@ -22,6 +22,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 def clean(text: str) -> str:
     """`text` with U+FFFD in place of NUL characters and lone surrogates."""
+    if text.isascii() and "\0" not in text:  # 0.04 instead of 0.6 µs for a message's words
+        return text
     return _UNSTORABLE.sub("\ufffd", text)
 
 

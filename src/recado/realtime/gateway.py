@@ -188,8 +188,8 @@ class Gateway:
     def tell(self, told: Told) -> None:
         """A log record → its rooms. The feed calls this once per record, in order."""
         self._end_access(told)
-        for room, event, payload in packets(told):
-            self._rooms.emit(room, event, payload)
+        for packet in packets(told):
+            self._rooms.emit(packet.room, packet.event, packet.payload)
 
     def _end_access(self, told: Told) -> None:
         """Whose access a record changed hears no more of the clinic on the sockets they have: they come back, or not.

@@ -139,8 +139,9 @@ def update_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
 
 
 def _statements(connection: Connection, table: Table, rows: Sequence[Row]) -> _Statements:
-    make = _for_postgresql if connection.dialect.name == "postgresql" else _for_sqlite
-    return make(table, tuple(rows[0]))
+    if connection.dialect.name == "postgresql":
+        return _for_postgresql(table, tuple(rows[0]))
+    return _for_sqlite(table, tuple(rows[0]), _constants(rows))
 
 
 @cache
@@ -157,14 +158,30 @@ def _for_postgresql(table: Table, columns: tuple[str, ...]) -> _Statements:
     )
 
 
-@cache
-def _for_sqlite(table: Table, columns: tuple[str, ...]) -> _Statements:
+def _constants(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
+    """What is null, or the same truth, in all rows: its column, and as it stands in a statement.
+
+    Python's driver asks each None and bool how it would be stored. That takes 0.3 µs, and a new message has nine.
+    """
+    return tuple(
+        (name, "NULL" if value is None else str(int(value)))
+        for name, value in rows[0].items()
+        if (value is None or value is True or value is False) and all(row[name] is value for row in rows)
+    )
+
+
+@lru_cache(500)
+def _for_sqlite(
+    table: Table, columns: tuple[str, ...], constants: tuple[tuple[str, str], ...]
+) -> _Statements:
     key = _key(table)
-    place_of = {name: f"?{number}" for number, name in enumerate(columns, 1)}
+    documents = [name for name in columns if isinstance(table.c[name].type, JSON)]
+    place_of = {name: literal for name, literal in constants if name not in documents}
+    given = [name for name in columns if name not in place_of]
+    place_of |= {name: f"?{number}" for number, name in enumerate(given, 1)}
     changes = ", ".join(f"{name} = {place_of[name]}" for name in columns if name not in key)
     place = " AND ".join(f"{name} = {place_of[name]}" for name in key)
-    documents = [name for name in columns if isinstance(table.c[name].type, JSON)]
-    values_of = itemgetter(*columns)
+    values_of = _tuple_of(given)
 
     def run(connection: Connection, text: str, rows: Sequence[Row]) -> None:
         for name in documents:
@@ -172,10 +189,16 @@ def _for_sqlite(table: Table, columns: tuple[str, ...]) -> _Statements:
         connection.connection.cursor().executemany(text, [values_of(row) for row in rows])
 
     return _Statements(
-        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(place_of.values())})",  # noqa: S608 - our own tables' names
+        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(map(place_of.__getitem__, columns))})",  # noqa: S608 - our own tables' names
         f"UPDATE {table.name} SET {changes} WHERE {place}",  # noqa: S608 - the same
         run,
     )
+
+
+def _tuple_of(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
+    """Of one name `itemgetter` gives no tuple."""
+    values_of = itemgetter(*names)
+    return values_of if len(names) > 1 else lambda row: (values_of(row),)
 
 
 @cache

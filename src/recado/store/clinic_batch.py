@@ -14,6 +14,7 @@ from recado.domain.accounts import Channel
 from recado.domain.clinic import Clinic
 from recado.domain.clinic_commands import (
     ChannelCommand,
+    ClinicCommand,
     InviteMember,
     OfClinic,
     PasswordCommand,
@@ -237,7 +238,7 @@ class Offices(Struct, kw_only=True):
 
 def load_offices(connection: Connection, commands: Sequence[Command]) -> Offices:
     """Five statements, however many clinic commands there are; without one, none."""
-    ours = [command for command in commands if isinstance(command, OfClinic)]
+    ours = [command for command in commands if isinstance(command, ClinicCommand)]
     if not ours:
         return Offices(clinics={}, people={})
     named = {_whom(command) for command in ours if not isinstance(command, InviteMember)}

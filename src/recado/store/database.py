@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TypeVar, cast
 
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from recado.errors import UnavailableError
+from recado.store.beside import Beside
 from recado.store.checkpoints import PASSIVE, Checkpoints
 from recado.store.pending_words import PendingWords
 from recado.store.postgres import arguments, open_postgres
@@ -108,9 +109,27 @@ class Database:
             return result
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else serves meanwhile, where only one may. Raises ConfigError if somebody does."""
+        if self.shared:
+            yield
+            return
+        lock = ServeLock(path_of(self.url))
+        lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
     def served(self) -> Iterator[None]:
-        """Hold this while serving. Raises ConfigError if somebody else does who must not."""
-        with self._server_watched(self._silence) if self._silence else self._file_held():
+        """`held`, with the threads that serving takes. When it ends, only `*_now` can be asked any more."""
+        with self.held(), ExitStack() as stack:
+            if self._silence is not None:
+                stack.enter_context(self._silence.running())
+            stack.callback(self._end_threads)
+            stack.enter_context(self._beside().running())
+            stack.callback(self.end_soon)
             yield
 
     def end_soon(self) -> None:
@@ -118,15 +137,10 @@ class Database:
         if self._silence is not None:
             self._silence.end_soon()
 
-    @contextmanager
-    def _server_watched(self, silence: Silence) -> Iterator[None]:
-        words = PendingWords(arguments(self.url), lambda: self._commits, silence)
-        with silence.running(), words.running():
-            try:
-                yield
-            finally:
-                silence.end_soon()
-                self._end_threads()
+    def _beside(self) -> Beside:
+        if self._silence is not None:
+            return PendingWords(arguments(self.url), lambda: self._commits, self._silence)
+        return Checkpoints(path_of(self.url), lambda: self._writer.submit(self._finish_checkpoint))
 
     def _answering(self) -> AbstractContextManager[None]:
         """For what the server is asked to do, connecting included."""
@@ -139,17 +153,6 @@ class Database:
         if self._silence is None:
             return nullcontext()
         return self._silence.heeded(cast(psycopg.Connection, connection.connection.driver_connection))
-
-    @contextmanager
-    def _file_held(self) -> Iterator[None]:
-        path = path_of(self.url)
-        lock = ServeLock(path)
-        lock.acquire()
-        try:
-            with Checkpoints(path, lambda: self._writer.submit(self._finish_checkpoint)).running():
-                yield
-        finally:
-            lock.release()
 
     def close(self) -> None:
         """Wait for what runs, then let go of every connection."""

@@ -15,7 +15,7 @@ from recado.store.bulk import Row, insert_rows
 from recado.store.tables import search_documents, search_pending
 from recado.store.trips import cursor_of
 
-LONGEST = 512
+LONGEST = 1024
 """The batch that makes the list so long takes all of it in."""
 
 _LENGTH = "SELECT max(rowid) FROM search_pending"  # its rows only ever go all together

@@ -1,6 +1,6 @@
 """Rows ↔ values, in one place, both ways."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import json, structs
@@ -194,9 +194,11 @@ def _message(row: RowMapping, files: tuple[Attachment, ...]) -> Message:
     )
 
 
-def message_birth(message: Message, clinic_id: int) -> dict[str, Any]:
-    """The columns that never change."""
+def new_message_row(message: Message, clinic_id: int, said: Mapping[str, str | None]) -> dict[str, Any]:
+    """Every column: `message_row`, those that never change, and what its provider `said` of it."""
     return {
+        **message_row(message),
+        **said,
         "clinic_id": clinic_id,
         "conversation_id": message.conversation_id,
         "kind": message.kind,

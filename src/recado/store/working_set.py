@@ -1,9 +1,11 @@
 """What a batch of commands may look at and change: loaded in bulk, evolved in memory, saved in bulk.
 
 The number of statements does not grow with the batch. Lives inside one transaction that holds the clinics' lock.
+
+The most frequent command stands first where kinds are told apart: to see that one is of another takes 0.1 µs each time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
@@ -48,7 +50,7 @@ from recado.domain.values import (
 )
 from recado.store.bulk import among, ask
 from recado.store.clinic import label_names
-from recado.store.recent import ClinicHead, Recent
+from recado.store.recent import ClinicHead, Place, Recent, place_of
 from recado.store.rows import (
     CONVERSATIONS_BY_ID,
     conversation_from,
@@ -80,7 +82,7 @@ class WorkingSet(Struct):
     clinics: dict[ClinicId, ClinicHead]
     keys: dict[tuple[str, str], RememberedKey]
     messages: dict[MessageId, Message] = field(default_factory=dict)
-    by_contact: dict[tuple[str, str], ConversationId] = field(default_factory=dict)
+    by_contact: dict[Place, ConversationId] = field(default_factory=dict)
     conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
     last_inbound: dict[ConversationId, Seq] = field(default_factory=dict)
     outbox: dict[MessageId, Waiting] = field(default_factory=dict)
@@ -102,6 +104,8 @@ class WorkingSet(Struct):
             messages={named.id: named} if named is not None and ours else {},
         )
         match command:
+            case SendMessage():
+                return thread
             case EditMessage() | DeleteMessage() | RecordDelivery() | ReportStatus() if named:
                 waiting = self.outbox.get(named.id)
                 return replace(thread, outbox={named.id: waiting} if waiting else {})
@@ -129,7 +133,7 @@ class WorkingSet(Struct):
         self.conversations[conversation.id] = conversation
         self.last_inbound[conversation.id] = last_inbound_seq
         if not conversation.deleted:
-            self.by_contact[conversation.channel.id, conversation.contact.address] = conversation.id
+            self.by_contact[place_of(conversation)] = conversation.id
 
     def take_in_rows(self, asked: Rows) -> None:
         """Of `select_conversations`."""
@@ -142,11 +146,10 @@ class WorkingSet(Struct):
         self.outbox.update(thread.outbox)
         if (conversation := thread.conversation) is None:
             return
-        place = (conversation.channel.id, conversation.contact.address)
         if conversation.deleted:
             self._forget_words(conversation.id)
         else:
-            self.by_contact[place] = conversation.id
+            self.by_contact[place_of(conversation)] = conversation.id
         self.conversations[conversation.id] = conversation
         self.last_inbound[conversation.id] = thread.last_inbound_seq
         for member_id, mark in thread.reads.items():
@@ -157,12 +160,12 @@ class WorkingSet(Struct):
 
     def _message_of(self, command: InboxCommand) -> Message | None:
         match command:
+            case SendMessage():
+                message_id = command.reply_to
             case ReceiveMessage():
                 message_id = self._by_external_id(command.channel.id, command.reply_to_external_id)
             case ReportStatus():
                 message_id = self._by_external_id(command.channel_id, command.external_id)
-            case SendMessage():
-                message_id = command.reply_to
             case EditMessage() | DeleteMessage() | RecordDelivery():
                 message_id = command.message_id
             case _:
@@ -171,6 +174,8 @@ class WorkingSet(Struct):
 
     def _conversation_of(self, command: InboxCommand, named: Message | None) -> ConversationId | None:
         match command:
+            case SendMessage():
+                return command.conversation_id
             case ReceiveMessage():
                 return self.by_contact.get((command.channel.id, command.contact_address))
             case EditMessage() | DeleteMessage() | ReportStatus():
@@ -218,17 +223,20 @@ def load(
 
     `keys` are the commands' own, in their order.
     """
-    found = _lock(connection, commands, keys)
+    places = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
+    known = {place: id_ for place in places if (id_ := recent.at(place))}
+    found = _lock(connection, commands, keys, places - known.keys())
     named = _named_messages(found, commands)
     if named:
         found.messages = messages_by_id(connection, named)
-    by_id = {known.conversation_id for known in found.keys.values() if known.conversation_id}
+    by_id = {key.conversation_id for key in found.keys.values() if key.conversation_id}
     by_id |= {message.conversation_id for message in found.messages.values()}
     by_id |= {id_ for command in commands if (id_ := getattr(command, "conversation_id", None))}
-    for kept in recent.still_true(found.clinics, by_id):
+    for kept in recent.still_true(found.clinics, by_id | set(known.values())):
         found.take_in(kept.conversation, kept.last_inbound_seq)
-    if unknown := by_id - found.conversations.keys():
-        found.take_in_rows(ask(connection, CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown}))
+    _load_conversations(
+        connection, found, by_id - found.conversations.keys(), known.keys() - found.by_contact.keys()
+    )
     _load_outbox(connection, found, commands)
     _load_reads(connection, found, [c for c in commands if isinstance(c, MarkRead)])
     _load_members(connection, found, [c for c in commands if isinstance(c, UpdateConversation)])
@@ -236,17 +244,19 @@ def load(
 
 
 def _lock(
-    connection: Connection, commands: Sequence[Command], keys: Iterable[CommandKey | None]
+    connection: Connection,
+    commands: Sequence[Command],
+    keys: Iterable[CommandKey | None],
+    addresses: Collection[Place],
 ) -> WorkingSet:
     """The clinics, which is the only lock there is; with it what is known of the commands by then, read under it.
 
     It is taken in order of id, so nobody dead-locks; `seq` is known from here on.
     """
-    places = {command.clinic_id for command in commands}
-    places.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
-    addresses = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
+    clinic_ids = {command.clinic_id for command in commands}
+    clinic_ids.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
     with one_trip(connection):
-        locked = ask(connection, _CLINICS, ((id_,) for id_ in places))
+        locked = ask(connection, _CLINICS, ((id_,) for id_ in clinic_ids))
         known = ask(connection, _KEYS, _asked_keys(commands, keys))
         addressed = ask(connection, _CONVERSATIONS_BY_ADDRESS, addresses) if addresses else None
     found = WorkingSet(
@@ -258,11 +268,29 @@ def _lock(
     return found
 
 
+def _load_conversations(
+    connection: Connection, found: WorkingSet, unknown: Collection[ConversationId], moved: Collection[Place]
+) -> None:
+    """Those that are not in memory; `moved`: where somebody else has written since."""
+    if not unknown and not moved:
+        return
+    asked = []
+    with one_trip(connection):
+        if unknown:
+            asked.append(ask(connection, CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown}))
+        if moved:
+            asked.append(ask(connection, _CONVERSATIONS_BY_ADDRESS, moved))
+    for rows in asked:
+        found.take_in_rows(rows)
+
+
 def _asked_keys(commands: Sequence[Command], keys: Iterable[CommandKey | None]) -> set[tuple[str, str]]:
     """The commands' own, and those that name a message by its provider's id."""
     asked = {(key.scope, key.key) for key in keys if key}
     for command in commands:
         match command:
+            case SendMessage():
+                pass
             case ReceiveMessage(reply_to_external_id=str(external_id)):
                 asked.add((channel_scope(command.channel.id), external_id))
             case RecordDelivery(external_id=str(external_id)) | ReportStatus(external_id=external_id):
@@ -274,8 +302,9 @@ def _named_messages(found: WorkingSet, commands: Sequence[Command]) -> set[Messa
     named = {known.message_id for known in found.keys.values() if known.message_id}
     for command in commands:
         match command:
-            case SendMessage(reply_to=str(message_id)):
-                named.add(message_id)
+            case SendMessage():
+                if command.reply_to:
+                    named.add(command.reply_to)
             case EditMessage() | DeleteMessage() | RecordDelivery():
                 named.add(command.message_id)
     return named

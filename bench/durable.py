@@ -21,7 +21,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))  # postgres.py, and wh
 sys.path.append(str(Path(__file__).parents[1] / "scripts"))
 
 from document import write
-from load import Begin, Measured, Rooms, quantile, send
+from load import Measured, Rooms, quantile, send
 from postgres import PostgresServer
 from systems import LOAD_CORE, SYSTEMS, Recado, System
 from webhooks import Webhooks
@@ -110,10 +110,10 @@ async def drive(
                 measured = await rooms.closed_loop(in_flight, seconds)
                 rows.append((str(in_flight), measured))
             if layout.clinics > 1 and isinstance(server, Recado):
+                rows.append(("send", await rooms.open_loop(OPEN_LOOP_RATE, seconds, send)))
                 async with Webhooks(server.port, server.doors) as webhooks:
-                    begins: tuple[Begin, ...] = (send, webhooks.post)
-                    for name, begin in zip(OPEN_LOOPS, begins, strict=True):
-                        rows.append((name, await rooms.open_loop(OPEN_LOOP_RATE, seconds, begin)))
+                    webhooks.write(int(OPEN_LOOP_RATE * seconds))
+                    rows.append(("webhook", await rooms.open_loop(OPEN_LOOP_RATE, seconds, webhooks.post)))
     if (stored := server.stored()) != rooms.sent:
         raise RuntimeError(f"{system.name}: {rooms.sent} acknowledged, {stored} stored")
     return rows

@@ -110,17 +110,23 @@ class PostgresServer:
 
     def kill(self) -> None:
         """As a crash does: every process of the server at once. None is left: it would keep their memory."""
-        postmaster = self._process.pid
-        os.kill(postmaster, signal.SIGSTOP)  # it starts no other
-        pids = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
+        os.kill(self._process.pid, signal.SIGSTOP)  # it starts no other
+        pids = self._children()
+        _signal(pids, signal.SIGKILL)
         self._end(signal.SIGKILL)
         deadline = time.monotonic() + START_LIMIT_S
         while any(map(_runs, pids)):
             assert time.monotonic() < deadline, "killed, and still there"
             time.sleep(0.01)
+
+    def freeze(self) -> None:
+        """It says nothing more, and its connections stay."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+        _signal(self._children(), signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        _signal(self._children(), signal.SIGCONT)
+        os.kill(self._process.pid, signal.SIGCONT)
 
     def has_all_of(self, primary: "PostgresServer") -> bool:
         """Whether this standby knows everything that its primary has written."""
@@ -171,6 +177,10 @@ class PostgresServer:
     def url(self, name: str) -> str:
         return f"postgresql://{ROLE}@127.0.0.1:{self.port}/{name}"
 
+    def _children(self) -> list[str]:
+        postmaster = self._process.pid
+        return Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+
     @property
     def _identity(self):
         return {"user": self._user, "group": self._user, "extra_groups": []} if self._user else {}
@@ -216,6 +226,12 @@ def _other_user() -> str | None:
         return pwd.getpwnam("postgres").pw_name
     except KeyError:
         raise RuntimeError("PostgreSQL refuses to run as root, and there is no user postgres") from None
+
+
+def _signal(pids: list[str], sign: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), sign)
 
 
 def _runs(pid: str) -> bool:

@@ -1,8 +1,11 @@
 """Log lines: one event name and fields, and never an exception's text, whoever wrote the line."""
 
 import asyncio
+import errno
 import json
 import logging
+import sqlite3
+from contextlib import closing
 
 import pytest
 import structlog
@@ -42,6 +45,23 @@ def test_an_exception_is_told_by_type_and_place(lines):
         "error",
     )
     assert ":fail:" in line["trace"][-1]
+    assert WORDS not in json.dumps(line)
+
+
+def test_what_led_to_an_exception_is_told_by_type_and_code(lines):
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("PRAGMA max_page_count = 1")
+        try:
+            try:
+                database.execute("CREATE TABLE words (word)")
+            except sqlite3.OperationalError as full:
+                raise ConnectionResetError(errno.ECONNRESET, WORDS) from full
+        except OSError as reset:
+            wrapped = RuntimeError(WORDS)
+            wrapped.__cause__ = reset
+            observe.get_logger("part").error("it_failed", exc_info=wrapped)
+    [line] = lines()
+    assert line["causes"] == ["ConnectionResetError ECONNRESET", "OperationalError SQLITE_FULL"]
     assert WORDS not in json.dumps(line)
 
 

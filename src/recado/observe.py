@@ -5,12 +5,13 @@ A log line is one event name and fields. At debug level one connection (`connect
 """
 
 import asyncio
+import errno
 import logging
 import sys
 from typing import Any, Protocol, cast
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from structlog.typing import Processor
 
 COMMANDS = Counter("recado_commands_total", "Commands by name and outcome code.", ["command", "code"])
@@ -28,6 +29,7 @@ OUTBOX_POSTS = Counter(
 OUTBOX_POST_SECONDS = Histogram(
     "recado_outbox_post_seconds", "Time of one post to a provider, with its answer.", ["channel"]
 )
+TASKS = Gauge("recado_tasks", "Tasks of the event loop.")
 LOGINS = Counter("recado_logins_total", "Logins by outcome code.", ["code"])
 
 
@@ -97,22 +99,25 @@ def tells(level: str) -> bool:
 
 
 def watch(loop: asyncio.AbstractEventLoop) -> None:
-    """Tell what the loop complains of in our way; asyncio's own would print exceptions with their text."""
+    """Tell what the loop complains of in our way, for asyncio's own quotes exceptions; and how many tasks it has."""
     log = get_logger("loop")
 
     def complain(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         log.error("loop_error", problem=context["message"], exc_info=context.get("exception"))
 
     loop.set_exception_handler(complain)
+    TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
 
 
 def _without_text(_logger: Any, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """An exception is told by type and place. Its text may quote what broke it, so it never reaches a line."""
+    """An exception is told by type, code and place. Its text may quote what broke it, so it never reaches a line."""
     info = line.pop("exc_info", None)
     error = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
     if isinstance(error, BaseException):
         line["error"] = type(error).__name__
         line["trace"] = _places(error)
+        if causes := _causes(error):
+            line["causes"] = causes
     line.pop("exception", None)
     return line
 
@@ -126,3 +131,19 @@ def _places(error: BaseException) -> list[str]:
         places.append(f"{frame.f_globals.get('__name__')}:{frame.f_code.co_name}:{trace.tb_lineno}")
         trace = trace.tb_next
     return places[-5:]
+
+
+def _causes(error: BaseException) -> list[str]:
+    """What led to it, the last cause first, each with the code that the system or the database has for it."""
+    causes = []
+    while error.__cause__ is not None:
+        error = error.__cause__
+        causes.append(" ".join([type(error).__name__, *_codes(error)]))
+    return causes
+
+
+def _codes(error: BaseException) -> list[str]:
+    """As `ENOSPC`, `SQLITE_FULL` or, of PostgreSQL, `53100`."""
+    system = errno.errorcode.get(error.errno or 0) if isinstance(error, OSError) else None
+    database = [getattr(error, name, None) for name in ("sqlite_errorname", "sqlstate")]
+    return [code for code in (system, *database) if code]

@@ -60,7 +60,7 @@ from recado.realtime.serving import BACKLOG, make_server, spare_the_collector
 from recado.rest.application import create_application
 from recado.rest.caching import cache_routes
 from recado.rest.realtime import realtime_routes
-from recado.store import accounts, lists
+from recado.store import accounts, inbox, lists
 from recado.store.batch import Committed, Sources
 from recado.store.database import Database
 from recado.store.migrate import upgrade
@@ -246,7 +246,14 @@ class Server:
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self.writer.run())
             sender = tasks.create_task(self.sender.run())
-            parts = (self.feed.run(), self.broker.run(), self.alarm.run(), self._sweep(), self._trim())
+            parts = (
+                self.feed.run(),
+                self.broker.run(),
+                self.channels.run(),
+                self.alarm.run(),
+                self._sweep(),
+                self._trim(),
+            )
             helpers = [tasks.create_task(part) for part in parts]
             if self.config.cache_audit:
                 helpers.append(tasks.create_task(self.audit.run()))
@@ -283,6 +290,7 @@ class Server:
     async def _drain(self) -> None:
         """Refuse new work, let held requests and every client go."""
         self.draining = True
+        self.database.end_soon()
         self.feed.release_waiting()
         await self.engine.drain(self.config.drain_s)
 
@@ -307,8 +315,9 @@ class Server:
 
 
 def _prepare(connection: Connection) -> None:
-    """What whoever comes first asks: who they are, and their list."""
+    """What whoever comes first asks: who they are, and their list; and what is asked when another has written."""
     accounts.prepare(connection)
+    inbox.prepare(connection)
     lists.prepare(connection, DEFAULT_PAGE)
 
 

@@ -530,6 +530,21 @@ class TestRedis:
             own_redis.thaw()
             await eventually(lambda: not node.redis.broken, "it is used again", 2)
 
+    async def test_a_redis_that_was_silent_for_a_moment_is_asked_again_however_many_waited(
+        self, stock, threads, own_redis
+    ):
+        async with Node(stock, redis_url=own_redis.url) as node:
+            await node.page()
+            await eventually(lambda: node.redis.puts, "it is in Redis")
+            own_redis.freeze()
+            await asyncio.gather(*(node.page(limit=number + 6) for number in range(20)))
+            assert (node.redis.errors, node.redis.broken) == (20, False)
+            own_redis.thaw()
+            with own_redis.client() as client:
+                client.ping()
+            await node.page(limit=6)
+            assert node.redis.breaks == 0
+
     async def test_a_redis_that_we_have_no_time_to_listen_to_is_not_taken_for_a_silent_one(
         self, stock, threads, redis_url
     ):

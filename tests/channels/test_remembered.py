@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 
 from channels.stack import new_id
 from recado.app import channels as channels_module
-from recado.app.channels import UpdateChannelOrder
+from recado.app.channels import REFRESH_S, REMEMBER_S, UpdateChannelOrder
 from recado.domain.accounts import Identity
 from recado.errors import NotFoundError
 
@@ -34,12 +34,79 @@ def switched_off(stack):
     )
 
 
+def held_reading(stack):
+    """The next statement's answer is here, and goes no further: events that this is so, and that it may go on."""
+    reading, changed = threading.Event(), threading.Event()
+
+    def hold(*_about) -> None:
+        reading.set()
+        assert changed.wait(10)
+
+    event.listen(stack.database._reading, "after_cursor_execute", hold, once=True)
+    return reading, changed
+
+
 async def test_many_webhooks_of_one_channel_read_it_once(stack, clock):
     statements = []
     event.listen(stack.database._reading, "before_cursor_execute", lambda *about: statements.append(about[2]))
     for _ in range(20):
         assert await stack.channels.get(stack.generic.id) == stack.generic
     assert len(statements) == 1
+
+
+async def test_what_webhooks_ask_for_again_and_again_is_read_again_in_one_statement(stack, clock):
+    both = [stack.generic, stack.whatsapp]
+    for each in both:
+        await stack.channels.get(each.id)
+    statements = []
+    event.listen(stack.database._reading, "before_cursor_execute", lambda *about: statements.append(about[2]))
+    for _ in range(4):
+        clock[0] += REFRESH_S
+        for each in both:
+            assert await stack.channels.get(each.id) == each
+        await stack.channels.refresh()
+    assert len(statements) == 4, "nobody waited for a read of their own"
+
+
+async def test_what_nobody_asks_for_is_not_read_again_and_forgotten(stack, clock):
+    await stack.channels.get(stack.generic.id)
+    statements = []
+    event.listen(stack.database._reading, "before_cursor_execute", lambda *about: statements.append(about[2]))
+    await stack.channels.refresh()
+    assert not statements
+    clock[0] += REMEMBER_S
+    await stack.channels.refresh()
+    assert not stack.channels._remembered
+
+
+async def test_a_change_that_nobody_told_counts_within_a_second_of_the_last_reading(stack, clock):
+    await stack.channels.get(stack.generic.id)
+    await stack.channels.get(stack.generic.id)
+    await stack.channels.refresh()
+    stack.put(replace(stack.generic, name="Sul"))
+    clock[0] += REFRESH_S
+    await stack.channels.get(stack.generic.id)
+    await stack.channels.refresh()
+    assert (await stack.channels.get(stack.generic.id)).name == "Sul"
+    stack.put(replace(stack.generic, active=False))
+    clock[0] += REFRESH_S
+    await stack.channels.refresh()
+    clock[0] += REMEMBER_S - REFRESH_S
+    with pytest.raises(NotFoundError):
+        await stack.channels.get(stack.generic.id)
+
+
+async def test_what_was_read_again_while_it_changed_is_not_remembered(stack, admin, clock):
+    await stack.channels.get(stack.generic.id)
+    await stack.channels.get(stack.generic.id)
+    reading, changed = held_reading(stack)
+    refreshing = asyncio.create_task(stack.channels.refresh())
+    await asyncio.to_thread(reading.wait, 10)
+    await stack.channels.update(admin, switched_off(stack))
+    changed.set()
+    await refreshing
+    with pytest.raises(NotFoundError):
+        await stack.channels.get(stack.generic.id)
 
 
 async def test_a_change_of_this_node_counts_at_once(stack, admin, clock):
@@ -50,13 +117,7 @@ async def test_a_change_of_this_node_counts_at_once(stack, admin, clock):
 
 
 async def test_what_was_read_while_it_changed_is_not_remembered(stack, admin, clock):
-    reading, changed = threading.Event(), threading.Event()
-
-    def hold(*_about) -> None:
-        reading.set()
-        assert changed.wait(10)
-
-    event.listen(stack.database._reading, "after_cursor_execute", hold, once=True)
+    reading, changed = held_reading(stack)
     asked = asyncio.create_task(stack.channels.get(stack.generic.id))
     await asyncio.to_thread(reading.wait, 10)
     await stack.channels.update(admin, switched_off(stack))
@@ -80,3 +141,14 @@ async def test_a_channel_that_is_off_is_not_remembered_and_is_on_as_soon_as_it_i
         await stack.channels.get(stack.generic.id)
     stack.put(stack.generic)
     assert (await stack.channels.get(stack.generic.id)).active
+
+
+async def test_what_is_asked_for_is_read_again_by_itself(stack, clock, monkeypatch):
+    monkeypatch.setattr(channels_module, "REFRESH_S", 0.01)
+    await stack.channels.get(stack.generic.id)
+    await stack.channels.get(stack.generic.id)
+    read = threading.Event()
+    event.listen(stack.database._reading, "after_cursor_execute", lambda *_about: read.set())
+    running = asyncio.create_task(stack.channels.run())
+    assert await asyncio.to_thread(read.wait, 10)
+    running.cancel()

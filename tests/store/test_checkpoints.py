@@ -43,12 +43,11 @@ async def test_who_writes_is_asked_to_end_a_wal_that_has_grown(stock, eager):
     moving = checkpoints.Checkpoints(path_of(stock.database.url), asked.set)
     with stock.database._snapshot() as reader:
         reader.exec_driver_sql("SELECT name FROM clinics").all()  # so that it cannot begin anew by itself
-        moving.start()
-        await write(stock, 10)
-        assert not asked.is_set()
-        await write(stock, 100)
-        assert asked.wait(10)
-    moving.stop()
+        with moving.running():
+            await write(stock, 10)
+            assert not asked.is_set()
+            await write(stock, 100)
+            assert asked.wait(10)
 
 
 async def test_a_reader_that_stays_delays_it_and_harms_nobody(stock, eager):

@@ -8,7 +8,7 @@ from sqlalchemy import event
 
 from recado.domain.commands import MarkRead, UpdateConversation
 from recado.domain.views import ListFilter, ThreadPlace
-from recado.store import accounts, bulk, deltas, inbox, lists
+from recado.store import accounts, bulk, deltas, inbox, lists, rows
 from store.test_law import live_a_while
 
 
@@ -200,14 +200,58 @@ def test_no_thread_page_or_delta_reads_a_whole_table(stock, explain):
         inbox.message_page(connection, stock.clinic_id, ids[0], 50, ThreadPlace(before=1000))
         deltas.clinic_delta(connection, stock.clinic_id, stock.member_id, cursor, ids)
         inbox.log_after(connection, stock.clinic_id, 0, 100)
+        inbox.heads(connection, [stock.clinic_id])
+        rows.read_marks_of(connection, [(ids[0], stock.member_id)])
         inbox.due_to_wake(connection, stock.sources.now(), 10)
 
     plan = "\n".join(explain(read))
     for index in ("ix_messages_thread", "ix_messages_delta", "ix_conversations_snoozed"):
         assert index in plan
-    for table in ("conversations", "messages", "events", "read_marks"):
+    for table in ("clinics", "conversations", "messages", "events", "read_marks"):
         assert f"SCAN {table}" not in plan
         assert f"Seq Scan on {table}" not in plan
+
+
+async def test_many_records_and_clinics_are_asked_for_in_the_words_for_one(writing, texts_of):
+    # Drivers keep what they have prepared by its text: one for each number is memory, and prepared anew.
+    await live_a_while(writing, random.Random(5), 30)
+    clinic_id = writing.clinic_id
+    head = writing.database.read_now(lambda c: inbox.heads(c, [clinic_id]))[clinic_id].cursor.seq
+    whole = texts_of(lambda c: inbox.log_after(c, clinic_id, 0, 1000))
+    assert any("read_marks" in text for text in whole)
+    for count in range(1, head):
+        assert texts_of(lambda c, after=head - count: inbox.log_after(c, clinic_id, after, 1000)) <= whole
+    one = texts_of(lambda c: inbox.heads(c, [clinic_id]))
+    assert texts_of(lambda c: inbox.heads(c, [clinic_id, clinic_id + 1])) == one
+
+
+async def test_what_a_pull_asks_of_messages_is_prepared_before(writing, texts_of):
+    written = await writing.writer.execute(writing.inbound("55"))
+    clinic_id, before = writing.clinic_id, written.seq - 1
+
+    def pull(connection):
+        assert inbox.heads(connection, [clinic_id])[clinic_id].cursor.seq == written.seq
+        assert inbox.log_after(connection, clinic_id, before, 10)[0].message == written.message
+
+    assert texts_of(pull) <= texts_of(inbox.prepare)
+
+
+@pytest.fixture
+def texts_of(writing):
+    """What the driver is given to prepare when a function runs."""
+
+    def texts_of(work) -> set[str]:
+        texts = set()
+
+        def note(connection, cursor, statement, parameters, context, many):
+            texts.add(statement)
+
+        event.listen(writing.database._reading, "before_cursor_execute", note)
+        writing.database.read_now(work)
+        event.remove(writing.database._reading, "before_cursor_execute", note)
+        return texts
+
+    return texts_of
 
 
 @pytest.fixture

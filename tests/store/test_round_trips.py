@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from recado.store import accounts
+from recado.store.batch import carry_out
 from recado.store.database import Database
 from recado.store.writer import Writer
 from wire import Wire
@@ -39,14 +40,25 @@ def known_patient(stock, _conversation_id, _number):
     return stock.inbound()
 
 
+def known_patient_of_another_process_too(stock, _conversation_id, _number):
+    stock.database.write_now(lambda c: carry_out(c, [stock.inbound("elsewhere")], stock.sources))
+    return stock.inbound()
+
+
 def reply(stock, conversation_id, _number):
     return stock.reply(conversation_id)
 
 
 @pytest.mark.only("postgresql")
-@pytest.mark.parametrize(("kind", "trips"), [(new_patient, 2), (known_patient, 2), (reply, 2)])
+@pytest.mark.parametrize(
+    ("kind", "trips"),
+    [(new_patient, 2), (known_patient, 2), (known_patient_of_another_process_too, 3), (reply, 2)],
+)
 async def test_a_batch_takes_the_same_number_of_round_trips_whatever_its_size(wired, kind, trips):
-    """BEGIN with the lock, the keys and who has written; all that is written, with COMMIT."""
+    """BEGIN with the lock, the keys and who has written; all that is written, with COMMIT.
+
+    Between them what another process may have changed since it was remembered.
+    """
     stock, wire = wired
     conversation_id = (await stock.writer.execute(stock.inbound())).message.conversation_id
     numbers = itertools.count()

@@ -6,6 +6,8 @@ it is back. docs/cache.md, "Redis".
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -22,7 +24,7 @@ LIMIT_S = 0.025
 TURNS = 30
 """Of the loop, after the limit: a busy one has the answer in its socket, and a new connection asks several times."""
 TRIES = 3
-"""An operation may be slow by chance; so many in a row are not."""
+"""Redis may be slow by chance; so many times in a row it is not. Who waits beside one another waits once."""
 PROBE_EVERY_S = 0.25
 MAX_WRITES = 100
 FORM = "recado:2"
@@ -50,7 +52,8 @@ class RedisLevel:
     def __init__(self, url: str, max_age_s: float) -> None:
         self._line = RedisLine(url)
         self._max_age_ms = int(max_age_s * 1000)
-        self._failures = 0
+        self._silences = 0
+        self._silent_at = -math.inf
         self._writes: set[asyncio.Task[None]] = set()
         self._broken = asyncio.Event()
         self.errors = self.breaks = self.puts = self.dropped = self.unreadable = 0
@@ -64,12 +67,13 @@ class RedisLevel:
         """What is stored under `key`, not yet judged."""
         if self.broken:
             return None
+        asked_at = time.monotonic()
         try:
             raw = await _in_time(self._line.ask("GET", f"{FORM}:{key}"))
         except TROUBLE as error:
-            self._fail(error)
+            self._fail(error, asked_at)
             return None
-        self._failures = 0
+        self._silences = 0
         if not isinstance(raw, bytes):
             return None
         try:
@@ -102,7 +106,7 @@ class RedisLevel:
                 await self._broken.wait()
                 await asyncio.sleep(PROBE_EVERY_S)
                 if await self._answers():
-                    self._failures = 0
+                    self._silences = 0
                     self._broken.clear()
                     log.info("redis_back")
         finally:
@@ -118,20 +122,23 @@ class RedisLevel:
         return True
 
     async def _put(self, name: str, raw: bytes) -> None:
+        asked_at = time.monotonic()
         try:
             await self._line.ask("SET", name, raw, "PX", self._max_age_ms)
         except TROUBLE as error:
             if not self.broken:  # else it is told already what became of it
-                self._fail(error)
+                self._fail(error, asked_at)
         else:
             self.puts += 1
 
-    def _fail(self, error: BaseException) -> None:
-        """Who refuses us is gone; who is silent may be slow."""
+    def _fail(self, error: BaseException, asked_at: float) -> None:
+        """Who refuses us is gone; who is silent may be slow, and was so once for all who asked meanwhile."""
         self.errors += 1
-        self._failures += 1
+        if asked_at >= self._silent_at:
+            self._silences += 1
+            self._silent_at = time.monotonic()
         refused = isinstance(error, (RedisConnectionError, OSError)) and not isinstance(error, TimeoutError)
-        if not self.broken and (refused or self._failures >= TRIES):
+        if not self.broken and (refused or self._silences >= TRIES):
             self.breaks += 1
             self._broken.set()
             log.warning("redis_lost", error=type(error).__name__)

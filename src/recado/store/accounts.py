@@ -38,6 +38,7 @@ _SESSION = select(sessions.c.id, sessions.c.member_id, sessions.c.seen_at, sessi
     sessions.c.token_hash == bindparam("token")
 )
 _LEFT = select(sessions.c.id).where(among(sessions.c.id))
+_CHANNELS = select(channels).where(among(channels.c.id))
 _MEMBER = select(members).where(members.c.id == bindparam("member"))
 _PLACES = (
     select(memberships.c.clinic_id, memberships.c.role, clinics.c.name)
@@ -176,6 +177,11 @@ def put_channel(connection: Connection, channel: Channel) -> None:
 def channel_by_id(connection: Connection, channel_id: ChannelId) -> Channel | None:
     row = connection.execute(select(channels).where(channels.c.id == channel_id)).mappings().one_or_none()
     return channel_from(row) if row else None
+
+
+def channels_by_id(connection: Connection, channel_ids: Iterable[ChannelId]) -> list[Channel]:
+    asked = wanted([(id_,) for id_ in channel_ids])
+    return [channel_from(row) for row in connection.execute(_CHANNELS, asked).mappings()]
 
 
 def channels_of(connection: Connection, clinic_id: ClinicId) -> list[Channel]:

@@ -41,7 +41,7 @@ def restore(database: Database, source: Path, new_id: str) -> None:
     """Put a copy in place of everything in the database, which nobody may be serving, and begin a new history."""
     if not source.is_file():
         raise ConfigError("FILE: there is none")
-    with database.served():
+    with database.held():
         if database.shared:
             _run(["pg_restore", "--clean", "--if-exists", "--single-transaction", str(source)], database.url)
         else:

@@ -21,6 +21,7 @@ from recado.errors import ClientKeyReusedError, NotFoundError, RefusedError
 from recado.store.changes import Changes
 from recado.store.clinic_batch import Offices, load_offices
 from recado.store.recent import Recent
+from recado.store.signs_of_life import signs_of_life
 from recado.store.working_set import WorkingSet, load
 
 
@@ -119,8 +120,9 @@ def carry_out(
         for command, key in zip(commands, keys, strict=True)
     ]
     offices.save(connection)
-    changes.save(connection, found, commits=whole)
-    recent.keep(found.clinics, found.conversations.values(), found.last_inbound)
+    signs = recent.unwritten(signs_of_life(changes.told))
+    changes.save(connection, found, signs, commits=whole)
+    recent.keep(found.clinics, found.conversations.values(), found.last_inbound, signs)
     return Committed(outcomes, changes.told, bool(changes.outbox))
 
 

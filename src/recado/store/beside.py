@@ -1,7 +1,9 @@
-"""A thread that does beside the writer what would take long inside its commits. docs/store.md."""
+"""A thread that does beside the writer what would take long inside its commits, or keeps watch. docs/store.md."""
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class Beside(ABC):
@@ -11,12 +13,15 @@ class Beside(ABC):
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name)
 
-    def start(self) -> None:
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Once."""
         self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            self._thread.join()
 
     @abstractmethod
     def _run(self) -> None: ...

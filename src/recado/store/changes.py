@@ -25,7 +25,6 @@ from recado.domain.events import (
 )
 from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import (
-    ChannelId,
     ClinicId,
     Conversation,
     ConversationId,
@@ -34,7 +33,7 @@ from recado.domain.values import (
     MessageId,
     ReadMark,
 )
-from recado.store import search
+from recado.store import search, signs_of_life
 from recado.store.bulk import Row, among, execute, insert_rows, update_rows, wanted
 from recado.store.rows import (
     conversation_birth,
@@ -44,9 +43,9 @@ from recado.store.rows import (
     read_mark_row,
     record_row,
 )
+from recado.store.signs_of_life import Sign
 from recado.store.tables import (
     attachments,
-    channels,
     clinics,
     command_keys,
     contacts,
@@ -173,7 +172,9 @@ class Changes(Struct):
                     self.remember(found, theirs, conversation.clinic_id, conversation.id, message_id)
                     self.taken.append({"id": command.message_id, "external_id": command.external_id})
 
-    def save(self, connection: Connection, found: WorkingSet, *, commits: bool) -> None:
+    def save(
+        self, connection: Connection, found: WorkingSet, signs: Sequence[Sign], *, commits: bool
+    ) -> None:
         """Write every row, parents before children, erasures last; and `commits`, where it can be sent along."""
         with one_trip(connection, commits=commits):
             self._save_threads(connection, found)
@@ -183,7 +184,7 @@ class Changes(Struct):
             insert_rows(connection, outbox, self.outbox)
             self._save_reads(connection)
             self._save_labels(connection)
-            self._save_channels(connection)
+            signs_of_life.save(connection, signs)
             if self.left:
                 execute(connection, _LEFT, wanted((id_,) for id_ in self.left))
             if self.emptied:
@@ -245,11 +246,6 @@ class Changes(Struct):
         ]
         insert_rows(connection, conversation_labels, rows)
 
-    def _save_channels(self, connection: Connection) -> None:
-        """When something last came in and went out: a row per channel, however many messages there were."""
-        for name, times in _signs_of_life(self.told).items():
-            update_rows(connection, channels, [{"id": id_, name: at} for id_, at in times.items()])
-
     def remember(
         self,
         found: WorkingSet,
@@ -272,20 +268,6 @@ class Changes(Struct):
                 "message_id": message_id,
             }
         )
-
-
-def _signs_of_life(told: Sequence[Told]) -> dict[str, dict[ChannelId, Instant]]:
-    """When each channel brought a patient's message, and when its provider took a reply."""
-    inbound: dict[ChannelId, Instant] = {}
-    outbound: dict[ChannelId, Instant] = {}
-    for each in told:
-        if not isinstance(each, ConversationTold):
-            continue
-        if each.record.type == "MessageReceived":
-            inbound[each.conversation.channel.id] = each.record.at
-        elif each.record.type == "MessageStatusChanged" and each.message and each.message.status == "sent":
-            outbound[each.conversation.channel.id] = each.record.at
-    return {"last_inbound_at": inbound, "last_outbound_at": outbound}
 
 
 def _contact_row(event: MessageReceived, clinic_id: ClinicId) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TypeVar, cast
 
@@ -19,10 +19,12 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from recado.errors import UnavailableError
+from recado.store.beside import Beside
 from recado.store.checkpoints import PASSIVE, Checkpoints
 from recado.store.pending_words import PendingWords
 from recado.store.postgres import arguments, open_postgres
 from recado.store.readers import Readers
+from recado.store.silence import Silence
 from recado.store.sqlite import ServeLock, open_sqlite, path_of
 from recado.store.trips import begin
 
@@ -51,6 +53,7 @@ class Database:
         self._idle = deque[Connection]()
         """The reading threads': the pool would take 130 µs to give one out and to take it back."""
         self._commits = 0
+        self._silence = Silence(arguments(self.url)) if self.shared else None
 
     async def read(self, work: Callable[[Connection], T], *, ahead: bool = False) -> T:
         """`work` sees one snapshot, taken after this call; others that wait may share it, or be overtaken: `ahead`."""
@@ -93,10 +96,10 @@ class Database:
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         """`write_now` on a connection that is kept until something fails on it."""
-        with _unavailable():
+        with self._answering():
             connection, self._kept = self._kept or self._writing.connect(), None
             try:
-                with connection.begin():
+                with self._heeded(connection), connection.begin():
                     result = work(connection)
             except BaseException:
                 connection.close()
@@ -106,41 +109,62 @@ class Database:
             return result
 
     @contextmanager
-    def served(self) -> Iterator[None]:
-        """Hold this while serving. Raises ConfigError if somebody else does who must not."""
-        with self._words_taken_in() if self.shared else self._file_held():
+    def held(self) -> Iterator[None]:
+        """Nobody else serves meanwhile, where only one may. Raises ConfigError if somebody does."""
+        if self.shared:
             yield
-
-    @contextmanager
-    def _words_taken_in(self) -> Iterator[None]:
-        words = PendingWords(arguments(self.url), lambda: self._commits)
-        words.start()
-        try:
-            yield
-        finally:
-            words.stop()
-
-    @contextmanager
-    def _file_held(self) -> Iterator[None]:
-        path = path_of(self.url)
-        lock = ServeLock(path)
+            return
+        lock = ServeLock(path_of(self.url))
         lock.acquire()
-        checkpoints = Checkpoints(path, lambda: self._writer.submit(self._finish_checkpoint))
-        checkpoints.start()
         try:
             yield
         finally:
-            checkpoints.stop()
             lock.release()
+
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        """`held`, with the threads that serving takes. When it ends, only `*_now` can be asked any more."""
+        with self.held(), ExitStack() as stack:
+            if self._silence is not None:
+                stack.enter_context(self._silence.running())
+            stack.callback(self._end_threads)
+            stack.enter_context(self._beside().running())
+            stack.callback(self.end_soon)
+            yield
+
+    def end_soon(self) -> None:
+        """The process is about to end: nobody waits long for a database that is silent."""
+        if self._silence is not None:
+            self._silence.end_soon()
+
+    def _beside(self) -> Beside:
+        if self._silence is not None:
+            return PendingWords(arguments(self.url), lambda: self._commits, self._silence)
+        return Checkpoints(path_of(self.url), lambda: self._writer.submit(self._finish_checkpoint))
+
+    def _answering(self) -> AbstractContextManager[None]:
+        """For what the server is asked to do, connecting included."""
+        if self._silence is not None:
+            self._silence.check()
+        return _unavailable()
+
+    def _heeded(self, connection: Connection) -> AbstractContextManager[None]:
+        """Who waits in here for a silent server is told in the end, while it is `served`."""
+        if self._silence is None:
+            return nullcontext()
+        return self._silence.heeded(cast(psycopg.Connection, connection.connection.driver_connection))
 
     def close(self) -> None:
         """Wait for what runs, then let go of every connection."""
-        self._readers.close()
-        self._writer.shutdown()
+        self._end_threads()
         if self._kept is not None:
             self._kept.close()
         self._close_idle()
         self.engine.dispose()
+
+    def _end_threads(self) -> None:
+        self._readers.close()
+        self._writer.shutdown()
 
     def _finish_checkpoint(self) -> None:
         """On the writing thread, between two transactions: nobody adds to the WAL meanwhile."""
@@ -151,13 +175,13 @@ class Database:
     @contextmanager
     def _kept_snapshot(self) -> Iterator[Connection]:
         """`_snapshot` on a connection that is kept; when something fails on one, what is idle may be gone as well."""
-        with _unavailable():
+        with self._answering():
             try:
                 connection = self._idle.pop()
             except IndexError:
                 connection = self._reading.connect()
             try:
-                with connection.begin():
+                with self._heeded(connection), connection.begin():
                     yield connection
             except BaseException:
                 connection.close()

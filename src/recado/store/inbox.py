@@ -11,7 +11,6 @@ from sqlalchemy import (
     bindparam,
     select,
     true,
-    tuple_,
     update,
 )
 
@@ -35,10 +34,13 @@ from recado.errors import NotFoundError
 from recado.store.bulk import among, run, wanted
 from recado.store.clinic import clinics_by_id
 from recado.store.history import history_of
+from recado.store.postgres import PREPARED_AFTER
 from recado.store.rows import (
     conversation_from,
+    conversations_by_id,
+    messages_by_id,
     messages_where,
-    read_mark_from,
+    read_marks_of,
     record_from,
     select_conversations,
 )
@@ -75,7 +77,7 @@ class Head(NamedTuple):
 
 
 def heads(connection: Connection, clinic_ids: Iterable[ClinicId]) -> dict[ClinicId, Head]:
-    rows = connection.execute(_heads(connection.dialect.name), {"ids": list(clinic_ids)})
+    rows = connection.execute(_heads(connection.dialect.name), wanted((id_,) for id_ in clinic_ids))
     return {clinic_id: head_from(*head) for clinic_id, *head in rows}
 
 
@@ -103,8 +105,7 @@ def _head(dialect: str) -> Select[Any]:
 
 @cache
 def _heads(dialect: str) -> Select[Any]:
-    query = select(clinics.c.id, *head_columns(dialect))
-    return query.where(clinics.c.id.in_(bindparam("ids", expanding=True)))
+    return select(clinics.c.id, *head_columns(dialect)).where(among(clinics.c.id))
 
 
 def clinic_of(connection: Connection, conversation_id: ConversationId) -> ClinicId | None:
@@ -199,6 +200,15 @@ def begin_epoch(connection: Connection, clinic_id: ClinicId, known: str) -> None
     connection.execute(update(clinics).where(*ours).values(epoch=number + 1))
 
 
+def prepare(connection: Connection) -> None:
+    """Ask for the log and its rows as a pull does, until these statements are prepared."""
+    for _ in range(PREPARED_AFTER):
+        heads(connection, [])
+        records_after(connection, ClinicId(0), Seq(0), 1)
+        conversations_by_id(connection, [])
+        messages_by_id(connection, [MessageId("")])
+
+
 def due_to_wake(connection: Connection, now: Instant, limit: int) -> list[WakeConversation]:
     """The snoozed conversations whose time has come, longest due first."""
     query = (
@@ -216,12 +226,10 @@ def _with_rows(connection: Connection, records: Sequence[Record]) -> list[Told]:
     """The records of one clinic. Five statements at most, however many records."""
     if not records:
         return []
-    query = select_conversations().where(
-        conversations.c.id.in_({each.conversation_id for each in records if each.conversation_id})
+    threads = conversations_by_id(
+        connection, {each.conversation_id for each in records if each.conversation_id}
     )
-    threads = {row.id: conversation_from(row) for row in connection.execute(query)}
-    message_ids = {each.message_id for each in records if each.message_id}
-    said = {each.id: each for each in messages_where(connection, messages.c.id.in_(message_ids))}
+    said = messages_by_id(connection, {each.message_id for each in records if each.message_id})
     readers = {
         (each.conversation_id, each.member_id)
         for each in records
@@ -229,9 +237,7 @@ def _with_rows(connection: Connection, records: Sequence[Record]) -> list[Told]:
     }
     marks: dict[tuple[str | None, str | None], ReadMark] = {}
     if readers:
-        theirs = tuple_(read_marks.c.conversation_id, read_marks.c.member_id).in_(sorted(readers))
-        for row in connection.execute(select(read_marks).where(theirs)).mappings():
-            marks[row["conversation_id"], row["member_id"]] = read_mark_from(row)
+        marks = {(each.conversation_id, each.member_id): each for each in read_marks_of(connection, readers)}
     ours = {each.clinic_id for each in records if each.conversation_id is None}
     kept = clinics_by_id(connection, ours) if ours else {}
     return [

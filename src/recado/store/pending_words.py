@@ -13,6 +13,7 @@ import psycopg
 
 from recado import observe
 from recado.store.beside import Beside
+from recado.store.silence import Silence
 
 EVERY_S = 0.5
 
@@ -24,10 +25,11 @@ log = observe.get_logger("store")
 class PendingWords(Beside):
     """`arguments` are what psycopg connects with. `written` grows with every commit of this process."""
 
-    def __init__(self, arguments: Mapping[str, Any], written: Callable[[], int]) -> None:
+    def __init__(self, arguments: Mapping[str, Any], written: Callable[[], int], silence: Silence) -> None:
         super().__init__("recado-words")
         self._arguments = arguments
         self._written = written
+        self._silence = silence
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -46,5 +48,6 @@ class PendingWords(Beside):
         while not self._stopping.wait(EVERY_S):
             written = self._written()
             if written != seen:
-                connection.execute(TAKE_IN)
+                with self._silence.heeded(connection):
+                    connection.execute(TAKE_IN)
                 seen = written

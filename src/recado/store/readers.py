@@ -18,12 +18,15 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from recado.clock import clock
 from recado.errors import RecadoError
 
 T = TypeVar("T")
 
 MAX_TOGETHER = 16
 """Reads of one snapshot: it grows old."""
+IN_VAIN_S = 1.0
+"""Who has waited so long for a connection that does not come waited for all who wait."""
 
 
 class _Read(Struct, eq=False):
@@ -86,18 +89,24 @@ class Readers:
 
     def _read_together(self) -> None:
         """In one snapshot, what has been asked for by now, as long as nobody else takes it. What fails ends it."""
-        reads = islice(iter(partial(self._take, self._asked), None), MAX_TOGETHER)
+        began, opened = clock(), False
+        asked_by_now = iter(partial(self._take, self._asked), None)
+        reads = islice(asked_by_now, MAX_TOGETHER)
         read = next(reads, None)
         if read is None:
             return
         try:
             with self._open_snapshot() as connection:
+                opened = True
                 while read is not None:
                     _tell(read, *_result(connection, read))
                     read = next(reads, None)
         except Exception as error:  # noqa: BLE001 - the thread's top: told to the caller
             if read is not None:  # else the connection was lost behind the last read, which has been told
                 _tell(read, None, error)
+            if not opened and clock() - began > IN_VAIN_S:
+                for other in asked_by_now:  # who would each wait as long, to hear the same
+                    _tell(other, None, error)
 
     def _take(self, asked: int) -> _Read | None:
         """The first that waits, unless it was asked for later."""

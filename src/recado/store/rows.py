@@ -1,6 +1,6 @@
 """Rows ↔ values, in one place, both ways."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import json, structs
@@ -25,14 +25,21 @@ from recado.domain.values import (
     ChannelRef,
     ContactRef,
     Conversation,
+    ConversationId,
     Failure,
     LastMessage,
+    MemberId,
     Message,
+    MessageId,
     ReadMark,
 )
-from recado.store.tables import attachments, channels, contacts, conversations, messages
+from recado.store.bulk import among, wanted
+from recado.store.tables import attachments, channels, contacts, conversations, messages, read_marks
 
 _newest = messages.alias("newest")
+_MESSAGES_BY_ID = select(messages).where(among(messages.c.id))
+_ATTACHMENTS_OF = select(attachments).where(among(attachments.c.message_id)).order_by(attachments.c.position)
+_MARKS = select(read_marks).where(among(read_marks.c.conversation_id, read_marks.c.member_id))
 _labels = json.Decoder(tuple[str, ...]).decode
 
 
@@ -58,6 +65,9 @@ def select_conversations() -> Select[Any]:
         _newest.c.author_name.label("newest_author_name"),
         _newest.c.created_at.label("newest_at"),
     ).select_from(joined)
+
+
+CONVERSATIONS_BY_ID = select_conversations().where(among(conversations.c.id))
 
 
 def conversation_from(row: Sequence[Any]) -> Conversation:
@@ -125,18 +135,35 @@ def messages_where(connection: Connection, *conditions: ColumnElement[bool], **l
         query = query.order_by(limits["order_by"])
     if "limit" in limits:
         query = query.limit(limits["limit"])
-    found = connection.execute(query).mappings().all()
+    return _whole(connection, connection.execute(query).mappings().all())
+
+
+def messages_by_id(connection: Connection, ids: Collection[MessageId]) -> dict[MessageId, Message]:
+    """Whole messages; whatever is not there is missing."""
+    if not ids:
+        return {}
+    found = connection.execute(_MESSAGES_BY_ID, wanted((id_,) for id_ in ids)).mappings().all()
+    return {message.id: message for message in _whole(connection, found)}
+
+
+def conversations_by_id(
+    connection: Connection, ids: Iterable[ConversationId]
+) -> dict[ConversationId, Conversation]:
+    """Tombstones too; whatever is not there is missing."""
+    rows = connection.execute(CONVERSATIONS_BY_ID, wanted((id_,) for id_ in ids))
+    return {row.id: conversation_from(row) for row in rows}
+
+
+def _whole(connection: Connection, found: Sequence[RowMapping]) -> list[Message]:
     files = _attachments_of(connection, [row["id"] for row in found if row["has_attachments"]])
     return [_message(row, files.get(row["id"], ())) for row in found]
 
 
-def _attachments_of(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[Attachment, ...]]:
-    wanted = list(ids)
-    if not wanted:
+def _attachments_of(connection: Connection, ids: Collection[str]) -> dict[str, tuple[Attachment, ...]]:
+    if not ids:
         return {}
     found: dict[str, tuple[Attachment, ...]] = {}
-    query = select(attachments).where(attachments.c.message_id.in_(wanted)).order_by(attachments.c.position)
-    for row in connection.execute(query):
+    for row in connection.execute(_ATTACHMENTS_OF, wanted((id_,) for id_ in ids)):
         file = Attachment(
             id=row.id, kind=row.kind, mime_type=row.mime_type, size=row.size, name=row.name, status=row.status
         )
@@ -210,6 +237,11 @@ def read_mark_from(row: RowMapping) -> ReadMark:
         inbound_read=row["inbound_read"],
         version=row["version"],
     )
+
+
+def read_marks_of(connection: Connection, whose: Iterable[tuple[ConversationId, MemberId]]) -> list[ReadMark]:
+    rows = connection.execute(_MARKS, wanted(whose)).mappings()
+    return [read_mark_from(row) for row in rows]
 
 
 def read_mark_row(mark: ReadMark, clinic_id: int) -> dict[str, Any]:

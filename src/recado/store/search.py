@@ -4,7 +4,7 @@ A document is a message's words, or a contact's name. Its terms begin with their
 clinics apart. User text is never given to a database as a query: its words are taken out, and the query made of them.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -13,13 +13,13 @@ from msgspec import Struct, field
 from sqlalchemy import BigInteger, Connection, Select, case, cast, delete, func, inspect, select
 
 from recado.domain.packets import ConversationTold, Told
-from recado.domain.values import ClinicId, Conversation, ConversationId, Message, MessageId, Seq
+from recado.domain.values import ClinicId, ConversationId, Message, Seq
 from recado.domain.views import SearchHit, SearchPage
 from recado.domain.words import folded_words, highlights
 from recado.store import new_documents
 from recado.store.bulk import Row, among, execute, insert_rows, wanted
 from recado.store.inbox import head_of
-from recado.store.rows import conversation_from, messages_where, select_conversations
+from recado.store.rows import conversations_by_id, messages_by_id
 from recado.store.stems import stem
 from recado.store.tables import contacts, conversations, messages, search_documents, search_pending
 
@@ -296,11 +296,13 @@ def _with_rows(
     """A name's hit shows its conversation's newest message."""
     ids = [_document_id(clinic_id, Seq(0)) + place.at for place in places]
     documents = {row.id: row for row in connection.execute(new_documents.select_documents(connection, ids))}
-    said = _messages(connection, [row.message_id for row in documents.values() if row.message_id])
+    said = messages_by_id(connection, [row.message_id for row in documents.values() if row.message_id])
     named = [row.conversation_id for row in documents.values() if row.conversation_id]
-    threads = _conversations(connection, {*named, *(message.conversation_id for message in said.values())})
+    threads = conversations_by_id(
+        connection, {*named, *(message.conversation_id for message in said.values())}
+    )
     newest = {each.id: each.last_message.id for each in threads.values() if each.last_message}
-    said |= _messages(connection, [newest[id_] for id_ in named if id_ in newest])
+    said |= messages_by_id(connection, [newest[id_] for id_ in named if id_ in newest])
     shown = [said[documents[id_].message_id or newest[documents[id_].conversation_id]] for id_ in ids]
     kin = _kin(connection.dialect.name, shown, stems)
     return [
@@ -311,18 +313,6 @@ def _with_rows(
         )
         for message in shown
     ]
-
-
-def _messages(connection: Connection, ids: Sequence[MessageId]) -> dict[MessageId, Message]:
-    found = messages_where(connection, messages.c.id.in_(ids)) if ids else []
-    return {message.id: message for message in found}
-
-
-def _conversations(
-    connection: Connection, ids: Collection[ConversationId]
-) -> dict[ConversationId, Conversation]:
-    rows = connection.execute(select_conversations().where(conversations.c.id.in_(ids)))
-    return {row.id: conversation_from(row) for row in rows}
 
 
 def _kin(dialect: str, shown: Sequence[Message], stems: Mapping[str, str]) -> frozenset[str]:

@@ -5,7 +5,7 @@ The number of statements does not grow with the batch. Lives inside one transact
 The most frequent command stands first where kinds are told apart: to see that one is of another takes 0.1 µs each time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
@@ -50,8 +50,14 @@ from recado.domain.values import (
 )
 from recado.store.bulk import among, ask
 from recado.store.clinic import label_names
-from recado.store.recent import ClinicHead, Recent
-from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
+from recado.store.recent import ClinicHead, Place, Recent, place_of
+from recado.store.rows import (
+    CONVERSATIONS_BY_ID,
+    conversation_from,
+    messages_by_id,
+    read_marks_of,
+    select_conversations,
+)
 from recado.store.tables import (
     clinics,
     command_keys,
@@ -60,7 +66,6 @@ from recado.store.tables import (
     memberships,
     messages,
     outbox,
-    read_marks,
 )
 from recado.store.trips import Rows, one_trip
 
@@ -77,7 +82,7 @@ class WorkingSet(Struct):
     clinics: dict[ClinicId, ClinicHead]
     keys: dict[tuple[str, str], RememberedKey]
     messages: dict[MessageId, Message] = field(default_factory=dict)
-    by_contact: dict[tuple[str, str], ConversationId] = field(default_factory=dict)
+    by_contact: dict[Place, ConversationId] = field(default_factory=dict)
     conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
     last_inbound: dict[ConversationId, Seq] = field(default_factory=dict)
     outbox: dict[MessageId, Waiting] = field(default_factory=dict)
@@ -128,7 +133,7 @@ class WorkingSet(Struct):
         self.conversations[conversation.id] = conversation
         self.last_inbound[conversation.id] = last_inbound_seq
         if not conversation.deleted:
-            self.by_contact[conversation.channel.id, conversation.contact.address] = conversation.id
+            self.by_contact[place_of(conversation)] = conversation.id
 
     def take_in_rows(self, asked: Rows) -> None:
         """Of `select_conversations`."""
@@ -141,11 +146,10 @@ class WorkingSet(Struct):
         self.outbox.update(thread.outbox)
         if (conversation := thread.conversation) is None:
             return
-        place = (conversation.channel.id, conversation.contact.address)
         if conversation.deleted:
             self._forget_words(conversation.id)
         else:
-            self.by_contact[place] = conversation.id
+            self.by_contact[place_of(conversation)] = conversation.id
         self.conversations[conversation.id] = conversation
         self.last_inbound[conversation.id] = thread.last_inbound_seq
         for member_id, mark in thread.reads.items():
@@ -204,7 +208,6 @@ _CLINICS = (
 _KEYS = select(
     *(command_keys.c[name] for name in ("scope", "key", "purpose", "conversation_id", "message_id"))
 ).where(among(command_keys.c.scope, command_keys.c.key))
-_CONVERSATIONS_BY_ID = select_conversations().where(among(conversations.c.id))
 _CONVERSATIONS_BY_ADDRESS = select_conversations().where(
     among(contacts.c.channel_id, contacts.c.address), conversations.c.deleted.is_(False)
 )
@@ -220,18 +223,20 @@ def load(
 
     `keys` are the commands' own, in their order.
     """
-    found = _lock(connection, commands, keys)
+    places = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
+    known = {place: id_ for place in places if (id_ := recent.at(place))}
+    found = _lock(connection, commands, keys, places - known.keys())
     named = _named_messages(found, commands)
     if named:
-        loaded = messages_where(connection, messages.c.id.in_(sorted(named)))
-        found.messages = {message.id: message for message in loaded}
-    by_id = {known.conversation_id for known in found.keys.values() if known.conversation_id}
+        found.messages = messages_by_id(connection, named)
+    by_id = {key.conversation_id for key in found.keys.values() if key.conversation_id}
     by_id |= {message.conversation_id for message in found.messages.values()}
     by_id |= {id_ for command in commands if (id_ := getattr(command, "conversation_id", None))}
-    for kept in recent.still_true(found.clinics, by_id):
+    for kept in recent.still_true(found.clinics, by_id | set(known.values())):
         found.take_in(kept.conversation, kept.last_inbound_seq)
-    if unknown := by_id - found.conversations.keys():
-        found.take_in_rows(ask(connection, _CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown}))
+    _load_conversations(
+        connection, found, by_id - found.conversations.keys(), known.keys() - found.by_contact.keys()
+    )
     _load_outbox(connection, found, commands)
     _load_reads(connection, found, [c for c in commands if isinstance(c, MarkRead)])
     _load_members(connection, found, [c for c in commands if isinstance(c, UpdateConversation)])
@@ -239,17 +244,19 @@ def load(
 
 
 def _lock(
-    connection: Connection, commands: Sequence[Command], keys: Iterable[CommandKey | None]
+    connection: Connection,
+    commands: Sequence[Command],
+    keys: Iterable[CommandKey | None],
+    addresses: Collection[Place],
 ) -> WorkingSet:
     """The clinics, which is the only lock there is; with it what is known of the commands by then, read under it.
 
     It is taken in order of id, so nobody dead-locks; `seq` is known from here on.
     """
-    places = {command.clinic_id for command in commands}
-    places.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
-    addresses = {(c.channel.id, c.contact_address) for c in commands if isinstance(c, ReceiveMessage)}
+    clinic_ids = {command.clinic_id for command in commands}
+    clinic_ids.update(*(command.clinic_ids for command in commands if isinstance(command, PasswordCommand)))
     with one_trip(connection):
-        locked = ask(connection, _CLINICS, ((id_,) for id_ in places))
+        locked = ask(connection, _CLINICS, ((id_,) for id_ in clinic_ids))
         known = ask(connection, _KEYS, _asked_keys(commands, keys))
         addressed = ask(connection, _CONVERSATIONS_BY_ADDRESS, addresses) if addresses else None
     found = WorkingSet(
@@ -259,6 +266,22 @@ def _lock(
     if addressed:
         found.take_in_rows(addressed)
     return found
+
+
+def _load_conversations(
+    connection: Connection, found: WorkingSet, unknown: Collection[ConversationId], moved: Collection[Place]
+) -> None:
+    """Those that are not in memory; `moved`: where somebody else has written since."""
+    if not unknown and not moved:
+        return
+    asked = []
+    with one_trip(connection):
+        if unknown:
+            asked.append(ask(connection, CONVERSATIONS_BY_ID, {(id_,) for id_ in unknown}))
+        if moved:
+            asked.append(ask(connection, _CONVERSATIONS_BY_ADDRESS, moved))
+    for rows in asked:
+        found.take_in_rows(rows)
 
 
 def _asked_keys(commands: Sequence[Command], keys: Iterable[CommandKey | None]) -> set[tuple[str, str]]:
@@ -306,11 +329,8 @@ def _load_reads(connection: Connection, found: WorkingSet, commands: Sequence[Ma
     if not commands:
         return
     whose = {(command.conversation_id, command.member_id) for command in commands}
-    query = select(read_marks).where(
-        tuple_(read_marks.c.conversation_id, read_marks.c.member_id).in_(sorted(whose))
-    )
-    for row in connection.execute(query).mappings():
-        found.reads[row["conversation_id"], row["member_id"]] = read_mark_from(row)
+    marks = read_marks_of(connection, whose)
+    found.reads = {(mark.conversation_id, mark.member_id): mark for mark in marks}
     asked = sorted({(command.conversation_id, command.up_to) for command in commands})
     # A common table expression, because SQLite cannot name the columns of VALUES anywhere else.
     places = values(column("conversation_id", Text), column("up_to", BigInteger)).data(asked).cte("places")

@@ -139,11 +139,11 @@ function taken(state: InboxState, arrival: Arrival): InboxState {
   }
 }
 
-/** True when packets went missing: the clinic must be asked for what came after the cursor. */
 /** The newest that this screen has seen, as a cursor: what it reads from now on must not be older. */
 export const seenBy = ({ cursor, head }: InboxState): string | null =>
   cursor && formatCursor({ ...cursor, seq: Math.max(cursor.seq, head) });
 
+/** True when packets went missing: the clinic must be asked for what came after the cursor. */
 export const hasHole = (state: InboxState) => state.cursor !== null && state.head > state.cursor.seq;
 
 /** The seq up to which nothing of the thread is missing: a live thread is as complete as the clinic is. */

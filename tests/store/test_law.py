@@ -31,6 +31,7 @@ from recado.domain.packets import (
     ClinicPacket,
     ConversationPacket,
     MessagePacket,
+    Packet,
     ReadPacket,
     TickPacket,
     packets,
@@ -269,7 +270,7 @@ async def test_a_record_of_a_newer_version_moves_the_cursor_and_says_no_more(wri
         told = writing.told[-1]
         unknown = replace(told, record=replace(told.record, type="Merged"))
         room = f"clinic:{writing.clinic_id}"
-        assert list(packets(unknown)) == [(room, "clinic:tick", TickPacket(seq=told.record.seq))]
+        assert list(packets(unknown)) == [Packet(room, "clinic:tick", TickPacket(seq=told.record.seq))]
 
 
 async def test_every_record_is_told_to_the_clinic_exactly_once_and_last(writing):

@@ -29,6 +29,7 @@ from recado.app.channels import Channels
 from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.invalidation import Invalidation
+from recado.app.known_channels import KnownChannels
 from recado.app.origins import own_origins
 from recado.app.outbox import Outbox
 from recado.app.pages import Pages
@@ -137,6 +138,7 @@ class Server:
             sessions=self.sessions,
             secret=config.secret,
         )
+        self.known_channels = KnownChannels(self.database)
         self.channels = Channels(
             database=self.database,
             writer=self.writer,
@@ -171,7 +173,7 @@ class Server:
         )
         self.engine.serve("/", self.gateway)
         own = own_origins(config.base_url, config.allowed_origins)
-        webhooks = Webhooks(self.inbox, self.channels, now=now, new_id=new_id)
+        webhooks = Webhooks(self.inbox, self.known_channels, now=now, new_id=new_id)
         self.application = create_application(
             sessions=self.sessions,
             queries=self.queries,
@@ -214,7 +216,7 @@ class Server:
 
     def _heed(self, record: Record) -> None:
         self.sessions.heed(record)
-        self.channels.heed(record)
+        self.known_channels.heed(record)
 
     def _reset(self, clinic_id: ClinicId) -> None:
         self.gateway.reset(clinic_id)
@@ -249,7 +251,7 @@ class Server:
             parts = (
                 self.feed.run(),
                 self.broker.run(),
-                self.channels.run(),
+                self.known_channels.run(),
                 self.alarm.run(),
                 self._sweep(),
                 self._trim(),

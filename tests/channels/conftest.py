@@ -32,12 +32,12 @@ def application(inbox, channels) -> Litestar:
 @pytest.fixture(params=["by the parser", "past the parser"])
 async def client(stack, request) -> AsyncIterator[httpx.AsyncClient]:
     """Of the product's HTTP protocol, which knows two ways."""
-    posts = Posts(channel_posts(Webhooks(stack.inbox, stack.channels, now=now, new_id=new_id)))
+    posts = Posts(channel_posts(Webhooks(stack.inbox, stack.known_channels, now=now, new_id=new_id)))
     ways = {"posts": posts} if request.param == "past the parser" else {}
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1/channels"
     async with (
-        listening(application(stack.inbox, stack.channels), listener, **ways),
+        listening(application(stack.inbox, stack.known_channels), listener, **ways),
         httpx.AsyncClient(base_url=url, trust_env=False) as client,
     ):
         yield client

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from recado.app.access import Access
 from recado.app.channels import Channels
 from recado.app.inbox import DeleteOrder, EditOrder, Inbox, SendOrder
+from recado.app.known_channels import KnownChannels
 from recado.app.outbox import Outbox
 from recado.domain.accounts import Channel, Identity
 from recado.domain.instants import instant
@@ -47,6 +48,7 @@ class Stack:
         self.writer = Writer(self.database, Sources(clock, new_id, random_62_bits), self._committed)
         self.access = Access(self.database)
         self.inbox = Inbox(self.writer, self.access)
+        self.known_channels = KnownChannels(self.database)
         self.channels = Channels(
             database=self.database,
             writer=self.writer,
@@ -64,7 +66,7 @@ class Stack:
     def _committed(self, committed) -> None:
         self.told.extend(committed.told)
         for told in committed.told:
-            self.channels.heed(told.record)
+            self.known_channels.heed(told.record)
         if committed.queued:
             self.outbox.wake.set()
 

@@ -211,7 +211,7 @@ async def test_a_body_over_the_limit_is_refused_with_and_without_content_length(
 
 async def test_an_oversized_body_is_answered_while_it_is_still_being_sent(stack):
     """On a real connection, chunked, by a peer that would never end."""
-    async with serving(application(stack.inbox, stack.channels)) as url:
+    async with serving(application(stack.inbox, stack.known_channels)) as url:
         host, port = httpx.URL(url).host, httpx.URL(url).port
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(
@@ -245,7 +245,7 @@ class FailingInbox:
 
 async def post_failing(stack, failures, body, post):
     inbox = FailingInbox(failures)
-    transport = httpx.ASGITransport(application(inbox, stack.channels))
+    transport = httpx.ASGITransport(application(inbox, stack.known_channels))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://recado.test/api/v1/channels"
     ) as client:

@@ -112,7 +112,7 @@ async def test_a_marked_text_is_in_no_log_line_metric_or_answer(database_url, lo
     async with serving(create_standin()) as provider, running(Stack(database_url, provider)) as stack:
         answers = []
         for inbox in (FaultyInbox(), stack.inbox):
-            transport = httpx.ASGITransport(application(inbox, stack.channels))
+            transport = httpx.ASGITransport(application(inbox, stack.known_channels))
             base = "http://recado.test/api/v1/channels"
             async with httpx.AsyncClient(transport=transport, base_url=base) as client:
                 answers += await post_everything(client, stack)

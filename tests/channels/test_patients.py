@@ -15,7 +15,7 @@ from recado.channels.patients import MAX_PATIENTS, play
 
 @pytest.fixture
 async def url(stack):
-    async with serving(application(stack.inbox, stack.channels)) as url:
+    async with serving(application(stack.inbox, stack.known_channels)) as url:
         yield url
 
 

@@ -155,7 +155,7 @@ class FaultyInbox:
 
 @pytest.mark.parametrize("fault", [UnavailableError(), RuntimeError("segredo da paciente")])
 async def test_a_status_that_we_could_not_take_is_asked_for_again(stack, fault):
-    transport = httpx.ASGITransport(application(FaultyInbox(fault), stack.channels))
+    transport = httpx.ASGITransport(application(FaultyInbox(fault), stack.known_channels))
     base = "http://recado.test/api/v1/channels"
     async with httpx.AsyncClient(transport=transport, base_url=base) as client:
         response = await post_whatsapp(client, stack.whatsapp, fixture("status_read"))

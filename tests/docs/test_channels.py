@@ -59,7 +59,7 @@ async def test_the_example_makes_a_patient_write(database_url):
     [example] = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     async with (
         running(Stack(database_url)) as stack,
-        serving(application(stack.inbox, stack.channels)) as url,
+        serving(application(stack.inbox, stack.known_channels)) as url,
     ):
         environment = {"CHANNEL_ID": stack.generic.id, "SECRET": stack.generic.secret, "URL": url}
         done = await run(example, environment)

@@ -1,27 +1,22 @@
-"""A clinic's channels: which one a webhook belongs to, and what admins see and change. docs/channels.md, "Settings"."""
+"""A clinic's channels as its admins see and change them. docs/channels.md, "Settings"."""
 
-import asyncio
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, TypedDict
 from uuid import UUID, uuid5
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
-from recado import observe
 from recado.app.access import Access
 from recado.app.clinics import ClinicOrder, given_by
 from recado.app.inbox import Uuid
-from recado.clock import clock
 from recado.domain.accounts import Channel, Identity
 from recado.domain.channel_views import ChannelDetails, ChannelSecrets
 from recado.domain.clinic_commands import AddChannel, OfChannel, RotateSecret, UpdateChannel
-from recado.domain.clinic_events import ChannelUpdated
-from recado.domain.events import Record
 from recado.domain.text import clean
 from recado.domain.values import ChannelId, ChannelKind, ClinicId
-from recado.errors import NotFoundError, RecadoError
+from recado.errors import NotFoundError
 from recado.store import accounts
 from recado.store.accounts import UsedChannel
 from recado.store.database import Database
@@ -29,16 +24,6 @@ from recado.store.writer import Writer
 
 PATHS: dict[ChannelKind, str] = {"generic": "inbound", "whatsapp": "whatsapp"}
 """Where under a channel's address its provider posts to."""
-
-REMEMBER_S = 1.0
-"""A provider posts many times a second, and to read its channel is a sixth of a webhook. A change that no log record
-tells this node of counts after this time at the latest."""
-
-REFRESH_S = 0.5
-"""Before that time is over, those that webhooks ask for are read again, all at once: a hundred read one by one cost a
-server at 1,000 messages/s a tenth of its time, and one webhook in ten waited."""
-
-log = observe.get_logger("channels")
 
 
 class AddChannelOrder(ClinicOrder, frozen=True, kw_only=True):
@@ -71,11 +56,6 @@ class RotateSecretOrder(ChannelOrder, frozen=True, kw_only=True):
     """`channel:rotate-secret`. The old one counts no more."""
 
 
-class _Remembered(Struct, frozen=True):
-    channel: Channel
-    until: float
-
-
 class FreshKeys(TypedDict):
     fresh_secret: str
     fresh_verify_token: str
@@ -101,47 +81,6 @@ class Channels:
         self._access = access
         self._base_url = base_url
         self._random_bytes = random_bytes
-        self._remembered: dict[ChannelId, _Remembered] = {}
-        self._asked: set[ChannelId] = set()
-        """Since they were last read together."""
-        self._changes = 0
-
-    async def get(self, channel_id: str) -> Channel:
-        """For its provider. Raises NotFoundError, also for one that is switched off."""
-        known_id = ChannelId(channel_id)
-        kept = self._remembered.get(known_id)
-        if kept is None or clock() >= kept.until:
-            channel = await self._look_up(known_id)
-        else:
-            channel = kept.channel
-            self._asked.add(known_id)
-        if not channel.active:
-            raise NotFoundError
-        return channel
-
-    async def run(self) -> None:
-        """Keep what is asked for often from getting too old to be believed."""
-        while True:
-            await asyncio.sleep(REFRESH_S)
-            try:
-                await self.refresh()
-            except RecadoError as error:  # then each is read when it is asked for
-                log.warning("refresh_failed", code=error.code)
-
-    async def refresh(self) -> None:
-        """Read again, in one go, those that were asked for since the last time; forget the others in time."""
-        asked, self._asked = self._asked, set()
-        changes, now = self._changes, clock()
-        self._remembered = {id_: kept for id_, kept in self._remembered.items() if now < kept.until}
-        if asked:
-            found = await self._database.read(partial(accounts.channels_by_id, channel_ids=frozenset(asked)))
-            self._remember(found, changes, now + REMEMBER_S)
-
-    def heed(self, record: Record) -> None:
-        """A log record, our own or another node's: what it makes untrue is forgotten at once."""
-        if record.type == ChannelUpdated.__name__:
-            self._changes += 1
-            self._remembered.clear()
 
     async def channels(self, identity: Identity, clinic_id: ClinicId) -> list[ChannelDetails]:
         """As admins know them, by name."""
@@ -197,16 +136,6 @@ class Channels:
         await self._writer.execute(command)
         used = await self._database.read(partial(accounts.used_channels_of, clinic_id=command.clinic_id))
         return next(self._details(each) for each in used if each.channel.id == command.channel_id)
-
-    async def _look_up(self, channel_id: ChannelId) -> Channel:
-        changes, until = self._changes, clock() + REMEMBER_S
-        channel = await self._read(channel_id)
-        self._remember([channel], changes, until)
-        return channel
-
-    def _remember(self, found: Iterable[Channel], changes: int, until: float) -> None:
-        if changes == self._changes:  # else what was read may be what was before
-            self._remembered |= {each.id: _Remembered(each, until) for each in found if each.active}
 
     async def _read(self, channel_id: ChannelId) -> Channel:
         channel = await self._database.read(partial(accounts.channel_by_id, channel_id=channel_id))

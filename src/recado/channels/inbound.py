@@ -13,8 +13,8 @@ from litestar import MediaType, Request, Response, Router, get, post
 from litestar.params import PathParameter
 from msgspec import Struct
 
-from recado.app.channels import Channels
 from recado.app.inbox import Inbox
+from recado.app.known_channels import KnownChannels
 from recado.app.small_posts import Headers, SmallPost
 from recado.channels import generic, whatsapp
 from recado.channels.bodies import MAX_BODY_BYTES, json_of, read_body
@@ -66,7 +66,7 @@ class Webhooks:
     """`now` is wall-clock time; `new_id` names attachments."""
 
     def __init__(
-        self, inbox: Inbox, channels: Channels, *, now: Callable[[], Instant], new_id: Callable[[], str]
+        self, inbox: Inbox, channels: KnownChannels, *, now: Callable[[], Instant], new_id: Callable[[], str]
     ) -> None:
         self._inbox = inbox
         self._channels = channels

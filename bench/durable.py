@@ -108,16 +108,18 @@ async def drive(
     with server.serving() as auths:
         async with Rooms(server.port, places) as rooms:
             await rooms.open(auths)
-            for in_flight in IN_FLIGHT:
-                measured = await rooms.closed_loop(in_flight, seconds)
-                rows.append((str(in_flight), measured))
-            if layout.clinics > 1 and isinstance(server, Recado):
+            if layout.clinics > 1 and isinstance(
+                server, Recado
+            ):  # first: what closed loops leave stalls the disk
                 rows.append(("send", await rooms.open_loop(OPEN_LOOP_RATE, OPEN_LOOP_S, send)))
                 async with Webhooks(server.port, server.doors) as webhooks:
                     webhooks.write(int(OPEN_LOOP_RATE * OPEN_LOOP_S))
                     rows.append(
                         ("webhook", await rooms.open_loop(OPEN_LOOP_RATE, OPEN_LOOP_S, webhooks.post))
                     )
+            for in_flight in IN_FLIGHT:
+                measured = await rooms.closed_loop(in_flight, seconds)
+                rows.append((str(in_flight), measured))
     if (stored := server.stored()) != rooms.sent:
         raise RuntimeError(f"{system.name}: {rooms.sent} acknowledged, {stored} stored")
     return rows

@@ -141,7 +141,6 @@ class Service:
     def _committed(self, committed: Committed) -> None:
         for told in committed.told:
             self.sessions.heed(told.record)
-            self.channels.heed(told.record)
         self.feed.advance(committed.told)
 
     async def _check(self, response: httpx.Response) -> None:

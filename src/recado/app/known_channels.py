@@ -105,6 +105,5 @@ class KnownChannels:
         read = partial(accounts.channels_by_id, channel_ids=frozenset(ids))
         found = {each.id: each for each in await self._database.read(read)}
         if changes == self._changes:  # else what was read may be what was before
-            known = {id_: _Remembered(each, until) for id_, each in found.items() if each.active}
-            self._remembered |= known
+            self._remembered |= {id_: _Remembered(each, until) for id_, each in found.items() if each.active}
         return found

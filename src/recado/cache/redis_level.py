@@ -7,7 +7,6 @@ it is back. docs/cache.md, "Redis".
 import asyncio
 import contextlib
 import math
-import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -17,6 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from recado import observe
 from recado.cache.entry import Entry, Loaded
 from recado.cache.redis_line import TROUBLE, RedisLine
+from recado.clock import clock
 from recado.domain.cursor import Cursor
 from recado.domain.values import Seq
 
@@ -67,7 +67,7 @@ class RedisLevel:
         """What is stored under `key`, not yet judged."""
         if self.broken:
             return None
-        asked_at = time.monotonic()
+        asked_at = clock()
         try:
             raw = await _in_time(self._line.ask("GET", f"{FORM}:{key}"))
         except TROUBLE as error:
@@ -122,7 +122,7 @@ class RedisLevel:
         return True
 
     async def _put(self, name: str, raw: bytes) -> None:
-        asked_at = time.monotonic()
+        asked_at = clock()
         try:
             await self._line.ask("SET", name, raw, "PX", self._max_age_ms)
         except TROUBLE as error:
@@ -136,7 +136,7 @@ class RedisLevel:
         self.errors += 1
         if asked_at >= self._silent_at:
             self._silences += 1
-            self._silent_at = time.monotonic()
+            self._silent_at = clock()
         refused = isinstance(error, (RedisConnectionError, OSError)) and not isinstance(error, TimeoutError)
         if not self.broken and (refused or self._silences >= TRIES):
             self.breaks += 1

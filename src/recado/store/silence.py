@@ -89,7 +89,6 @@ def _shut(driver: psycopg.Connection[Any]) -> None:
     with suppress(psycopg.Error, OSError):
         file = driver.pgconn.socket
         with socket.socket(fileno=os.dup(file)) as same:
-            if (
-                driver.pgconn.socket == file
-            ):  # else libpq has closed it itself, and its number may be another's
+            # If libpq has closed it itself meanwhile, its number may be another's.
+            if driver.pgconn.socket == file:
                 same.shutdown(socket.SHUT_RDWR)

@@ -4,19 +4,18 @@ A test that asks for `database_url`, as `stock` does, runs on every database. On
 so: `@pytest.mark.only("sqlite")`.
 """
 
-import asyncio
 import shutil
 
 import pytest
 import structlog
 
 from e2e.processes import shared_server
-from postgres import PostgresServer
+from postgres import running_server
 from recado import observe
 from recado.store import guard
 from recado.store.database import Database
 from recado.store.migrate import upgrade
-from stock import make_stock
+from stock import make_stock, writing_to
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -34,10 +33,8 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="session")
 def postgres():
     """A running server for all tests that do not harm it."""
-    server = PostgresServer()
-    server.start()
-    yield server
-    server.remove()
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +91,5 @@ def server(tmp_path_factory):
 @pytest.fixture
 async def writing(stock):
     """The stock with its writer running."""
-    task = asyncio.create_task(stock.writer.run())
-    yield stock
-    stock.writer.close()
-    await task
+    async with writing_to(stock):
+        yield stock

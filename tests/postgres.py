@@ -218,6 +218,15 @@ class PostgresServer:
         self._executor = None
 
 
+@contextlib.contextmanager
+def running_server(**options):
+    """It is gone afterwards. Who freezes it thaws it again."""
+    server = PostgresServer(**options)
+    server.start()
+    yield server
+    server.remove()
+
+
 def _other_user() -> str | None:
     """Who runs the server in our place, if we are root."""
     if os.geteuid() != 0:

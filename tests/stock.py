@@ -1,7 +1,10 @@
 """A small real clinic for tests: a migrated database, two channels, members, and the writer over them."""
 
+import asyncio
 import itertools
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import uuid_utils
@@ -129,3 +132,12 @@ def make_stock(url: str) -> Stock:
 
     database.write_now(fill)
     return Stock(database, clinic_id, channel, member_id, sources)
+
+
+@asynccontextmanager
+async def writing_to(stock: Stock) -> AsyncIterator[Stock]:
+    """The stock with its writer running."""
+    task = asyncio.create_task(stock.writer.run())
+    yield stock
+    stock.writer.close()
+    await task

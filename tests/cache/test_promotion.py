@@ -10,7 +10,7 @@ import pytest
 
 from cache.node import Node
 from channels.polling import eventually
-from postgres import PostgresServer
+from postgres import PostgresServer, running_server
 from recado.app.access import Access
 from recado.app.queries import Queries
 from recado.errors import UnavailableError
@@ -22,10 +22,8 @@ CONVERSATIONS = 8
 
 @pytest.fixture
 def primary():
-    server = PostgresServer()
-    server.start()
-    yield server
-    server.remove()
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
@@ -446,6 +447,15 @@ class TestHistory:
             assert await there.is_fresh()
 
 
+@asynccontextmanager
+async def in_redis(stock, redis):
+    """A node whose first page has come to Redis."""
+    async with Node(stock, redis_url=redis.url) as node:
+        await node.page()
+        await eventually(lambda: node.redis.puts, "it is in Redis")
+        yield node
+
+
 class TestRedis:
     async def test_a_late_store_of_an_old_value_is_seen_by_its_label(self, stock, threads, redis_url):
         async with nodes(stock, 2, redis_url=redis_url) as (here, there):
@@ -517,9 +527,7 @@ class TestRedis:
     async def test_a_redis_that_hangs_costs_a_few_reads_a_moment_and_comes_back(
         self, stock, threads, own_redis
     ):
-        async with Node(stock, redis_url=own_redis.url) as node:
-            await node.page()
-            await eventually(lambda: node.redis.puts, "it is in Redis")
+        async with in_redis(stock, own_redis) as node:
             own_redis.freeze()
             for number in range(6):
                 await node.page(limit=number + 6)
@@ -533,9 +541,7 @@ class TestRedis:
     async def test_a_redis_that_was_silent_for_a_moment_is_asked_again_however_many_waited(
         self, stock, threads, own_redis
     ):
-        async with Node(stock, redis_url=own_redis.url) as node:
-            await node.page()
-            await eventually(lambda: node.redis.puts, "it is in Redis")
+        async with in_redis(stock, own_redis) as node:
             own_redis.freeze()
             await asyncio.gather(*(node.page(limit=number + 6) for number in range(20)))
             assert (node.redis.errors, node.redis.broken) == (20, False)

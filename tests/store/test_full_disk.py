@@ -1,23 +1,20 @@
 """SQLite's disk takes nothing more for a while: who writes is refused, and nothing is lost or half done."""
 
-import asyncio
 import resource
 from contextlib import contextmanager
 
 import pytest
 
 from recado.errors import UnavailableError
-from stock import make_stock
+from stock import make_stock, writing_to
 
 
 @pytest.fixture
 async def living(tmp_path):
     """A clinic with its writer running."""
     stock = make_stock(f"sqlite:///{tmp_path}/recado.db")
-    task = asyncio.create_task(stock.writer.run())
-    yield stock
-    stock.writer.close()
-    await task
+    async with writing_to(stock):
+        yield stock
     stock.database.close()
 
 

@@ -9,29 +9,25 @@ import random
 import pytest
 
 from channels.polling import eventually
-from postgres import PostgresServer
+from postgres import running_server
 from recado.errors import RecadoError, UnavailableError
 from recado.store.database import READERS
-from stock import make_stock
+from stock import make_stock, writing_to
 
 
 @pytest.fixture(scope="module")
 def mortal():
     """A server that a test may kill, with fsync as in life."""
-    server = PostgresServer(durable=True)
-    server.start()
-    yield server
-    server.remove()
+    with running_server(durable=True) as server:
+        yield server
 
 
 @pytest.fixture
 async def living(mortal):
     """A clinic on it, with its writer running."""
     stock = make_stock(mortal.create_database())
-    task = asyncio.create_task(stock.writer.run())
-    yield stock
-    stock.writer.close()
-    await task
+    async with writing_to(stock):
+        yield stock
     stock.database.close()
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from channels.polling import eventually
-from postgres import PostgresServer
+from postgres import running_server
 from recado.store import pending_words
 from stock import make_stock
 
@@ -24,10 +24,8 @@ def eager(monkeypatch):
 @pytest.fixture
 def mortal():
     """A server that a test may kill."""
-    server = PostgresServer()
-    server.start()
-    yield server
-    server.remove()
+    with running_server() as server:
+        yield server
 
 
 async def write(stock, messages=30):

@@ -6,10 +6,10 @@ import time
 import pytest
 
 from e2e.processes import Server, StandIn
-from postgres import PostgresServer
+from postgres import running_server
 from recado.errors import UnavailableError
 from recado.store import postgres, silence
-from stock import make_stock
+from stock import make_stock, writing_to
 
 pytestmark = pytest.mark.only("postgresql")
 
@@ -19,11 +19,8 @@ LONG = "SELECT pg_sleep(20)"
 @pytest.fixture(scope="module")
 def mortal():
     """A server that a test may freeze."""
-    server = PostgresServer(durable=True)
-    server.start()
-    yield server
-    server.thaw()
-    server.remove()
+    with running_server(durable=True) as server:
+        yield server
 
 
 @pytest.fixture
@@ -34,10 +31,8 @@ async def living(mortal, monkeypatch):
     monkeypatch.setattr(postgres, "CONNECT_TIMEOUT_S", 2)  # less is none to libpq
     stock = make_stock(mortal.create_database())
     with stock.database.served():
-        task = asyncio.create_task(stock.writer.run())
-        yield stock
-        stock.writer.close()
-        await task
+        async with writing_to(stock):
+            yield stock
     stock.database.close()
 
 

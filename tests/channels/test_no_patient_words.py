@@ -15,11 +15,12 @@ from prometheus_client import generate_latest
 from channels.conftest import application
 from channels.polling import eventually
 from channels.serving import serving
-from channels.stack import APP_SECRET, GENERIC_SECRET, Stack, now, running
+from channels.stack import APP_SECRET, GENERIC_SECRET, Stack, running
 from recado import observe
 from recado.channels.sender import Sender, SenderSettings, http_client
 from recado.channels.signatures import sign, sign_whatsapp
 from recado.channels.standin import create_standin
+from stock import now
 
 MARK = "assunto-muito-particular"
 

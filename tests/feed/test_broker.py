@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from feed.listening import Told
+from feed.listening import Told, polling
 from recado.feed import feed as feed_module
 from recado.feed.broker import InProcessBroker
 from recado.feed.feed import Feed
@@ -105,10 +105,8 @@ async def following(database, clinic_id, broker):
     feed = Feed(database, told.append)
     broker.subscribe(feed.hear, feed.poll_soon)
     await feed.follow(clinic_id)
-    task = asyncio.create_task(feed.run())
-    yield told
-    task.cancel()
-    await asyncio.gather(task, *feed._pulls, return_exceptions=True)
+    async with polling(feed):
+        yield told
 
 
 @asynccontextmanager

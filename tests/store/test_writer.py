@@ -16,6 +16,7 @@ from recado.errors import (
     UnavailableError,
 )
 from recado.store import accounts, inbox, writer
+from stock import writing_to
 
 
 def log_of(stock):
@@ -238,11 +239,9 @@ async def test_attachments_come_back_in_order(writing):
 async def test_everybody_is_told_before_the_caller_is_answered(stock):
     order = []
     stock.writer._on_commit = lambda committed: order.append("told")
-    task = asyncio.create_task(stock.writer.run())
-    await stock.writer.execute(stock.inbound())
-    order.append("answered")
-    stock.writer.close()
-    await task
+    async with writing_to(stock):
+        await stock.writer.execute(stock.inbound())
+        order.append("answered")
     assert order == ["told", "answered"]
 
 
@@ -279,10 +278,8 @@ async def test_a_full_queue_refuses_and_keeps_what_it_took(stock, monkeypatch):
     await asyncio.sleep(0)
     with pytest.raises(OverloadedError):
         await stock.writer.execute(stock.inbound())
-    task = asyncio.create_task(stock.writer.run())
-    assert [outcome.seq for outcome in await asyncio.gather(*waiting)] == [1, 2, 3]
-    stock.writer.close()
-    await task
+    async with writing_to(stock):
+        assert [outcome.seq for outcome in await asyncio.gather(*waiting)] == [1, 2, 3]
 
 
 async def test_closing_finishes_what_waits_and_takes_no_more(stock):

@@ -1,10 +1,11 @@
 """What waits to leave. A lease is a due time ahead: if its holder dies, the row comes due again by itself."""
 
 from msgspec import Struct
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 
 from recado.domain.accounts import Channel
 from recado.domain.values import ClinicId, ConversationId, Instant, MessageId
+from recado.store.bulk import among, execute, wanted
 from recado.store.rows import channel_from
 from recado.store.tables import channels, contacts, conversations, messages, outbox
 
@@ -34,6 +35,13 @@ _is_first = ~exists().where(
     _earlier.c.conversation_id == outbox.c.conversation_id, _earlier.c.seq < outbox.c.seq
 )
 """Nothing of the same conversation waits before it: messages leave in the order they were written."""
+
+_LEASE = (
+    update(outbox)
+    .where(among(outbox.c.message_id))
+    .values(due_at=bindparam("until"), leased=True, attempts=outbox.c.attempts + 1)
+)
+_CHANNELS = select(channels).where(among(channels.c.id))
 
 
 def lease(connection: Connection, now: Instant, until: Instant, limit: int) -> list[Departure]:
@@ -66,12 +74,9 @@ def lease(connection: Connection, now: Instant, until: Instant, limit: int) -> l
     rows = connection.execute(due).all()
     if not rows:
         return []
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.message_id.in_([row.message_id for row in rows]))
-        .values(due_at=until, leased=True, attempts=outbox.c.attempts + 1)
-    )
-    known = _channels(connection, {row.channel_id for row in rows})
+    execute(connection, _LEASE, {"until": until, **wanted((row.message_id,) for row in rows)})
+    asked = wanted((id_,) for id_ in {row.channel_id for row in rows})
+    known = {row["id"]: channel_from(row) for row in connection.execute(_CHANNELS, asked).mappings()}
     return [
         Departure(
             clinic_id=row.clinic_id,
@@ -104,8 +109,3 @@ def end_leases(connection: Connection, now: Instant) -> None:
 def next_due(connection: Connection) -> Instant | None:
     """When the next message comes due; None when nothing waits."""
     return connection.execute(select(func.min(outbox.c.due_at)).where(_is_first)).scalar_one_or_none()
-
-
-def _channels(connection: Connection, ids: set[str]) -> dict[str, Channel]:
-    query = select(channels).where(channels.c.id.in_(ids))
-    return {row["id"]: channel_from(row) for row in connection.execute(query).mappings()}

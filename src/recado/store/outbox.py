@@ -36,6 +36,28 @@ _is_first = ~exists().where(
 )
 """Nothing of the same conversation waits before it: messages leave in the order they were written."""
 
+_DUE = (
+    select(
+        outbox.c.message_id,
+        outbox.c.attempts,
+        outbox.c.queued_at,
+        outbox.c.channel_id,
+        outbox.c.clinic_id,
+        outbox.c.conversation_id,
+        messages.c.body,
+        contacts.c.address,
+        contacts.c.name,
+        _replied.c.external_id,
+    )
+    .join(messages, messages.c.id == outbox.c.message_id)
+    .join(conversations, conversations.c.id == outbox.c.conversation_id)
+    .join(contacts, contacts.c.id == conversations.c.contact_id)
+    .outerjoin(_replied, _replied.c.id == messages.c.reply_to)
+    .where(outbox.c.due_at <= bindparam("now"), _is_first)
+    .order_by(outbox.c.due_at, outbox.c.seq)
+    .limit(bindparam("limit"))
+    .with_for_update(of=(outbox, messages), skip_locked=True)
+)
 _LEASE = (
     update(outbox)
     .where(among(outbox.c.message_id))
@@ -49,29 +71,7 @@ def lease(connection: Connection, now: Instant, until: Instant, limit: int) -> l
 
     What another node is leasing at this moment is left to it (PostgreSQL: SKIP LOCKED).
     """
-    due = (
-        select(
-            outbox.c.message_id,
-            outbox.c.attempts,
-            outbox.c.queued_at,
-            outbox.c.channel_id,
-            outbox.c.clinic_id,
-            outbox.c.conversation_id,
-            messages.c.body,
-            contacts.c.address,
-            contacts.c.name,
-            _replied.c.external_id,
-        )
-        .join(messages, messages.c.id == outbox.c.message_id)
-        .join(conversations, conversations.c.id == outbox.c.conversation_id)
-        .join(contacts, contacts.c.id == conversations.c.contact_id)
-        .outerjoin(_replied, _replied.c.id == messages.c.reply_to)
-        .where(outbox.c.due_at <= now, _is_first)
-        .order_by(outbox.c.due_at, outbox.c.seq)
-        .limit(limit)
-        .with_for_update(of=(outbox, messages), skip_locked=True)
-    )
-    rows = connection.execute(due).all()
+    rows = connection.execute(_DUE, {"now": now, "limit": limit}).all()
     if not rows:
         return []
     execute(connection, _LEASE, {"until": until, **wanted((row.message_id,) for row in rows)})

@@ -120,7 +120,7 @@ async def test_a_marked_text_is_in_no_log_line_metric_or_answer(database_url, lo
         await send_everything(stack, provider)
     assert {answer.status_code for answer in answers} == {200, 400, 401, 404, 503}
     assert not [answer.status_code for answer in answers if MARK in answer.text]
-    for event in ("webhook.received", "webhook.failed", "outbox.refused", "outbox.answered"):
+    for event in ("webhook_received", "webhook_failed", "outbox_refused", "outbox_answered"):
         assert event in logged()
     assert MARK not in logged()
     assert MARK.encode() not in generate_latest()

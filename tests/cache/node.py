@@ -74,9 +74,8 @@ class Node:
         for task in (*self.tasks, *self.feed._pulls, *self.cache._flights.values()):
             task.cancel()
         await asyncio.gather(*self.tasks, *self.feed._pulls, return_exceptions=True)
-        await asyncio.to_thread(
-            self.database.close
-        )  # it waits for threads, and they may for a wire on this loop
+        # It waits for threads, and they may for a wire on this loop.
+        await asyncio.to_thread(self.database.close)
 
     def committed(self, committed) -> None:
         self.feed.take_in(committed)

@@ -53,9 +53,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._heads_begun = 0
         self._head_is_open = False
         self._head_timer: asyncio.TimerHandle | None = None
-        self._head_bytes = (
-            0  # of the open head; of a later one without the read it began in, which held others too
-        )
+        self._head_bytes = 0
+        """Of the open head; of a later one without the read it began in, which held others too."""
         self._message_is_open = False
         self._hung_up: Callable[[], None] | None = None
         """Of a poll or a POST that is held."""

@@ -168,7 +168,7 @@ def test_every_document_that_the_code_names_exists():
             assert (ROOT / page).exists(), f"{source.relative_to(ROOT)} names {page}"
 
 
-def test_every_section_that_a_source_or_a_page_names_exists():
+def test_every_section_of_the_documentation_that_is_named_exists():
     gap = r"\s+(?:[#*/]+\s+)?"  # in a comment, too, a line ends where it is full
     named = re.compile(rf'([\w-]+\.md)\)?,{gap}"([^"]+)"')
     for source in (path for path in tracked_files() if path.suffix in {".md", ".py", ".ts", ".tsx"}):

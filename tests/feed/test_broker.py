@@ -85,6 +85,18 @@ def overhearing(url):
 
 
 @pytest.mark.only("postgresql")
+async def test_a_node_is_deaf_from_its_start_until_it_trusts_its_hearing(stock):
+    told, hears = [], asyncio.Event()
+    broker = PostgresBroker(arguments(stock.database.url))
+    broker.subscribe(lambda _clinic_id, _seq: None, hears.set, lambda: told.append(hears.is_set()))
+    task = asyncio.create_task(broker.run())
+    await hears.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert told == [False, True], "deaf before it heard for the first time, and after it ended"
+
+
+@pytest.mark.only("postgresql")
 async def test_a_node_says_nothing_while_it_is_alone(stock):
     url, theirs = stock.database.url, Listener()
     with overhearing(url) as said:

@@ -8,7 +8,7 @@ import asyncio
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
@@ -82,9 +82,12 @@ class Database:
 
         return await self.write_whole(begun)
 
-    async def write_whole(self, work: Callable[[Connection], T]) -> T:
-        """`write` for who sends PostgreSQL's BEGIN and COMMIT along with other statements (trips.py)."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
+    def write_whole(self, work: Callable[[Connection], T]) -> Awaitable[T]:
+        """`write` for who sends PostgreSQL's BEGIN and COMMIT along with other statements (trips.py).
+
+        It is under way when this returns.
+        """
+        return asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
         with self._snapshot() as connection:

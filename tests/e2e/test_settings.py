@@ -81,6 +81,7 @@ def test_an_invited_colleague_enters_changes_the_password_and_is_out_at_once(mem
     change.click()
     expect(dora.get_by_text("Sua senha foi trocada.")).to_be_visible()
     page.get_by_role("button", name="Tirar o acesso de Dora Nova").click()
+    page.get_by_role("dialog").get_by_role("button", name="Tirar acesso").click()
     expect(dora.get_by_role("button", name="Entrar")).to_be_visible(timeout=15_000)
     expect(page.get_by_role("button", name="Dar acesso a Dora Nova")).to_be_visible()
 

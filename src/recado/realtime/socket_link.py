@@ -30,9 +30,8 @@ from recado.realtime.link import Link
 from recado.realtime.session import Session
 from recado.realtime.transport import Transport
 
-_LOGGABLE_NAME = re.compile(
-    r"[a-z][a-z:_-]{0,39}"
-)  # a client may put anything into a name, a patient's words too
+_LOGGABLE_NAME = re.compile(r"[a-z][a-z:_-]{0,39}")
+"""A client may put anything into a name, a patient's words too."""
 
 
 class SocketLink(Link):

@@ -58,10 +58,6 @@ def clinic_by_name(connection: Connection, name: str) -> ClinicId | None:
     return connection.execute(query).scalar_one_or_none()
 
 
-def clinic_exists(connection: Connection, clinic_id: ClinicId) -> bool:
-    return connection.execute(select(clinics.c.id).where(clinics.c.id == clinic_id)).first() is not None
-
-
 def log_has_begun(connection: Connection, clinic_id: ClinicId) -> bool:
     return bool(connection.execute(select(clinics.c.seq).where(clinics.c.id == clinic_id)).scalar_one())
 

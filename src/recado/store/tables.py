@@ -87,9 +87,8 @@ clinic_settings = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column(
-        "token_hash", Text, primary_key=True
-    ),  # HMAC-SHA-256 of the token; the token itself is never stored
+    # HMAC-SHA-256 of the token; the token itself is never stored
+    Column("token_hash", Text, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("member_id", ForeignKey("members.id"), nullable=False),
     Column("created_at", Text, nullable=False),
@@ -253,9 +252,8 @@ command_keys = Table(
     # "member:<id>" with the member's clientKey, or "channel:<id>" with the provider's message id
     Column("scope", Text, primary_key=True),
     Column("key", Text, primary_key=True),
-    Column(
-        "purpose", Text, nullable=False
-    ),  # the command and its conversation: a key serves one purpose only
+    # the command and its conversation: a key serves one purpose only
+    Column("purpose", Text, nullable=False),
     Column("clinic_id", Integer, nullable=False),
     Column("conversation_id", Text),  # of a command about a conversation
     Column("message_id", Text),
@@ -285,9 +283,8 @@ outbox = Table(
     Column("clinic_id", ForeignKey("clinics.id"), nullable=False),
     Column("channel_id", ForeignKey("channels.id"), nullable=False),
     Column("conversation_id", ForeignKey("conversations.id"), nullable=False),
-    Column(
-        "seq", BigInteger, nullable=False
-    ),  # the message's: one conversation's messages leave in this order
+    # the message's: one conversation's messages leave in this order
+    Column("seq", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("due_at", Text, nullable=False),  # a lease is a due time ahead, so it ends by itself
     Column("leased", Boolean, nullable=False, server_default=false()),  # by a sender, until due_at

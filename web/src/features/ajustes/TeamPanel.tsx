@@ -25,6 +25,7 @@ export function TeamPanel({ clinic, onClinic, ownId }: PanelProps & { ownId: str
   const { busy, save } = useSaving();
   const [inviting, setInviting] = useState(false);
   const [resetting, setResetting] = useState<MemberDetails>();
+  const [leaving, setLeaving] = useState<MemberDetails>();
   const [secret, setSecret] = useState<Secret>();
 
   const change = async (member: MemberDetails, changed: { role?: Role; active?: boolean }) => {
@@ -70,7 +71,7 @@ export function TeamPanel({ clinic, onClinic, ownId }: PanelProps & { ownId: str
             <Button
               disabled={busy}
               aria-label={member.active ? t.team.deactivateOf(member.name) : t.team.activateOf(member.name)}
-              onClick={() => void change(member, { active: !member.active })}
+              onClick={() => (member.active ? setLeaving(member) : void change(member, { active: true }))}
             >
               {member.active ? t.team.deactivate : t.team.activate}
             </Button>
@@ -95,6 +96,18 @@ export function TeamPanel({ clinic, onClinic, ownId }: PanelProps & { ownId: str
             setInviting(false);
             onClinic(answer.clinic);
             if (answer.temporaryPassword) setSecret({ name, password: answer.temporaryPassword });
+          }}
+        />
+      )}
+      {leaving && (
+        <Confirm
+          title={t.team.deactivateOf(leaving.name)}
+          text={t.team.deactivateText}
+          action={t.team.deactivate}
+          onClose={() => setLeaving(undefined)}
+          onConfirm={() => {
+            setLeaving(undefined);
+            void change(leaving, { active: false });
           }}
         />
       )}

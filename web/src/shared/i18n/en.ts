@@ -255,6 +255,8 @@ export const en: Messages = {
     inactive: 'no access',
     deactivate: 'Take access',
     deactivateOf: (name) => `Take the access of ${name}`,
+    deactivateText:
+      'They leave every screen of this clinic at once, and come back only when somebody gives them access.',
     activate: 'Give access',
     activateOf: (name) => `Give access to ${name}`,
     reset: 'Reset',

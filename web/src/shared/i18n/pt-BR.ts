@@ -255,6 +255,8 @@ export const ptBR = {
     inactive: 'sem acesso',
     deactivate: 'Tirar acesso',
     deactivateOf: (name: string) => `Tirar o acesso de ${name}`,
+    deactivateText:
+      'Essa pessoa sai na hora de todas as telas desta clínica e só volta quando alguém lhe der acesso.',
     activate: 'Dar acesso',
     activateOf: (name: string) => `Dar acesso a ${name}`,
     reset: 'Redefinir',

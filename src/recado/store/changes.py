@@ -34,14 +34,13 @@ from recado.domain.values import (
     ReadMark,
 )
 from recado.store import search, signs_of_life
-from recado.store.bulk import Row, among, execute, insert_rows, update_rows, wanted
+from recado.store.bulk import among, execute, insert_rows, update_rows, wanted
 from recado.store.rows import (
-    conversation_birth,
     conversation_row,
     message_row,
+    new_conversation_row,
     new_message_row,
     read_mark_row,
-    record_row,
 )
 from recado.store.signs_of_life import Sign
 from recado.store.tables import (
@@ -59,7 +58,7 @@ from recado.store.tables import (
 from recado.store.trips import one_trip
 from recado.store.working_set import RememberedKey, WorkingSet
 
-Rows = list[Row]
+Rows = list[dict[str, Any]]
 
 _LEFT = delete(outbox).where(among(outbox.c.message_id))
 _EMPTIED = delete(attachments).where(among(attachments.c.message_id))
@@ -85,15 +84,15 @@ class Changes(Struct):
     conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
     opened: set[ConversationId] = field(default_factory=set)
     messages: dict[MessageId, Message] = field(default_factory=dict)
-    written: dict[MessageId, dict[str, str | None]] = field(default_factory=dict)
-    """New messages, with what their provider said of them."""
+    written: dict[MessageId, tuple[Instant | None, str | None]] = field(default_factory=dict)
+    """New messages, with what their provider said of them: when they were sent, and its own id."""
     taken: Rows = field(default_factory=list)
     """The ids that providers gave to messages of ours."""
     reads: dict[tuple[ConversationId, str], ReadMark] = field(default_factory=dict)
     contacts: Rows = field(default_factory=list)
     renamed: Rows = field(default_factory=list)
     attachments: Rows = field(default_factory=list)
-    keys: Rows = field(default_factory=list)
+    keys: list[RememberedKey] = field(default_factory=list)
     outbox: Rows = field(default_factory=list)
     left: list[MessageId] = field(default_factory=list)
     """Messages that have left the outbox, or never will."""
@@ -108,12 +107,12 @@ class Changes(Struct):
         self._note_states(told)
         match event:
             case MessageReceived():
-                self.written[event.message_id] = {"sent_at": event.sent_at, "external_id": event.external_id}
+                self.written[event.message_id] = event.sent_at, event.external_id
                 if event.opened:
                     self.opened.add(conversation.id)
                     self.contacts.append(_contact_row(event, conversation.clinic_id))
             case MessageWritten():
-                self.written[event.message_id] = {"sent_at": None, "external_id": None}
+                self.written[event.message_id] = None, None
                 if event.kind == "message":
                     self.outbox.append(_outbox_row(conversation, told, event.ended_wait))
             case MessageDeleted():
@@ -180,7 +179,7 @@ class Changes(Struct):
             self._save_threads(connection, found)
             self._save_messages(connection)
             insert_rows(connection, command_keys, self.keys)
-            insert_rows(connection, events, [record_row(each.record) for each in self.told])
+            insert_rows(connection, events, [each.record for each in self.told])
             insert_rows(connection, outbox, self.outbox)
             self._save_reads(connection)
             self._save_labels(connection)
@@ -193,18 +192,16 @@ class Changes(Struct):
             for conversation in self.erased:
                 _erase(connection, conversation)
             touched = sorted({each.record.clinic_id for each in self.told})
-            heads = [(id_, found.clinics[id_]) for id_ in touched]
-            rows = [{"id": id_, "seq": head.seq, "head": head.head} for id_, head in heads]
-            update_rows(connection, clinics, rows)
+            update_rows(connection, clinics, [found.clinics[id_] for id_ in touched])
 
     def _save_threads(self, connection: Connection, found: WorkingSet) -> None:
         born, moved = [], []
         for conversation in self.conversations.values():
-            row = conversation_row(conversation, found.last_inbound[conversation.id])
+            last_inbound_seq = found.last_inbound[conversation.id]
             if conversation.id in self.opened:
-                born.append(row | conversation_birth(conversation))
+                born.append(new_conversation_row(conversation, last_inbound_seq))
             else:
-                moved.append(row)
+                moved.append(conversation_row(conversation, last_inbound_seq))
         for conversation in self.erased:
             _forget_contact(connection, conversation)  # its address may be a new contact's in this very batch
         insert_rows(connection, contacts, self.contacts)
@@ -217,7 +214,7 @@ class Changes(Struct):
         for message in self.messages.values():
             if message.id in self.written:
                 clinic_id = self.conversations[message.conversation_id].clinic_id
-                born.append(new_message_row(message, clinic_id, self.written[message.id]))
+                born.append(new_message_row(message, clinic_id, *self.written[message.id]))
             else:
                 changed.append(message_row(message))
         insert_rows(connection, messages, born)
@@ -257,17 +254,9 @@ class Changes(Struct):
         """Let `key` answer with this result from now on; the first result stays."""
         if found.first_result(key):
             return
-        found.keys[key.scope, key.key] = RememberedKey(key.purpose, conversation_id, message_id)
-        self.keys.append(
-            {
-                "scope": key.scope,
-                "key": key.key,
-                "purpose": key.purpose,
-                "clinic_id": clinic_id,
-                "conversation_id": conversation_id,
-                "message_id": message_id,
-            }
-        )
+        remembered = RememberedKey(key.scope, key.key, key.purpose, clinic_id, conversation_id, message_id)
+        found.keys[key.scope, key.key] = remembered
+        self.keys.append(remembered)
 
 
 def _contact_row(event: MessageReceived, clinic_id: ClinicId) -> dict[str, Any]:

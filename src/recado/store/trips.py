@@ -7,10 +7,11 @@ A trip speaks to libpq itself. psycopg's pipeline does for each statement what i
 ten statements take 30 instead of 220 µs of this process so.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import psycopg
 from psycopg import errors, generators
@@ -132,10 +133,8 @@ def cursor_of(connection: Connection) -> Cursor:
     known: Cursor | None = connection.info.get(_TRIP) or connection.info.get(_DIRECT)
     if known is not None:
         return known
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, psycopg.Connection):
-        return connection.connection.cursor()
-    direct = connection.info[_DIRECT] = Direct(driver)
+    driver = cast(psycopg.Connection | sqlite3.Connection, connection.connection.driver_connection)
+    direct = connection.info[_DIRECT] = Direct(driver) if isinstance(driver, psycopg.Connection) else driver
     return direct
 
 

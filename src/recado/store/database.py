@@ -19,6 +19,7 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from recado.errors import UnavailableError
+from recado.store.answers import tell
 from recado.store.beside import Beside
 from recado.store.checkpoints import PASSIVE, Checkpoints
 from recado.store.pending_words import PendingWords
@@ -84,7 +85,9 @@ class Database:
 
     async def write_whole(self, work: Callable[[Connection], T]) -> T:
         """`write` for who sends PostgreSQL's BEGIN and COMMIT along with other statements (trips.py)."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._writer.submit(self._write_and_tell, work, answer)
+        return await answer
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
         with self._snapshot() as connection:
@@ -93,6 +96,12 @@ class Database:
     def write_now(self, work: Callable[[Connection], T]) -> T:
         with _unavailable(), self.engine.begin() as connection:
             return work(connection)
+
+    def _write_and_tell(self, work: Callable[[Connection], T], answer: asyncio.Future[T]) -> None:
+        try:
+            tell([answer], self._write(work))
+        except BaseException as error:  # noqa: BLE001 - the thread's top: told to the caller
+            tell([answer], error=error)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         """`write_now` on a connection that is kept until something fails on it."""

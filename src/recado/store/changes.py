@@ -41,6 +41,7 @@ from recado.store.rows import (
     new_conversation_row,
     new_message_row,
     read_mark_row,
+    restated_conversation_row,
 )
 from recado.store.signs_of_life import Sign
 from recado.store.tables import (
@@ -76,13 +77,18 @@ _FORGET_CONTACT = (
     update(contacts).where(contacts.c.id == bindparam("contact")).values(name="", address=bindparam("nobody"))
 )
 
+_RESTATING = (MessageReceived, ConversationUpdated, ConversationDeleted)
+
 
 class Changes(Struct):
     """`told` is everything there is to tell, in log order; the rest is rows to write."""
 
     told: list[Told] = field(default_factory=list)
     conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
+    """Those that are not as they were."""
     opened: set[ConversationId] = field(default_factory=set)
+    restated: set[ConversationId] = field(default_factory=set)
+    """Those that more has changed than a `ConversationRow` has."""
     messages: dict[MessageId, Message] = field(default_factory=dict)
     written: dict[MessageId, tuple[Instant | None, str | None]] = field(default_factory=dict)
     """New messages, with what their provider said of them: when they were sent, and its own id."""
@@ -101,10 +107,10 @@ class Changes(Struct):
     relabelled: set[ConversationId] = field(default_factory=set)
     erased: list[Conversation] = field(default_factory=list)
 
-    def note(self, event: Event, told: ConversationTold) -> None:
-        """Collect the rows that one event changes."""
+    def note(self, event: Event, told: ConversationTold, before: Conversation | None) -> None:
+        """Collect the rows that one event changes; `before` is the conversation as it was."""
         conversation = told.conversation
-        self._note_states(told)
+        self._note_states(event, told, before)
         match event:
             case MessageReceived():
                 self.written[event.message_id] = event.sent_at, event.external_id
@@ -128,9 +134,12 @@ class Changes(Struct):
                 self.relabelled.add(conversation.id)
                 self.erased.append(conversation)
 
-    def _note_states(self, told: ConversationTold) -> None:
+    def _note_states(self, event: Event, told: ConversationTold, before: Conversation | None) -> None:
         self.told.append(told)
-        self.conversations[told.conversation.id] = told.conversation
+        if told.conversation is not before:  # as it is for a read mark, or a message that was delivered
+            self.conversations[told.conversation.id] = told.conversation
+        if isinstance(event, _RESTATING):
+            self.restated.add(told.conversation.id)
         if told.message:
             self.messages[told.message.id] = told.message
         if told.read:
@@ -181,7 +190,7 @@ class Changes(Struct):
             insert_rows(connection, command_keys, self.keys)
             insert_rows(connection, events, [each.record for each in self.told])
             insert_rows(connection, outbox, self.outbox)
-            self._save_reads(connection)
+            self._save_reads(connection, found)
             self._save_labels(connection)
             signs_of_life.save(connection, signs)
             if self.left:
@@ -195,18 +204,20 @@ class Changes(Struct):
             update_rows(connection, clinics, [found.clinics[id_] for id_ in touched])
 
     def _save_threads(self, connection: Connection, found: WorkingSet) -> None:
-        born, moved = [], []
-        for conversation in self.conversations.values():
-            last_inbound_seq = found.last_inbound[conversation.id]
-            if conversation.id in self.opened:
-                born.append(new_conversation_row(conversation, last_inbound_seq))
+        born, restated, moved = [], [], []
+        for id_, conversation in self.conversations.items():
+            if id_ in self.opened:
+                born.append(new_conversation_row(conversation, found.last_inbound[id_]))
+            elif id_ in self.restated:
+                restated.append(restated_conversation_row(conversation, found.last_inbound[id_]))
             else:
-                moved.append(conversation_row(conversation, last_inbound_seq))
+                moved.append(conversation_row(conversation))
         for conversation in self.erased:
             _forget_contact(connection, conversation)  # its address may be a new contact's in this very batch
         insert_rows(connection, contacts, self.contacts)
         update_rows(connection, contacts, self.renamed)
         insert_rows(connection, conversations, born)
+        update_rows(connection, conversations, restated)
         update_rows(connection, conversations, moved)
 
     def _save_messages(self, connection: Connection) -> None:
@@ -222,13 +233,15 @@ class Changes(Struct):
         update_rows(connection, messages, self.taken)
         insert_rows(connection, attachments, self.attachments)
 
-    def _save_reads(self, connection: Connection) -> None:
+    def _save_reads(self, connection: Connection, found: WorkingSet) -> None:
         """Replace: a mark is two numbers, and most of them are new."""
         if not self.reads:
             return
         execute(connection, _MARKS, wanted(self.reads))
-        clinic_of = {each.id: each.clinic_id for each in self.conversations.values()}
-        rows = [read_mark_row(mark, clinic_of[mark.conversation_id]) for mark in self.reads.values()]
+        rows = [
+            read_mark_row(mark, found.conversations[mark.conversation_id].clinic_id)
+            for mark in self.reads.values()
+        ]
         insert_rows(connection, read_marks, rows)
 
     def _save_labels(self, connection: Connection) -> None:

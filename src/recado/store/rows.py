@@ -110,23 +110,28 @@ def conversation_from(row: Sequence[Any]) -> Conversation:
 
 
 class ConversationRow(Struct, gc=False):
-    """Its key and every column that its state decides."""
+    """Its key, and what a member's message changes of it: other columns have keys and indexes to be looked after."""
 
     id: ConversationId
+    last_message_id: MessageId | None
+    last_seq: Seq
+    waiting_since: Instant | None
+    version: Seq
+
+
+class RestatedConversationRow(ConversationRow, gc=False):
+    """Its key and every column that its state decides."""
+
     status: ConversationStatus
     snoozed_until: Instant | None
     assignee_id: MemberId | None
     labels: tuple[str, ...]
-    last_message_id: MessageId | None
-    last_seq: Seq
     last_inbound_seq: Seq
     inbound_count: int
-    waiting_since: Instant | None
-    version: Seq
     deleted: bool
 
 
-class NewConversationRow(ConversationRow, gc=False):
+class NewConversationRow(RestatedConversationRow, gc=False):
     """Every column. Those that never change are set once: again, their foreign keys would be checked again."""
 
     clinic_id: ClinicId
@@ -135,27 +140,33 @@ class NewConversationRow(ConversationRow, gc=False):
     created_at: Instant
 
 
-def conversation_row(conversation: Conversation, last_inbound_seq: Seq) -> ConversationRow:
+def conversation_row(conversation: Conversation) -> ConversationRow:
     last = conversation.last_message
     return ConversationRow(
         conversation.id,
-        conversation.status,
-        conversation.snoozed_until,
-        conversation.assignee_id,
-        conversation.labels,
         last.id if last else None,
         conversation.last_seq,
-        last_inbound_seq,
-        conversation.inbound_count,
         conversation.waiting_since,
         conversation.version,
-        conversation.deleted,
+    )
+
+
+def restated_conversation_row(conversation: Conversation, last_inbound_seq: Seq) -> RestatedConversationRow:
+    return RestatedConversationRow(
+        **structs.asdict(conversation_row(conversation)),
+        status=conversation.status,
+        snoozed_until=conversation.snoozed_until,
+        assignee_id=conversation.assignee_id,
+        labels=conversation.labels,
+        last_inbound_seq=last_inbound_seq,
+        inbound_count=conversation.inbound_count,
+        deleted=conversation.deleted,
     )
 
 
 def new_conversation_row(conversation: Conversation, last_inbound_seq: Seq) -> NewConversationRow:
     return NewConversationRow(
-        **structs.asdict(conversation_row(conversation, last_inbound_seq)),
+        **structs.asdict(restated_conversation_row(conversation, last_inbound_seq)),
         clinic_id=conversation.clinic_id,
         channel_id=conversation.channel.id,
         contact_id=conversation.contact.id,

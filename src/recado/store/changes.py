@@ -138,7 +138,7 @@ class Changes(Struct):
         self.told.append(told)
         if told.conversation is not before:  # as it is for a read mark, or a message that was delivered
             self.conversations[told.conversation.id] = told.conversation
-        if isinstance(event, _RESTATING):
+        if type(event) in _RESTATING:
             self.restated.add(told.conversation.id)
         if told.message:
             self.messages[told.message.id] = told.message

@@ -78,6 +78,7 @@ _FORGET_CONTACT = (
 )
 
 _RESTATING = (MessageReceived, ConversationUpdated, ConversationDeleted)
+"""What changes more of a conversation than a `ConversationRow` has."""
 
 
 class Changes(Struct):
@@ -88,7 +89,6 @@ class Changes(Struct):
     """Those that are not as they were."""
     opened: set[ConversationId] = field(default_factory=set)
     restated: set[ConversationId] = field(default_factory=set)
-    """Those that more has changed than a `ConversationRow` has."""
     messages: dict[MessageId, Message] = field(default_factory=dict)
     written: dict[MessageId, tuple[Instant | None, str | None]] = field(default_factory=dict)
     """New messages, with what their provider said of them: when they were sent, and its own id."""

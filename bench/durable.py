@@ -10,10 +10,12 @@ import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -23,7 +25,7 @@ sys.path.append(str(Path(__file__).parents[1] / "scripts"))
 from document import write
 from load import Measured, Rooms, quantile, send
 from postgres import PostgresServer
-from systems import LOAD_CORE, SYSTEMS, Recado, System
+from systems import LOAD_CORE, SYSTEMS, Recado, Server
 from webhooks import Webhooks
 
 ALL_CORES = os.sched_getaffinity(0)
@@ -57,6 +59,10 @@ class Row:
     layout: Layout
     load: str
     measured: Measured
+
+
+Found = Sequence[tuple[str, Measured]]
+"""By the name of its load."""
 
 
 @contextmanager
@@ -97,42 +103,45 @@ def _lay_out_wal(server: PostgresServer) -> None:
 DATABASES = {"SQLite": sqlite, "PostgreSQL": postgresql}
 
 
-async def drive(
-    database: str, url: str, system: System, layout: Layout, seconds: float
-) -> Iterable[tuple[str, Measured]]:
-    """All loads on one system and layout, on a fresh database; checks that what was acknowledged is stored."""
-    print(f"{database}, {system.name}: {layout.name} ...", file=sys.stderr, flush=True)
-    server = system(url)
-    rows = []
+async def closed_loops(_server: Server, rooms: Rooms, seconds: float) -> Found:
+    return [(str(in_flight), await rooms.closed_loop(in_flight, seconds)) for in_flight in IN_FLIGHT]
+
+
+async def sends(_server: Server, rooms: Rooms) -> Found:
+    return [("send", await rooms.open_loop(OPEN_LOOP_RATE, OPEN_LOOP_S, send))]
+
+
+async def webhooks(server: Recado, rooms: Rooms) -> Found:
+    async with Webhooks(server.port, server.doors) as posts:
+        posts.write(int(OPEN_LOOP_RATE * OPEN_LOOP_S))
+        return [("webhook", await rooms.open_loop(OPEN_LOOP_RATE, OPEN_LOOP_S, posts.post))]
+
+
+async def drive(server: Server, layout: Layout, load: Callable[[Any, Rooms], Awaitable[Found]]) -> Found:
+    """Start the server over its fresh database; what was acknowledged must be stored."""
     places = server.fill(layout.clinics, layout.conversations, MEMBERS)
     with server.serving() as auths:
         async with Rooms(server.port, places) as rooms:
             await rooms.open(auths)
-            if layout.clinics > 1 and isinstance(
-                server, Recado
-            ):  # first: what closed loops leave stalls the disk
-                rows.append(("send", await rooms.open_loop(OPEN_LOOP_RATE, OPEN_LOOP_S, send)))
-                async with Webhooks(server.port, server.doors) as webhooks:
-                    webhooks.write(int(OPEN_LOOP_RATE * OPEN_LOOP_S))
-                    rows.append(
-                        ("webhook", await rooms.open_loop(OPEN_LOOP_RATE, OPEN_LOOP_S, webhooks.post))
-                    )
-            for in_flight in IN_FLIGHT:
-                measured = await rooms.closed_loop(in_flight, seconds)
-                rows.append((str(in_flight), measured))
+            found = await load(server, rooms)
     if (stored := server.stored()) != rooms.sent:
-        raise RuntimeError(f"{system.name}: {rooms.sent} acknowledged, {stored} stored")
-    return rows
+        raise RuntimeError(f"{server.name}: {rooms.sent} acknowledged, {stored} stored")
+    return found
 
 
 async def measure(seconds: float, only: str) -> list[Row]:
+    """Closed and open loops on servers of their own: none is slowed by what another has left or still listens to."""
     rows: list[Row] = []
     for database, fresh in DATABASES.items():
         with fresh() as urls:
             for layout, system in itertools.product(LAYOUTS, SYSTEMS):
-                if only in f"{database} {system.name}".lower():
-                    found = await drive(database, next(urls), system, layout, seconds)
-                    rows += [Row(database, system.name, layout, load, measured) for load, measured in found]
+                if only not in f"{database} {system.name}".lower():
+                    continue
+                print(f"{database}, {system.name}: {layout.name} ...", file=sys.stderr, flush=True)
+                opened = (sends, webhooks) if layout.clinics > 1 and system is Recado else ()
+                for load in (*opened, partial(closed_loops, seconds=seconds)):
+                    found = await drive(system(next(urls)), layout, load)
+                    rows += [Row(database, system.name, layout, name, measured) for name, measured in found]
     return rows
 
 

@@ -165,8 +165,8 @@ class Peer:
         return _count(self._url, "SELECT count(*) FROM messages")
 
 
-System = type[Recado] | type[Peer]
-SYSTEMS: Sequence[System] = (Recado, Peer)
+Server = Recado | Peer
+SYSTEMS: Sequence[type[Server]] = (Recado, Peer)
 
 
 def free_port() -> int:

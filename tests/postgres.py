@@ -44,9 +44,8 @@ class PostgresServer:
         programs = postgres_programs()
         if programs is None:
             raise RuntimeError(MISSING_POSTGRES)
-        self._programs = (
-            (programs / "initdb").resolve().parent
-        )  # a link to it may lie on the PATH, without the others
+        # A link to it may lie on the PATH, without the others.
+        self._programs = (programs / "initdb").resolve().parent
         self._durable = durable
         self._names = itertools.count(1)
         self._user = _other_user()

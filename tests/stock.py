@@ -3,18 +3,20 @@
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
 import uuid_utils
 
-from recado.domain.accounts import Channel
+from recado.domain.accounts import Channel, Identity
 from recado.domain.clinic_commands import InviteMember
 from recado.domain.commands import ReceiveMessage, RecordDelivery, ReportStatus, SendMessage
-from recado.domain.instants import from_epoch_ms
+from recado.domain.instants import from_epoch_ms, instant
 from recado.domain.packets import ConversationTold
-from recado.domain.values import ClinicId
+from recado.domain.values import ClinicId, Instant, MemberId, Role
 from recado.store import accounts, guard
 from recado.store.batch import Committed, Sources
 from recado.store.database import Database
@@ -26,6 +28,35 @@ MONDAY_8_AM_MS = 1_763_971_200_000
 
 def new_id() -> str:
     return str(uuid_utils.uuid7())
+
+
+def now() -> Instant:
+    return instant(datetime.now(UTC))
+
+
+def sources(clock: Callable[[], Instant] = now) -> Sources:
+    return Sources(clock, new_id, lambda: random.getrandbits(62))
+
+
+def identity(member_id: MemberId, roles: Mapping[ClinicId, Role]) -> Identity:
+    """Who is logged in."""
+    return Identity(
+        session_id="s",
+        member_id=member_id,
+        name="Ana",
+        email="ana@clinica.example",
+        roles=roles,
+        clinic_names=dict.fromkeys(roles, "Clínica"),
+        expires_at=Instant("2999-01-01T00:00:00.000Z"),
+    )
+
+
+def add_member(connection, clinic_id, email, name, role="admin", password_hash="no-hash") -> MemberId:
+    """Somebody new, who works there."""
+    member_id = MemberId(new_id())
+    accounts.add_member(connection, member_id, email, name, password_hash, now())
+    accounts.add_membership(connection, member_id, clinic_id, role)
+    return member_id
 
 
 @dataclass
@@ -120,24 +151,27 @@ def make_stock(url: str) -> Stock:
     database = Database(url)
     upgrade(database)
     clock = itertools.count(MONDAY_8_AM_MS)
-    sources = Sources(lambda: from_epoch_ms(next(clock)), new_id, lambda: random.getrandbits(62))
-    now, member_id = sources.now(), new_id()
-    clinic_id = database.write_now(lambda connection: accounts.add_clinic(connection, "Clínica", now))
+    theirs = sources(lambda: from_epoch_ms(next(clock)))
+    clinic_id = database.write_now(lambda c: accounts.add_clinic(c, "Clínica", theirs.now()))
     channel = Channel(id=new_id(), clinic_id=clinic_id, kind="whatsapp", name="W", secret="s" * 32)
+    database.write_now(lambda c: accounts.put_channel(c, channel))
+    member_id = database.write_now(lambda c: add_member(c, clinic_id, "ana@clinica.example", "Ana"))
+    return Stock(database, clinic_id, channel, member_id, theirs)
 
-    def fill(connection) -> None:
-        accounts.add_member(connection, member_id, "ana@clinica.example", "Ana", "no-hash", now)
-        accounts.add_membership(connection, member_id, clinic_id, "admin")
-        accounts.put_channel(connection, channel)
 
-    database.write_now(fill)
-    return Stock(database, clinic_id, channel, member_id, sources)
+class Written(Protocol):
+    writer: Writer
+
+
+Place = TypeVar("Place", bound=Written)
 
 
 @asynccontextmanager
-async def writing_to(stock: Stock) -> AsyncIterator[Stock]:
-    """The stock with its writer running."""
-    task = asyncio.create_task(stock.writer.run())
-    yield stock
-    stock.writer.close()
-    await task
+async def writing_to(place: Place) -> AsyncIterator[Place]:
+    """What has a writer, with its writer running."""
+    task = asyncio.create_task(place.writer.run())
+    try:
+        yield place
+    finally:
+        place.writer.close()
+        await task

@@ -168,6 +168,16 @@ def test_every_document_that_the_code_names_exists():
             assert (ROOT / page).exists(), f"{source.relative_to(ROOT)} names {page}"
 
 
+def test_every_section_of_the_documentation_that_is_named_exists():
+    gap = r"\s+(?:[#*/]+\s+)?"  # in a comment, too, a line ends where it is full
+    named = re.compile(rf'([\w-]+\.md)\)?,{gap}"([^"]+)"')
+    for source in (path for path in tracked_files() if path.suffix in {".md", ".py", ".ts", ".tsx"}):
+        for page, section in named.findall(source.read_text()):
+            [path] = [each for folder in ("", "docs") if (each := ROOT / folder / page).exists()]
+            begins = rf"^(?:#+ |\*\*)?{re.escape(re.sub(gap, ' ', section))}"
+            assert re.search(begins, path.read_text(), re.MULTILINE), f"{source.name}: {page}, {section}"
+
+
 def test_ci_runs_what_a_person_runs():
     script = ROOT / ".ci/run"
     assert script.stat().st_mode & 0o111

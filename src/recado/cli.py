@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -199,7 +199,7 @@ def member_add(clinic_id: int, email: str, name: str, role: Role, password: str)
     new = administration.NewMember(
         clinic_id=ClinicId(clinic_id), email=email, name=name, role=role, password=password
     )
-    with _database(_load()) as database, _passwords() as passwords:
+    with _database(_load()) as database, closing(Passwords()) as passwords:
         click.echo(administration.add_member(database, passwords, new, server.SOURCES))
 
 
@@ -226,7 +226,7 @@ def member_update(clinic_id: int, email: str, role: Role | None, *, active: bool
 @click.password_option(help="Asked for when left out.")
 def member_reset_password(email: str, password: str) -> None:
     """Give a member another password and end all their sessions."""
-    with _database(_load()) as database, _passwords() as passwords:
+    with _database(_load()) as database, closing(Passwords()) as passwords:
         administration.reset_password(database, passwords, email, password, server.SOURCES)
 
 
@@ -320,17 +320,8 @@ def _database(settings: Config, *, check: bool = False) -> Iterator[Database]:
         database.close()
 
 
-@contextmanager
-def _passwords() -> Iterator[Passwords]:
-    passwords = Passwords()
-    try:
-        yield passwords
-    finally:
-        passwords.close()
-
-
 def _make_demo(settings: Config, standin_url: str | None) -> Demo:
-    with _database(settings) as database, _passwords() as passwords:
+    with _database(settings) as database, closing(Passwords()) as passwords:
         maker = DemoMaker(database, passwords, settings.secret, server.SOURCES)
         return maker.make(settings.base_url, standin_url)
 

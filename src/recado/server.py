@@ -158,6 +158,7 @@ class Server:
         )
         self.alarm = Alarm(self.database, self.writer, now)
         self.engine = Engine(_engine_settings(config), log=observe.get_logger("realtime"), node=config.node)
+        own = own_origins(config.base_url, config.allowed_origins)
         self.gateway = Gateway(
             rooms=self.engine.rooms(),
             sessions=self.sessions,
@@ -167,12 +168,11 @@ class Server:
             clinics=self.clinics,
             channels=self.channels,
             feed=self.feed,
-            origins=own_origins(config.base_url, config.allowed_origins),
+            origins=own,
             now=now,
             max_connections_per_member=config.max_connections_per_member,
         )
         self.engine.serve("/", self.gateway)
-        own = own_origins(config.base_url, config.allowed_origins)
         webhooks = Webhooks(self.inbox, self.known_channels, now=now, new_id=new_id)
         self.application = create_application(
             sessions=self.sessions,

@@ -5,6 +5,7 @@ from functools import partial
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from recado.app.demo import DemoMaker
@@ -141,6 +142,15 @@ def test_the_channels_follow_the_stand_in(make, database):
     make(standin_url="http://127.0.0.1:10")
     urls = [channel.outbound_url for channel in database.read_now(lambda c: accounts.channels_of(c, 1))]
     assert all(url.startswith("http://127.0.0.1:10/") for url in urls)
+
+
+@pytest.mark.parametrize("changed", [{"name": "Instagram"}, {"secret": "another"}], ids=str)
+def test_a_channel_that_was_changed_stays_the_demos(make, database, changed):
+    first = make().channels[0].id
+    [channel] = [c for c in database.read_now(lambda c: accounts.channels_of(c, 1)) if c.id == first]
+    database.write_now(lambda c: accounts.put_channel(c, replace(channel, **changed)))
+    assert make().channels[0].id == first
+    assert len(database.read_now(lambda c: accounts.channels_of(c, 1))) == 2
 
 
 def test_another_secret_means_other_passwords_and_keys(make, stock):

@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from feed.listening import polling
 from recado.app.access import Access
 from recado.app.inbox import Inbox, SendOrder
 from recado.app.outbox import LEASE_S, Outbox
@@ -12,7 +13,6 @@ from recado.app.pages import Pages
 from recado.app.queries import Queries
 from recado.cache.cache import Cache
 from recado.cache.memory import Memory
-from recado.domain.accounts import Identity
 from recado.domain.instants import shift
 from recado.domain.values import Failure
 from recado.domain.views import ConversationPage
@@ -21,20 +21,9 @@ from recado.feed.feed import Feed
 from recado.store import accounts
 from recado.store.database import Database
 from recado.store.outbox import lease
+from stock import identity
 
 NOBODYS = "01900000-0000-7000-8000-000000000000"
-
-
-def identity(stock, *clinic_ids):
-    return Identity(
-        session_id="s",
-        member_id=stock.member_id,
-        name="Ana",
-        email="ana@clinica.example",
-        roles=dict.fromkeys(clinic_ids, "agent"),
-        clinic_names={},
-        expires_at=stock.sources.now(),
-    )
 
 
 @pytest.fixture
@@ -44,21 +33,18 @@ def other_clinic(stock):
 
 @pytest.fixture
 def ours(stock):
-    return identity(stock, stock.clinic_id)
+    return identity(stock.member_id, {stock.clinic_id: "agent"})
 
 
 @pytest.fixture
 def theirs(stock, other_clinic):
-    return identity(stock, other_clinic)
+    return identity(stock.member_id, {other_clinic: "agent"})
 
 
 @pytest.fixture
 async def feed(stock):
-    feed = Feed(stock.database, lambda told: None)
-    task = asyncio.create_task(feed.run())
-    yield feed
-    task.cancel()
-    await asyncio.gather(task, *feed._pulls, return_exceptions=True)
+    async with polling(Feed(stock.database, lambda told: None)) as feed:
+        yield feed
 
 
 @pytest.fixture

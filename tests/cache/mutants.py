@@ -8,12 +8,14 @@ from typing import NamedTuple
 CACHE, ENTRY, TAGS = "cache/cache.py", "cache/entry.py", "domain/tags.py"
 AUDIT, PAGES_PY = "cache/audit.py", "app/pages.py"
 FEED, FOLLOWED, WRITER = "feed/feed.py", "feed/followed.py", "store/writer.py"
+BROKER = "feed/postgres_broker.py"
 
 RACES = "tests/cache/test_races.py::"
 WHO, HEARD, HISTORY, REDIS = (
     f"{RACES}{name}::" for name in ("TestWhoReads", "TestWhatIsHeard", "TestHistory", "TestRedis")
 )
 AUDIT_TESTS = "tests/cache/test_audit.py::"
+BROKERS = "tests/feed/test_broker.py::"
 PAGES = "tests/cache/test_tags.py::test_every_page_that_is_served_is_as_the_database_has_it_after_any_change"
 
 
@@ -31,6 +33,7 @@ class Mutant(NamedTuple):
     patches: list[Patch]
     quick: bool = False
     """Tried by `make test` too."""
+    database: str = "sqlite"
 
 
 MUTANTS = [
@@ -266,7 +269,19 @@ MUTANTS = [
     Mutant(
         "a commit of unknown outcome raises no doubt",
         HEARD + "test_a_commit_of_unknown_outcome_makes_the_reader_ask",
-        [Patch(WRITER, "            self._on_doubt({command.clinic_id for command in commands})\n", "")],
+        [Patch(WRITER, "            self._on_doubt({command.clinic_id for command, _ in batch})\n", "")],
+    ),
+    Mutant(
+        "who comes trusts its hearing at once",
+        BROKERS + "test_who_can_hear_is_told_at_once_by_a_node_that_talked_to_itself_till_now",
+        [Patch(BROKER, "TRUST_S = 0.3\n", "TRUST_S = 0.0\n")],
+        database="postgresql",
+    ),
+    Mutant(
+        "who was alone believes it for long",
+        BROKERS + "test_who_can_hear_is_told_at_once_by_a_node_that_talked_to_itself_till_now",
+        [Patch(BROKER, "ALONE_S = 0.25\n", "ALONE_S = 25.0\n")],
+        database="postgresql",
     ),
     Mutant(
         "a load from an old snapshot is served",

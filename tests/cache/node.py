@@ -13,7 +13,6 @@ from recado.app.pages import Pages, _load_list
 from recado.cache.cache import Cache
 from recado.cache.memory import Memory
 from recado.cache.redis_level import RedisLevel
-from recado.domain.accounts import Identity
 from recado.domain.cursor import Cursor
 from recado.domain.tags import list_name
 from recado.feed.feed import Feed
@@ -22,6 +21,7 @@ from recado.store.database import Database
 from recado.store.inbox import NO_FILTER, heads
 from recado.store.postgres import arguments
 from recado.store.writer import Writer
+from stock import identity
 
 LIMIT = 5
 
@@ -74,9 +74,8 @@ class Node:
         for task in (*self.tasks, *self.feed._pulls, *self.cache._flights.values()):
             task.cancel()
         await asyncio.gather(*self.tasks, *self.feed._pulls, return_exceptions=True)
-        await asyncio.to_thread(
-            self.database.close
-        )  # it waits for threads, and they may for a wire on this loop
+        # It waits for threads, and they may for a wire on this loop.
+        await asyncio.to_thread(self.database.close)
 
     def committed(self, committed) -> None:
         self.feed.take_in(committed)
@@ -125,17 +124,7 @@ class Node:
         return (await self.page(after=after, **which)).body == await self.truth(**which)
 
     def identity(self):
-        roles = {self.clinic_id: "admin"}
-        return Identity(
-            session_id="s",
-            member_id=self.stock.member_id,
-            name="Ana",
-            email="ana@clinica.example",
-            roles=roles,
-            clinic_names={self.clinic_id: "Clínica"},
-            password_temporary=False,
-            expires_at="2999-01-01T00:00:00.000Z",
-        )
+        return identity(self.stock.member_id, {self.clinic_id: "admin"})
 
 
 def acquainted(*nodes) -> None:

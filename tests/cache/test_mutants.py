@@ -46,7 +46,7 @@ def test_every_mutant_is_killed_by_the_test_it_names(mutant, tmp_path):
         "-p",
         "no:cacheprovider",
         "-k",
-        "sqlite",
+        mutant.database,
     ]
     killed = subprocess.run(
         [*command, f"--basetemp={tmp_path}/tests", mutant.killed_by],

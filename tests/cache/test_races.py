@@ -162,9 +162,8 @@ class TestWhoReads:
         gate, released = Gate(node.loader()), hold_the_log(node)
         reading = asyncio.create_task(node.page(load=gate))
         await gate.reached.wait()
-        node.feed.hear(
-            node.clinic_id, node.head().seq + 1
-        )  # and it is asked for, of which the answer is late
+        # It is asked for, and the answer is late.
+        node.feed.hear(node.clinic_id, node.head().seq + 1)
         gate.open.set()
         await eventually(lambda: node.log, "it is followed")
         await node.write(message_to(stock, 3))

@@ -7,11 +7,12 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from channels.stack import Stack, new_id, now, running
+from channels.stack import Stack, running
 from recado.channels.inbound import Webhooks, channel_posts, channel_routes
 from recado.rest.posts import Posts
 from recado.rest.problems import EXCEPTION_HANDLERS
 from rest.service import listening
+from stock import new_id, now
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
 """The real parts around channels: database, writer, inbox, outbox. What `server.py` builds, without screens."""
 
-import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 
-import uuid_utils
 from sqlalchemy import text
 
 from recado.app.access import Access
@@ -14,26 +11,17 @@ from recado.app.channels import Channels
 from recado.app.inbox import DeleteOrder, EditOrder, Inbox, SendOrder
 from recado.app.known_channels import KnownChannels
 from recado.app.outbox import Outbox
-from recado.domain.accounts import Channel, Identity
-from recado.domain.instants import instant
-from recado.domain.values import ChannelId, ClinicId, Instant, MemberId
+from recado.domain.accounts import Channel
+from recado.domain.values import ChannelId, Instant
 from recado.store import accounts
-from recado.store.batch import Sources
 from recado.store.database import Database
 from recado.store.migrate import upgrade
 from recado.store.writer import Writer
+from stock import add_member, identity, new_id, now, sources, writing_to
 
 GENERIC_SECRET = "whsec_Z2VuZXJpYyBjaGFubmVsJ3Mga2V5IQ=="
 APP_SECRET = "the app's secret"
 NUMBER = "106540352242922"
-
-
-def new_id() -> str:
-    return str(uuid_utils.uuid7())
-
-
-def now() -> Instant:
-    return instant(datetime.now(UTC))
 
 
 class Stack:
@@ -44,8 +32,7 @@ class Stack:
     ) -> None:
         self.database = Database(database_url)
         upgrade(self.database)
-        random_62_bits = lambda: secrets.randbits(62)  # noqa: E731 - a name for one line below
-        self.writer = Writer(self.database, Sources(clock, new_id, random_62_bits), self._committed)
+        self.writer = Writer(self.database, sources(clock), self._committed)
         self.access = Access(self.database)
         self.inbox = Inbox(self.writer, self.access)
         self.known_channels = KnownChannels(self.database)
@@ -61,7 +48,10 @@ class Stack:
         self.clinic_id = self.database.write_now(lambda c: accounts.add_clinic(c, "Clínica Aurora", now()))
         self.generic = self._channel("generic", GENERIC_SECRET, outbound_url and f"{outbound_url}/generic/1")
         self.whatsapp = self._channel("whatsapp", APP_SECRET, outbound_url and f"{outbound_url}/whatsapp")
-        self.member = self._member()
+        member_id = self.database.write_now(
+            lambda c: add_member(c, self.clinic_id, "rita@aurora.example", "Rita", "agent")
+        )
+        self.member = identity(member_id, {self.clinic_id: "agent"})
 
     def _committed(self, committed) -> None:
         self.told.extend(committed.told)
@@ -88,24 +78,6 @@ class Stack:
     def put(self, channel: Channel) -> None:
         self.database.write_now(lambda c: accounts.put_channel(c, channel))
 
-    def _member(self) -> Identity:
-        member_id = MemberId(new_id())
-
-        def add(connection):
-            accounts.add_member(connection, member_id, "rita@aurora.example", "Rita", "no hash", now())
-            accounts.add_membership(connection, member_id, self.clinic_id, "agent")
-
-        self.database.write_now(add)
-        return Identity(
-            session_id="s",
-            member_id=member_id,
-            name="Rita",
-            email="rita@aurora.example",
-            roles={ClinicId(self.clinic_id): "agent"},
-            clinic_names={},
-            expires_at=now(),
-        )
-
     async def reply(self, conversation_id: str, body: str, reply_to: str | None = None) -> str:
         """A member answers; the message's id."""
         order = SendOrder(conversation_id=conversation_id, client_key=new_id(), body=body, reply_to=reply_to)
@@ -128,10 +100,6 @@ class Stack:
 
 @contextlib.asynccontextmanager
 async def running(stack: Stack) -> AsyncIterator[Stack]:
-    writing = asyncio.create_task(stack.writer.run())
-    try:
+    async with writing_to(stack):
         yield stack
-    finally:
-        stack.writer.close()
-        await writing
-        stack.database.close()
+    stack.database.close()

@@ -13,12 +13,13 @@ from msgspec.structs import replace
 
 from channels.conftest import application
 from channels.serving import serving
-from channels.stack import GENERIC_SECRET, new_id
+from channels.stack import GENERIC_SECRET
 from channels.webhooks import FIXTURES, assert_problem, batch, counted, fixture, post_generic, post_whatsapp
 from recado.channels.bodies import MAX_BODY_BYTES
 from recado.channels.delivery import MAX_AT_ONCE
 from recado.channels.signatures import sign
 from recado.errors import InvalidError, OverloadedError, RecadoError, UnavailableError
+from stock import new_id
 
 MESSAGE = {
     "externalId": "site-1",

@@ -8,9 +8,10 @@ import pytest
 
 from channels.conftest import application
 from channels.serving import serving
-from channels.stack import GENERIC_SECRET, NUMBER, new_id
+from channels.stack import GENERIC_SECRET, NUMBER
 from recado.channels.patient_words import LINES, Patient, PatientChannel
 from recado.channels.patients import MAX_PATIENTS, play
+from stock import new_id
 
 
 @pytest.fixture

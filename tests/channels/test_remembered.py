@@ -7,12 +7,12 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import event, text
 
-from channels.stack import new_id
 from recado.app import known_channels
 from recado.app.channels import UpdateChannelOrder
 from recado.app.known_channels import REFRESH_S, REMEMBER_S
 from recado.domain.accounts import Identity
 from recado.errors import NotFoundError
+from stock import new_id
 
 
 @pytest.fixture

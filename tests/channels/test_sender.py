@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 from channels.polling import eventually
 from channels.serving import serving
-from channels.stack import GENERIC_SECRET, NUMBER, Stack, new_id, now, running
+from channels.stack import GENERIC_SECRET, NUMBER, Stack, running
 from recado.app.outbox import LEASE_S, Outbox
 from recado.channels import sender as sender_module
 from recado.channels.sender import MAX_AT_ONCE, Sender, SenderSettings, http_client
@@ -22,6 +22,7 @@ from recado.domain.instants import seconds_between, shift
 from recado.errors import MessageLeftError, UnavailableError
 from recado.observe import OUTBOX_POSTS
 from recado.store.sqlite import BUSY_TIMEOUT_S
+from stock import new_id, now
 
 
 class AtOnce(random.Random):

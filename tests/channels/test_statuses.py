@@ -6,13 +6,13 @@ import httpx
 import pytest
 
 from channels.conftest import application
-from channels.stack import new_id, now
 from channels.webhooks import assert_problem, batch, counted, fixture, post_whatsapp
 from recado.app.outbox import LEASE_S
 from recado.channels.delivery import MAX_AT_ONCE
 from recado.channels.providers import WINDOW_CLOSED
 from recado.domain.commands import ReceiveMessage
 from recado.errors import UnavailableError
+from stock import new_id, now
 
 TAKEN = {"accepted": 1, "repeated": 0, "ignored": 0}
 IGNORED = {"accepted": 0, "repeated": 0, "ignored": 1}

@@ -1,6 +1,7 @@
-"""What a feed tells, and a way to wait for it."""
+"""A feed that runs, what it tells, and a way to wait for it."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 
 class Told(list):
@@ -16,3 +17,14 @@ class Told(list):
             while len(self) < count:
                 self.more.clear()
                 await self.more.wait()
+
+
+@asynccontextmanager
+async def polling(feed):
+    """The feed, with its poll running."""
+    task = asyncio.create_task(feed.run())
+    try:
+        yield feed
+    finally:
+        task.cancel()
+        await asyncio.gather(task, *feed._pulls, return_exceptions=True)

@@ -2,15 +2,16 @@
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
+import psycopg
 import pytest
 
-from feed.listening import Told
+from feed.listening import Told, polling
 from recado.feed import feed as feed_module
 from recado.feed.broker import InProcessBroker
 from recado.feed.feed import Feed
-from recado.feed.postgres_broker import MAX_PAYLOAD_BYTES, PostgresBroker, payloads, read
+from recado.feed.postgres_broker import CHANNEL, MAX_PAYLOAD_BYTES, PostgresBroker, payloads, read
 from recado.store.database import Database
 from recado.store.postgres import arguments
 from wire import Wire
@@ -75,6 +76,56 @@ async def test_a_hint_reaches_every_node(nodes):
         await listener.until(lambda listener=listener: listener.newest == {1: 7})
 
 
+@contextmanager
+def overhearing(url):
+    """Whatever is said on the brokers' channel, by one who has no part in them."""
+    with psycopg.connect(**arguments(url), autocommit=True) as connection:
+        connection.execute(f"LISTEN {CHANNEL}")
+        yield lambda: [notice.payload for notice in connection.notifies(timeout=0)]
+
+
+@pytest.mark.only("postgresql")
+async def test_a_node_is_deaf_from_its_start_until_it_trusts_its_hearing(stock):
+    told, hears = [], asyncio.Event()
+    broker = PostgresBroker(arguments(stock.database.url))
+    broker.subscribe(lambda _clinic_id, _seq: None, hears.set, lambda: told.append(hears.is_set()))
+    task = asyncio.create_task(broker.run())
+    await hears.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert told == [False, True], "deaf before it heard for the first time, and after it ended"
+
+
+@pytest.mark.only("postgresql")
+async def test_a_node_says_nothing_while_it_is_alone(stock):
+    url, theirs = stock.database.url, Listener()
+    with overhearing(url) as said:
+        async with running(PostgresBroker(arguments(url)), Listener()) as broker:
+            broker.hint(1, 1)
+            async with running(PostgresBroker(arguments(url)), theirs):
+                broker.hint(2, 2)
+                await theirs.until(lambda: theirs.newest)
+        assert said() == ["2:2"]
+
+
+@pytest.mark.only("postgresql")
+async def test_who_can_hear_is_told_at_once_by_a_node_that_talked_to_itself_till_now(stock):
+    url = stock.database.url
+
+    async def talk(broker):
+        while True:
+            broker.hint(1, 1)
+            await asyncio.sleep(0.001)
+
+    async with running(PostgresBroker(arguments(url)), Listener()) as broker:
+        talking = asyncio.create_task(talk(broker))
+        for _ in range(3):
+            async with running(PostgresBroker(arguments(url)), theirs := Listener()):
+                broker.hint(2, 2)
+                await theirs.until(lambda theirs=theirs: theirs.newest.get(2) == 2)
+        talking.cancel()
+
+
 async def test_of_many_hints_the_newest_of_each_clinic_arrives(nodes):
     broker, *listeners = nodes
     for seq in range(1, 4):
@@ -105,10 +156,8 @@ async def following(database, clinic_id, broker):
     feed = Feed(database, told.append)
     broker.subscribe(feed.hear, feed.poll_soon)
     await feed.follow(clinic_id)
-    task = asyncio.create_task(feed.run())
-    yield told
-    task.cancel()
-    await asyncio.gather(task, *feed._pulls, return_exceptions=True)
+    async with polling(feed):
+        yield told
 
 
 @asynccontextmanager

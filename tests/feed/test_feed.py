@@ -8,7 +8,7 @@ import random
 import pytest
 from sqlalchemy import event, text
 
-from feed.listening import Told
+from feed.listening import Told, polling
 from recado.domain.commands import UpdateConversation
 from recado.feed import feed as feed_module
 from recado.feed.feed import Feed
@@ -30,11 +30,8 @@ def resets():
 async def feed(stock, told, resets, monkeypatch):
     """A running feed that polls fast enough to be waited for."""
     monkeypatch.setattr(feed_module, "POLL_S", 0.01)
-    feed = Feed(stock.database, told.append, resets.append)
-    task = asyncio.create_task(feed.run())
-    yield feed
-    task.cancel()
-    await asyncio.gather(task, *feed._pulls, return_exceptions=True)
+    async with polling(Feed(stock.database, told.append, resets.append)) as feed:
+        yield feed
 
 
 @pytest.fixture

@@ -178,9 +178,8 @@ async def test_whatever_interleaves_the_client_misses_nothing_and_sees_no_hole(w
     await asyncio.gather(*node.feed._pulls)
     last = max(told.record.seq for told in writing.told)
     [joined] = json.loads(await wire.until("431"))
-    if (
-        seq_of(joined["cursor"]) < last
-    ):  # what was committed before the screen was seated is in the delta alone
+    # What was committed before the screen was seated is in the delta alone.
+    if seq_of(joined["cursor"]) < last:
         await wire.until_seq(last)
     check(wire.heard, writing, known.id, start.seq)
     link.abort()

@@ -7,12 +7,10 @@ import itertools
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import uuid_utils
 import uvicorn
 from argon2 import PasswordHasher
 from msgspec.structs import replace
@@ -31,31 +29,23 @@ from recado.cache.memory import Memory
 from recado.config import Config
 from recado.domain.accounts import Channel
 from recado.domain.commands import ReceiveMessage
-from recado.domain.instants import instant
-from recado.domain.values import ChannelId, ClinicId, Instant, Message
+from recado.domain.values import ChannelId, ClinicId, Message
 from recado.feed.feed import Feed
 from recado.realtime.http_protocol import HttpProtocol
 from recado.realtime.polling import Polling
 from recado.rest import create_application
 from recado.rest.document import describe
 from recado.store import accounts
-from recado.store.batch import Committed, Sources
+from recado.store.batch import Committed
 from recado.store.database import Database
 from recado.store.migrate import upgrade
 from recado.store.writer import Writer
 from rest.conformance import check_answer
+from stock import add_member, new_id, now, sources, writing_to
 
 PASSWORD = "uma senha comprida"
 ANA, BRUNO, CARLA = "ana@ipe.example", "bruno@ipe.example", "carla@aroeira.example"
 IPE, AROEIRA = ClinicId(1), ClinicId(2)
-
-
-def new_id() -> str:
-    return str(uuid_utils.uuid7())
-
-
-def now() -> Instant:
-    return instant(datetime.now(UTC))
 
 
 def cheap_passwords() -> Passwords:
@@ -79,9 +69,7 @@ def filled(url: str, password_hash: str) -> Database:
             )
             accounts.put_channel(connection, channel)
         for email, clinic_id, role in ((ANA, IPE, "admin"), (BRUNO, IPE, "agent"), (CARLA, AROEIRA, "admin")):
-            member_id = new_id()
-            accounts.add_member(connection, member_id, email, email.partition("@")[0], password_hash, now())
-            accounts.add_membership(connection, member_id, clinic_id, role)
+            add_member(connection, clinic_id, email, email.partition("@")[0], role, password_hash)
 
     database.write_now(fill)
     return database
@@ -94,8 +82,7 @@ class Service:
         self.database = database
         self.feed = Feed(self.database, tell=lambda told: None)
         self.cache = Cache(self.feed, Memory(settings.cache_max_bytes, settings.cache_max_age_s))
-        sources = Sources(now, new_id, lambda: secrets.randbits(62))
-        self.writer = Writer(self.database, sources, self._committed, self.feed.doubt)
+        self.writer = Writer(self.database, sources(), self._committed, self.feed.doubt)
         access = Access(self.database)
         self.inbox = Inbox(self.writer, access)
         self.queries = Queries(self.database, access, self.feed)
@@ -214,15 +201,12 @@ async def serving(
     service.document = describe(application)
     async with contextlib.AsyncExitStack() as service.clients:
         service.client = service.new_client(url)
-        writing = asyncio.create_task(service.writer.run())
         at_once = {"at_once": application.state["at_once"]} if past_the_parser else {}
-        async with listening(application, listener, **at_once):
+        async with writing_to(service), listening(application, listener, **at_once):
             try:
                 yield service
             finally:
                 await service.clients.aclose()
-        service.writer.close()
-        await writing
         service.database.close()
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from recado.app.inbox import SendOrder
 from recado.domain.commands import RecordDelivery
-from rest.service import BRUNO, CARLA, IPE, fields, new_id, problem
+from rest.service import BRUNO, CARLA, IPE, fields, problem
+from stock import new_id
 
 CHANNELS = f"/api/v1/clinics/{IPE}/channels"
 NOBODYS = "01900000-0000-7000-8000-000000000000"

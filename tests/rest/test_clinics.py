@@ -4,7 +4,8 @@ import pytest
 
 from recado.app import sessions as sessions_module
 from recado.store import accounts
-from rest.service import ANA, AROEIRA, BRUNO, CARLA, IPE, PASSWORD, fields, new_id, problem
+from rest.service import ANA, AROEIRA, BRUNO, CARLA, IPE, PASSWORD, fields, problem
+from stock import new_id
 
 CLINIC = f"/api/v1/clinics/{IPE}"
 MEMBERS = f"{CLINIC}/members"

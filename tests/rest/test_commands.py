@@ -5,8 +5,9 @@ from uuid import uuid4
 import pytest
 
 from recado.app.outbox import Outbox
-from rest.service import AROEIRA, BRUNO, CARLA, IPE, fields, new_id, now, problem
+from rest.service import AROEIRA, BRUNO, CARLA, IPE, fields, problem
 from rest.test_conversations import LIST, as_absent, thread
+from stock import new_id, now
 
 WORD = "paciente-com-febre"
 LATER, LONG_AGO = "2099-12-31T12:00:00.000Z", "2020-01-01T12:00:00.000Z"

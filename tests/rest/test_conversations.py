@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from rest.service import AROEIRA, BRUNO, CARLA, IPE, fields, new_id, problem, until
+from rest.service import AROEIRA, BRUNO, CARLA, IPE, fields, problem, until
+from stock import new_id
 
 LIST = f"/api/v1/clinics/{IPE}/conversations"
 CHANGES = f"/api/v1/clinics/{IPE}/changes"

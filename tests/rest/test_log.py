@@ -3,7 +3,8 @@
 from litestar import get
 
 from recado import observe
-from rest.service import ANA, CARLA, IPE, PASSWORD, new_id
+from rest.service import ANA, CARLA, IPE, PASSWORD
+from stock import new_id
 
 WORD = "paciente-com-febre"
 

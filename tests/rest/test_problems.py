@@ -15,7 +15,8 @@ from litestar.params import FromQuery
 
 from recado.errors import ConversationMovedError, ForbiddenError, RecadoError, SignatureError
 from recado.rest.problems import known_errors
-from rest.service import ANA, PASSWORD, fields, new_id, problem
+from rest.service import ANA, PASSWORD, fields, problem
+from stock import new_id
 
 WORD = "paciente-com-febre"
 LOGIN = "/api/v1/auth/login"

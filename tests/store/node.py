@@ -16,10 +16,9 @@ from recado.domain.accounts import Channel
 from recado.domain.commands import ReceiveMessage, SendMessage
 from recado.domain.instants import from_epoch_ms
 from recado.errors import RecadoError, RefusedError
-from recado.store.batch import Sources
 from recado.store.database import Database
 from recado.store.writer import Writer
-from stock import MONDAY_8_AM_MS, new_id
+from stock import MONDAY_8_AM_MS, sources, writing_to
 
 ROUNDS = 12
 PATIENTS = 6
@@ -37,8 +36,8 @@ class Node:
         self.channels = msgspec.convert(order["channels"], list[Channel])
         self.random = random.Random(order["name"])
         self.database = Database(order["url"])
-        sources = Sources(lambda: from_epoch_ms(MONDAY_8_AM_MS), new_id, lambda: random.getrandbits(62))
-        self.writer = Writer(self.database, sources, lambda committed: None)
+        clock = sources(lambda: from_epoch_ms(MONDAY_8_AM_MS))
+        self.writer = Writer(self.database, clock, lambda committed: None)
         event.listen(self.database.engine, "after_cursor_execute", self.break_now_and_then)
 
     def break_now_and_then(self, connection, cursor, statement, *_) -> None:
@@ -47,20 +46,21 @@ class Node:
 
     async def live(self) -> None:
         """Meet the others at every round's start, so that all bring the same new patients at once."""
-        running = asyncio.create_task(self.writer.run())
-        for number in range(ROUNDS):
-            tell(ready=number)
-            await asyncio.to_thread(sys.stdin.readline)
-            patients = self.shuffled(number)
-            outcomes = await self.all_acknowledged(self.inbound(*each, number) for each in patients)
-            threads = [outcome.message.conversation_id for outcome in outcomes]
-            asked = [(*each[:2], thread) for each, thread in zip(patients, threads, strict=True)]
-            for channel in self.random.sample(self.channels, len(self.channels)):
-                mine = [each for each in asked if each[0] is channel]
-                await self.all_acknowledged(self.reply(*each, number) for each in self.random.sample(mine, 4))
-        self.writer.close()
-        await running
+        async with writing_to(self):
+            for number in range(ROUNDS):
+                tell(ready=number)
+                await asyncio.to_thread(sys.stdin.readline)
+                await self.write(number)
         self.database.close()
+
+    async def write(self, number):
+        patients = self.shuffled(number)
+        outcomes = await self.all_acknowledged(self.inbound(*each, number) for each in patients)
+        threads = [outcome.message.conversation_id for outcome in outcomes]
+        asked = [(*each[:2], thread) for each, thread in zip(patients, threads, strict=True)]
+        for channel in self.random.sample(self.channels, len(self.channels)):
+            mine = [each for each in asked if each[0] is channel]
+            await self.all_acknowledged(self.reply(*each, number) for each in self.random.sample(mine, 4))
 
     def shuffled(self, number):
         """Every patient writes through every node, and once more through each with an id that all share."""

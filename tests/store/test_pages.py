@@ -2,13 +2,17 @@
 
 import contextlib
 import random
+from functools import partial
 
 import pytest
 from sqlalchemy import event
 
-from recado.domain.commands import MarkRead, UpdateConversation
+from recado.domain.commands import DeleteMessage, MarkRead, UpdateConversation
+from recado.domain.cursor import Cursor
 from recado.domain.views import ListFilter, ThreadPlace
-from recado.store import accounts, bulk, deltas, inbox, lists, rows
+from recado.store import accounts, bulk, deltas, inbox, lists, outbox, rows, search
+from recado.store.batch import carry_out
+from recado.store.clinic import clinics_by_id
 from store.test_law import live_a_while
 
 
@@ -225,6 +229,47 @@ async def test_many_records_and_clinics_are_asked_for_in_the_words_for_one(writi
     assert texts_of(lambda c: inbox.heads(c, [clinic_id, clinic_id + 1])) == one
 
 
+async def test_what_reads_by_many_ids_asks_in_the_words_for_one(writing, texts_of):
+    opened = [await writing.writer.execute(writing.inbound(f"55{number}")) for number in range(3)]
+    ids = [each.conversation.id for each in opened]
+    cursor = Cursor(writing.database.read_now(lambda c: inbox.heads(c, [1]))[1].cursor.epoch, 0)
+    for ask in (
+        lambda c, count: deltas.clinic_delta(c, 1, writing.member_id, cursor, ids[:count]),
+        lambda c, count: search.find(c, 1, "bom dia", count, None),
+        lambda c, count: clinics_by_id(c, range(1, 1 + count)),
+    ):
+        one, three = (texts_of(partial(ask, count=count)) for count in (1, 3))
+        assert one == three
+
+
+async def test_many_commands_and_leases_are_carried_out_in_the_words_for_one(stock, texts_of):
+    [first, *others] = [carried_out(stock, stock.inbound(f"55{number}"))[0] for number in range(5)]
+
+    def all_of(threads):
+        """An order of every kind that looks at more than its conversation."""
+        told = carried_out(stock, *(stock.reply(each.conversation.id) for each in threads))
+        carried_out(stock, *(stock.order(DeleteMessage, message_id=each.message.id) for each in told))
+        for command, fields in (
+            (MarkRead, {"up_to": threads[0].seq}),
+            (UpdateConversation, {"assignee_id": stock.member_id, "labels": ("exame",)}),
+        ):
+            carried_out(
+                stock,
+                *(stock.order(command, conversation_id=each.conversation.id, **fields) for each in threads),
+            )
+        carried_out(stock, *(stock.reply(each.conversation.id) for each in threads))
+        leased = stock.database.write_now(lambda c: outbox.lease(c, "9", "8", 10))
+        assert len(leased) == len(threads)
+        stock.database.write_now(lambda c: [outbox.postpone(c, each.message_id, "a") for each in leased])
+
+    one = texts_of(lambda _: all_of([first]))
+    assert texts_of(lambda _: all_of(others)) == one
+
+
+def carried_out(stock, *commands):
+    return stock.database.write_now(lambda c: carry_out(c, commands, stock.sources)).outcomes
+
+
 async def test_what_a_pull_asks_of_messages_is_prepared_before(writing, texts_of):
     written = await writing.writer.execute(writing.inbound("55"))
     clinic_id, before = writing.clinic_id, written.seq - 1
@@ -237,8 +282,8 @@ async def test_what_a_pull_asks_of_messages_is_prepared_before(writing, texts_of
 
 
 @pytest.fixture
-def texts_of(writing):
-    """What the driver is given to prepare when a function runs."""
+def texts_of(stock):
+    """What SQLAlchemy gives the driver to prepare when a function runs."""
 
     def texts_of(work) -> set[str]:
         texts = set()
@@ -246,9 +291,12 @@ def texts_of(writing):
         def note(connection, cursor, statement, parameters, context, many):
             texts.add(statement)
 
-        event.listen(writing.database._reading, "before_cursor_execute", note)
-        writing.database.read_now(work)
-        event.remove(writing.database._reading, "before_cursor_execute", note)
+        engines = stock.database.engine, stock.database._reading
+        for engine in engines:
+            event.listen(engine, "before_cursor_execute", note)
+        stock.database.read_now(work)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
         return texts
 
     return texts_of

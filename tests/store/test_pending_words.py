@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from channels.polling import eventually
 from postgres import running_server
 from recado.store import pending_words
-from stock import make_stock
+from stock import make_stock, writing_to
 
 pytestmark = pytest.mark.only("postgresql")
 
@@ -76,14 +76,12 @@ async def test_who_may_not_touch_the_index_says_so_once_and_writes_on(writing, e
 
 async def test_an_outage_of_the_database_ends_nothing(mortal, eager):
     stock = make_stock(mortal.create_database())
-    writing = asyncio.create_task(stock.writer.run())
     with stock.database.served():
-        await write(stock)
-        await asyncio.to_thread(mortal.kill)
-        await asyncio.to_thread(mortal.start)
-        begun = now(stock)
-        await write(stock)
-        await eventually(lambda: times_taken_in(stock, begun), "somebody takes them in")
-    stock.writer.close()
-    await writing
+        async with writing_to(stock):
+            await write(stock)
+            await asyncio.to_thread(mortal.kill)
+            await asyncio.to_thread(mortal.start)
+            begun = now(stock)
+            await write(stock)
+            await eventually(lambda: times_taken_in(stock, begun), "somebody takes them in")
     stock.database.close()

@@ -10,6 +10,7 @@ from recado.store import accounts
 from recado.store.batch import carry_out
 from recado.store.database import Database
 from recado.store.writer import Writer
+from stock import writing_to
 from wire import Wire
 
 WARM_UP = 6
@@ -25,10 +26,8 @@ async def wired(stock):
     async with Wire(stock.database.url.port) as wire:
         database = Database(stock.database.url.set(port=wire.port).render_as_string())
         stock.writer = Writer(database, stock.sources, stock.committed.append)
-        task = asyncio.create_task(stock.writer.run())
-        yield stock, wire
-        stock.writer.close()
-        await task
+        async with writing_to(stock):
+            yield stock, wire
         database.close()
 
 

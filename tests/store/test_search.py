@@ -263,12 +263,14 @@ async def test_reindexing_finds_what_was_found_before(writing):
 @pytest.mark.only("postgresql")
 async def test_postgresql_finds_other_forms_of_a_word_with_or_without_accents(writing):
     await receive(writing, "As marcações ficaram", "consultas amanhã", "as preferências dela", "é impossível")
+    await receive(writing, "só no mês que vem")
     for asked, found in (
         ("marcação", "As marcações ficaram"),
         ("marcacao", "As marcações ficaram"),
         ("consulta", "consultas amanhã"),
         ("preferencia", "as preferências dela"),
         ("impossiveis", "é impossível"),
+        ("meses", "só no mês que vem"),
     ):
         assert bodies(writing, asked) == [found], asked
     [hit] = page(writing, "marcação ficar").items

@@ -1,6 +1,7 @@
 """The writer: nothing lost, nothing twice, in order, and told before anybody is answered."""
 
 import asyncio
+import threading
 
 import pytest
 from sqlalchemy import text
@@ -16,7 +17,7 @@ from recado.errors import (
     UnavailableError,
 )
 from recado.store import accounts, inbox, writer
-from stock import by_hand
+from stock import by_hand, writing_to
 
 
 def log_of(stock):
@@ -68,6 +69,34 @@ async def test_a_write_that_fails_leaves_nothing(stock):
 async def test_what_waits_together_is_committed_together(writing):
     await asyncio.gather(*(writing.writer.execute(writing.inbound(f"55{n}")) for n in range(50)))
     assert len(writing.committed) == 1
+
+
+async def test_a_crowd_is_being_committed_while_the_batch_before_is_told_and_is_told_after_it(
+    writing, monkeypatch
+):
+    write_whole, on_commit = writing.database.write_whole, writing.writer._on_commit
+    free, begun, batches, told = threading.Event(), asyncio.Event(), [], []
+
+    def begin(work):
+        batches.append(work)
+        begun.set()
+        return write_whole(work)
+
+    def tell(committed):
+        told.append((len(committed.told), len(batches)))
+        on_commit(committed)
+
+    monkeypatch.setattr(writing.database, "write_whole", begin)
+    monkeypatch.setattr(writing.writer, "_on_commit", tell)
+    holding = write_whole(lambda _connection: free.wait(10))
+    first = asyncio.create_task(writing.writer.execute(writing.inbound()))
+    await begun.wait()
+    crowd = [asyncio.create_task(writing.writer.execute(writing.inbound())) for _ in range(writer.CROWD)]
+    await asyncio.sleep(0)
+    free.set()
+    await asyncio.gather(holding, first, *crowd)
+    assert told == [(1, 2), (writer.CROWD, 2)], "messages told, batches begun by then"
+    assert [each.record.seq for each in writing.told] == list(range(1, writer.CROWD + 2))
 
 
 @pytest.mark.only("sqlite")  # on PostgreSQL it is counted on the wire: test_round_trips.py
@@ -253,11 +282,9 @@ async def test_attachments_come_back_in_order(writing):
 async def test_everybody_is_told_before_the_caller_is_answered(stock):
     order = []
     stock.writer._on_commit = lambda committed: order.append("told")
-    task = asyncio.create_task(stock.writer.run())
-    await stock.writer.execute(stock.inbound())
-    order.append("answered")
-    stock.writer.close()
-    await task
+    async with writing_to(stock):
+        await stock.writer.execute(stock.inbound())
+        order.append("answered")
     assert order == ["told", "answered"]
 
 
@@ -294,10 +321,8 @@ async def test_a_full_queue_refuses_and_keeps_what_it_took(stock, monkeypatch):
     await asyncio.sleep(0)
     with pytest.raises(OverloadedError):
         await stock.writer.execute(stock.inbound())
-    task = asyncio.create_task(stock.writer.run())
-    assert [outcome.seq for outcome in await asyncio.gather(*waiting)] == [1, 2, 3]
-    stock.writer.close()
-    await task
+    async with writing_to(stock):
+        assert [outcome.seq for outcome in await asyncio.gather(*waiting)] == [1, 2, 3]
 
 
 async def test_closing_finishes_what_waits_and_takes_no_more(stock):

@@ -6,7 +6,7 @@ Passwords and channel keys are derived from RECADO_SECRET, so that they can be p
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.resources import files
 from typing import NamedTuple
@@ -31,6 +31,7 @@ from recado.domain.values import (
     ConversationId,
     Instant,
     MemberId,
+    Message,
     Role,
     Seq,
 )
@@ -87,6 +88,7 @@ PEOPLE = (
     _Person(0, "bruno@ipe.example", "Bruno Tavares", "agent"),
     _Person(1, "carla@aroeira.example", "Carla Nunes", "admin"),
 )
+CHANNELS: Mapping[ChannelKind, str] = {"generic": "Site", "whatsapp": "WhatsApp da recepção"}
 PHONE_NUMBER_IDS = ("106540352242922", "106540352242923")
 
 
@@ -182,17 +184,16 @@ class DemoMaker:
         return member_id
 
     def _channels(self, number: int, clinic_id: ClinicId, standin_url: str | None) -> Iterator[Channel]:
-        """The clinic's two channels, pointed at the stand-in."""
-        known = {
-            c.name: c for c in self._database.read_now(partial(accounts.channels_of, clinic_id=clinic_id))
-        }
-        for kind in ("generic", "whatsapp"):
-            name = f"Demo {kind}"
-            channel = known.get(name) or self._new_channel(number, clinic_id, kind, name)
+        """The clinic's two channels, pointed at the stand-in. An admin may have changed their secret, or their name."""
+        there = self._database.read_now(partial(accounts.channels_of, clinic_id=clinic_id))
+        for kind, name in CHANNELS.items():
+            new = self._new_channel(number, clinic_id, kind, name)
+            known = next((each for each in there if new.secret == each.secret or name == each.name), None)
+            channel = known or new
             path = f"generic/{channel.id}" if kind == "generic" else "whatsapp"
             if standin_url or channel.outbound_url is None:
                 channel = replace(channel, outbound_url=f"{(standin_url or STANDIN_URL).rstrip('/')}/{path}")
-            if channel != known.get(name):
+            if channel != known:
                 self._database.write_now(partial(accounts.put_channel, channel=channel))
             yield channel
 
@@ -242,15 +243,7 @@ class DemoMaker:
             if line.by != "patient":
                 answered[conversation.id] = outcome.seq
             if outcome.the_message.status == "queued":
-                sent = RecordDelivery(
-                    clinic_id=clinic_id,
-                    conversation_id=conversation.id,
-                    message_id=outcome.the_message.id,
-                    channel_id=channel.id,
-                    outcome="sent",
-                    external_id=f"{key}-sent",
-                )
-                self._carry_out(connection, sent, at)
+                self._carry_out(connection, _sent(outcome.the_message, channel, f"{key}-sent"), at)
         for conversation_id, seq in answered.items():
             for who in staff.values():
                 self._carry_out(connection, _reading(clinic_id, conversation_id, who, seq), now)
@@ -297,6 +290,17 @@ def _from_staff(
         client_key=ClientKey(key),
         body=line.text,
         kind="note" if line.note else "message",
+    )
+
+
+def _sent(message: Message, channel: Channel, external_id: str) -> RecordDelivery:
+    return RecordDelivery(
+        clinic_id=channel.clinic_id,
+        conversation_id=message.conversation_id,
+        message_id=message.id,
+        channel_id=channel.id,
+        outcome="sent",
+        external_id=external_id,
     )
 
 

@@ -61,7 +61,7 @@ async def deliver_all(inbox: Inbox, items: Sequence[Item]) -> list[Fate]:
                 try:
                     fates[place] = await deliver(inbox, items[place])
                 except RefusedError as error:
-                    log.warning("message.refused", channel=_channel_of(items[place]), code=error.code)
+                    log.warning("message_refused", channel=_channel_of(items[place]), code=error.code)
                     fates[place] = "refused"
 
     ends = await asyncio.gather(*map(one_queue, queues.values()), return_exceptions=True)
@@ -79,7 +79,7 @@ async def _report(inbox: Inbox, report: StatusReport) -> Fate:
     except NotFoundError:
         if not report.early:
             return "status_unknown"
-        log.info("status.early", channel=report.command.channel_id)
+        log.info("status_early", channel=report.command.channel_id)
         raise UnavailableError(retry_after_s=1) from None
     return "accepted"
 
@@ -92,7 +92,7 @@ def _faults_are_ours(item: Item) -> Iterator[None]:
         raise
     except Exception as error:
         # The top of a webhook: a text may quote what a patient wrote, so nothing but its type and place goes on.
-        log.exception("webhook.failed", channel=_channel_of(item))
+        log.exception("webhook_failed", channel=_channel_of(item))
         raise UnavailableError from (error if isinstance(error, RecadoError) else None)
 
 

@@ -170,5 +170,5 @@ def _answer(channel: Channel, fates: Counter[str], items: Counter[str], *, ignor
         CHANNEL_ITEMS.labels(channel.kind, item).inc(count)
     ignored += sum(fates[fate] for fate in IGNORED)
     received = Received(fates["accepted"], fates["repeated"], ignored)
-    log.debug("webhook.received", channel=channel.id, accepted=received.accepted, repeated=received.repeated)
+    log.debug("webhook_received", channel=channel.id, accepted=received.accepted, repeated=received.repeated)
     return received

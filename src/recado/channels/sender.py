@@ -108,7 +108,7 @@ class Sender:
                 task.add_done_callback(self._ended)
             due_in_s = await self._outbox.next_due_in_s()
         except Exception:
-            log.exception("outbox.unreadable")  # the sender's top: nothing is lost, the rows wait
+            log.exception("outbox_unreadable")  # the sender's top: nothing is lost, the rows wait
             return 1.0
         return LOOK_AGAIN_S if due_in_s is None else due_in_s
 
@@ -139,13 +139,13 @@ class Sender:
             with OUTBOX_POST_SECONDS.labels(kind).time():
                 answer = await self._attempt(client, departure)
         except Exception:
-            log.exception("outbox.fault", **ids)
+            log.exception("outbox_fault", **ids)
             answer = Again()
         try:
             outcome = await self._record(departure, answer)
         except Exception:
             outcome = "unrecorded"  # it comes due again when its lease ends
-            log.exception("outbox.unrecorded", **ids)
+            log.exception("outbox_unrecorded", **ids)
         OUTBOX_POSTS.labels(kind, outcome).inc()
 
     async def _attempt(self, client: httpx.AsyncClient, departure: Departure) -> Answer:
@@ -161,9 +161,9 @@ class Sender:
             return INCOMPLETE  # an address or a token that no request can carry
         except (httpx.HTTPError, TimeoutError) as error:
             # The provider may have taken it all the same: that is what the idempotency key is for.
-            log.info("outbox.unanswered", error=type(error).__name__, attempt=departure.attempts, **ids)
+            log.info("outbox_unanswered", error=type(error).__name__, attempt=departure.attempts, **ids)
             return Again()
-        log.debug("outbox.answered", status=response.status_code, attempt=departure.attempts, **ids)
+        log.debug("outbox_answered", status=response.status_code, attempt=departure.attempts, **ids)
         body = await _body_of(response)
         return read_answer(
             departure.channel.kind, response.status_code, response.headers, body, now=self._now()
@@ -177,13 +177,13 @@ class Sender:
                 await _insist(partial(self._outbox.sent, departure, answer.external_id))
                 return "sent"
             case Failure():
-                log.warning("outbox.refused", code=answer.code, **ids)
+                log.warning("outbox_refused", code=answer.code, **ids)
                 await _insist(partial(self._outbox.failed, departure, answer))
                 return "refused"
             case Again():
                 left_s = self._settings.give_up_s - seconds_between(departure.queued_at, self._now())
                 if left_s <= 0:
-                    log.warning("outbox.gave_up", attempt=departure.attempts, **ids)
+                    log.warning("outbox_gave_up", attempt=departure.attempts, **ids)
                     await _insist(partial(self._outbox.failed, departure, GAVE_UP))
                     return "gave_up"
                 wait_s = max(self._backoff_s(departure.attempts), answer.retry_after_s)

@@ -1,7 +1,7 @@
 """What happened, in the past tense. Pure. One event is one log record is one `seq`.
 
 An event holds everything `evolve` needs, patient's words included; the log keeps only `facts_of` it: ids and
-states before and after, never words (docs/architecture.md, "The log").
+states before and after, never words (docs/events.md, "Records").
 """
 
 from typing import Any, assert_never

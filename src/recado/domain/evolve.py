@@ -44,7 +44,6 @@ class Stamp(Struct, frozen=True):
 
 
 def evolve(thread: Thread, event: Event, stamp: Stamp) -> Thread:
-    """The thread after `event`."""
     match event:
         case MessageReceived():
             return _received(thread, event, stamp)

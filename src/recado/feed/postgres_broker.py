@@ -5,12 +5,15 @@ took 16 writers from 2,750 commits a second to 415. After the commit, and gather
 nothing. Its own commit need not be durable.
 
 The loop watches the socket itself. psycopg's asyncio makes an event, a timeout and a reader for every wait: with a
-connection for each way a hint said and heard took 430 us of the loop and 200 of PostgreSQL, now 220 and 120.
+connection for each way a hint said and heard took 430 us of the loop and 200 of PostgreSQL, now 220 and 120. A node
+that is alone saves that. Every broker shares an advisory lock, so who could have it for itself is alone at that moment,
+and believes it for ALONE_S from when it asked; who comes trusts its hearing TRUST_S after it got its share. So what
+is not said was committed before anybody trusted that it would be, and who begins to trust asks the log.
 """
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +22,7 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 
 from recado import observe
+from recado.clock import clock
 from recado.domain.values import ClinicId, Seq
 from recado.feed.broker import Heard
 
@@ -26,13 +30,19 @@ CHANNEL = "recado_log"
 GATHER_S = 0.001
 MAX_PAYLOAD_BYTES = 7_900
 """PostgreSQL refuses 8,000."""
+ALONE_S = 0.25
+TRUST_S = 0.3
+"""Longer, for timers are rounded."""
 FIRST_RETRY_S = 0.05
 MAX_RETRY_S = 1.0
 
+_LOCK = f"hashtext('{CHANNEL}')"
 _OPENING = (
     "SET synchronous_commit = off",
     f"PREPARE say AS SELECT pg_notify('{CHANNEL}', $1)",
+    f"PREPARE look AS SELECT pg_try_advisory_lock({_LOCK}) AND pg_advisory_unlock({_LOCK})",
     f"LISTEN {CHANNEL}",
+    f"SELECT pg_advisory_lock_shared({_LOCK})",
 )
 
 _HINT = re.compile(r"([0-9]{1,18}):([0-9]{1,18})", re.ASCII)
@@ -50,9 +60,13 @@ class PostgresBroker:
         self._deaf: list[Callable[[], None]] = []
         self._unsaid: dict[ClinicId, Seq] = {}
         self._more = asyncio.Event()
+        self._look_at = 0.0
+        self._alone_until = 0.0
 
     def hint(self, clinic_id: ClinicId, seq: Seq) -> None:
         """What cannot be said yet waits, the newest number of each clinic."""
+        if clock() < self._alone_until:
+            return
         self._unsaid[clinic_id] = max(seq, self._unsaid.get(clinic_id, Seq(0)))
         self._more.set()
 
@@ -66,6 +80,7 @@ class PostgresBroker:
     async def run(self) -> None:
         """Connect anew whenever the connection is lost, soon at first; the feed's poll bridges the time."""
         delay_s = FIRST_RETRY_S
+        self._tell(self._deaf)
         while True:
             try:
                 connection = await psycopg.AsyncConnection.connect(**self._arguments, autocommit=True)
@@ -79,29 +94,49 @@ class PostgresBroker:
             except psycopg.Error as error:
                 log.warning("broker_lost", error=type(error).__name__)
             finally:
-                for deaf in self._deaf:
-                    deaf()
+                self._tell(self._deaf)
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, MAX_RETRY_S)
 
     async def _carry(self, line: "_Line") -> None:
-        """Say at once when there was silence; what comes within GATHER_S goes together. Ends when the line is lost."""
-        with line.watched():
-            for missed in self._missed:  # listening first, then asking: nothing falls between the two
-                missed()
-            while True:
-                await self._more.wait()
-                self._more.clear()
-                unsaid, self._unsaid = self._unsaid, {}
-                try:
+        """Until the line is lost. What comes within GATHER_S goes together."""
+        trust = asyncio.get_running_loop().call_later(TRUST_S, self._tell, self._missed)
+        try:
+            with line.watched():
+                while True:
+                    await self._more.wait()
+                    self._more.clear()
                     line.check()
-                    for payload in payloads(unsaid):
-                        await line.say(payload)
-                except psycopg.Error:
-                    for clinic_id, seq in unsaid.items():
-                        self.hint(clinic_id, seq)
-                    raise
-                await asyncio.sleep(GATHER_S)
+                    if await self._nobody_hears(line):
+                        self._unsaid.clear()
+                    else:
+                        await self._say(line)
+                        await asyncio.sleep(GATHER_S)
+        finally:
+            trust.cancel()
+
+    async def _nobody_hears(self, line: "_Line") -> bool:
+        """What has been committed by now."""
+        asked_at = clock()
+        if asked_at >= self._look_at:
+            self._look_at = asked_at + ALONE_S
+            if await line.ask("look") == b"t":
+                self._alone_until = asked_at + ALONE_S
+        return clock() < self._alone_until
+
+    async def _say(self, line: "_Line") -> None:
+        unsaid, self._unsaid = self._unsaid, {}
+        try:
+            for payload in payloads(unsaid):
+                await line.ask("say", payload)
+        except psycopg.Error:
+            for clinic_id, seq in unsaid.items():
+                self.hint(clinic_id, seq)
+            raise
+
+    def _tell(self, listeners: Sequence[Callable[[], None]]) -> None:
+        for listener in listeners:
+            listener()
 
     def _hear(self, payload: str) -> None:
         for clinic_id, seq in read(payload):
@@ -119,7 +154,8 @@ class _Line:
         self._lost = lost
         self._error: psycopg.Error | None = None
         self._loop = asyncio.get_running_loop()
-        self._said: asyncio.Future[None] | None = None
+        self._answer: asyncio.Future[bytes | None] | None = None
+        self._value: bytes | None = None
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -135,12 +171,12 @@ class _Line:
         if self._error is not None:
             raise self._error
 
-    async def say(self, payload: str) -> None:
-        """One at a time. Returns when PostgreSQL has it; raises what broke the line."""
-        self._said = self._loop.create_future()
-        self._pgconn.send_query_prepared(b"say", [payload.encode()])
+    async def ask(self, prepared: str, *values: str) -> bytes | None:
+        """One at a time. PostgreSQL's answer, a single value; raises what broke the line."""
+        self._answer = self._loop.create_future()
+        self._pgconn.send_query_prepared(prepared.encode(), [value.encode() for value in values])
         self._send()
-        await self._said
+        return await self._answer
 
     def _send(self) -> None:
         try:
@@ -159,12 +195,14 @@ class _Line:
             pgconn.consume_input()
             while notice := pgconn.notifies():
                 self._hear(notice.extra.decode())
-            while self._said is not None and not pgconn.is_busy():
+            while self._answer is not None and not pgconn.is_busy():
                 result = pgconn.get_result()
                 if result is None:
-                    self._settle(None)
+                    self._settle(self._value)
                 elif result.status != ExecStatus.TUPLES_OK:
                     raise psycopg.DatabaseError
+                else:
+                    self._value = result.get_value(0, 0)
         except psycopg.Error as error:
             self._break(error)
 
@@ -179,14 +217,14 @@ class _Line:
         self._settle(error)
         self._lost()
 
-    def _settle(self, error: psycopg.Error | None) -> None:
-        said, self._said = self._said, None
-        if said is None or said.done():
+    def _settle(self, answer: bytes | psycopg.Error | None) -> None:
+        asked, self._answer = self._answer, None
+        if asked is None or asked.done():
             return
-        if error is None:
-            said.set_result(None)
+        if isinstance(answer, psycopg.Error):
+            asked.set_exception(answer)
         else:
-            said.set_exception(error)
+            asked.set_result(answer)
 
 
 def payloads(hints: Mapping[ClinicId, Seq]) -> Iterator[str]:

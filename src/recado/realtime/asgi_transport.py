@@ -95,9 +95,8 @@ class AsgiTransport:
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
             last, self._receiver = self._receiver, None
             last.transport_lost()
-        if isinstance(
-            outcomes[0], Exception
-        ):  # the writer's: the server had closed before us, each says it its way
+        # Not the writer's: that the server had closed before us, each server says its way.
+        if isinstance(outcomes[0], Exception):
             raise outcomes[0]
 
     async def _read(self, receive: Receive) -> None:

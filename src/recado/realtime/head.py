@@ -144,14 +144,23 @@ def find_get(data: bytes) -> re.Match[bytes] | None:
     return match if match and match[1] == b"GET" and not _UNUSUAL_OF_GET.search(match[3] + b"\r") else None
 
 
-def find_post(data: bytes) -> tuple[re.Match[bytes], int] | None:
-    """The whole and tidy head `data` begins with, and the size of the body to follow; else ask a real parser."""
+class Post(NamedTuple):
+    head: re.Match[bytes]
+    body_size: int
+
+    @property
+    def size(self) -> int:
+        return self.head.end() + self.body_size
+
+
+def find_post(data: bytes) -> Post | None:
+    """The POST that `data` begins with, if its head is whole and tidy; else ask a real parser."""
     match = _WHOLE.match(data)
     if match is None or match[1] != b"POST":
         return None
     fields = match[3] + b"\r"
     sizes = _SIZE.findall(fields)
-    return (match, int(sizes[0])) if len(sizes) == 1 and not _UNUSUAL_OF_POST.search(fields) else None
+    return Post(match, int(sizes[0])) if len(sizes) == 1 and not _UNUSUAL_OF_POST.search(fields) else None
 
 
 def head_of_match(match: re.Match[bytes], *, peer: Peer, trusted_proxies: Collection[Network] = ()) -> Head:

@@ -6,7 +6,6 @@ does what its `send` does: pyproject pins it below 0.55. Must not know WebSocket
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic
 from typing import Any, ClassVar, Protocol, cast
@@ -15,7 +14,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from recado.app.whole_answer import WHOLE_ANSWER
-from recado.realtime.head import find_get, find_post
+from recado.realtime.head import Post, find_get, find_post
 from recado.realtime.polling import Polling
 
 MAX_HEAD_BYTES = 16_384
@@ -54,16 +53,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._heads_begun = 0
         self._head_is_open = False
         self._head_timer: asyncio.TimerHandle | None = None
-        self._head_bytes = (
-            0  # of the open head; of a later one without the read it began in, which held others too
-        )
+        self._head_bytes = 0
+        """Of the open head; of a later one without the read it began in, which held others too."""
         self._message_is_open = False
         self._hung_up: Callable[[], None] | None = None
         """Of a poll or a POST that is held."""
         self._behind = b""
         """What was pipelined behind it."""
-        self._post_begun = b""
-        """A small POST's head, and what came of its body: many clients write the two one after the other."""
+        self._post_begun: Post | None = None
+        """Its head came without all of its body: many clients write the two one after the other."""
         self._is_last = False
         self._idle_since = 0.0
 
@@ -88,13 +86,21 @@ class HttpProtocol(HttpToolsProtocol):
             self._behind += data
             self.flow.pause_reading()
             return
-        data, begun_before, self._post_begun = self._post_begun + data, bool(self._post_begun), b""
+        begun, self._post_begun = self._post_begun, None
+        if begun is not None:
+            data = begun.head.string + data
         if self.polling is not None and self._is_idle:
-            if self.polling.take(data, self) or self._answered(data) or self._posted(data):
+            post = None
+            if (
+                self.polling.take(data, self)
+                or self._answered(data)
+                or ((post := begun or self._find_post(data)) and self._posted(post, data))
+            ):
                 self._heads_begun += 1
                 self._head_is_here()
                 return
-            if not begun_before and self._is_post_begun(data):
+            if post and post is not begun and len(data) < post.size:
+                self._await_body(post)
                 return
         self._parse(data)
 
@@ -128,12 +134,17 @@ class HttpProtocol(HttpToolsProtocol):
         self.respond(status, *rest)
         return True
 
-    def _posted(self, data: bytes) -> bool:
+    def _find_post(self, data: bytes) -> Post | None:
+        posts = type(self).posts
+        post = find_post(data) if posts is not None and data.startswith(posts.beginnings) else None
+        return post if post and post.body_size <= MAX_POST_BYTES else None
+
+    def _posted(self, post: Post, data: bytes) -> bool:
         """Its client may hang up: what it asked for is carried out all the same."""
-        posts, post = type(self).posts, self._find_post(data)
-        if posts is None or post is None or len(data) != (end := post[0].end()) + post[1]:
+        posts, head = type(self).posts, post.head
+        if posts is None or len(data) != post.size:
             return False
-        coming = posts.take(post[0][2], post[0][3], data[end:])
+        coming = posts.take(head[2], head[3], data[head.end() :])
         if coming is None:
             return False
         self.hold(lambda: None)
@@ -142,20 +153,11 @@ class HttpProtocol(HttpToolsProtocol):
         task.add_done_callback(self.server_state.tasks.discard)
         return True
 
-    def _is_post_begun(self, data: bytes) -> bool:
-        """Its head is here, and the rest, which may come with the next read, has the time of a head."""
-        post = self._find_post(data)
-        if post is None or len(data) >= post[0].end() + post[1]:
-            return False
+    def _await_body(self, post: Post) -> None:
+        """It may come with the next read, and has the time of a head."""
         self._unset_keepalive_if_required()
-        self._post_begun = data
+        self._post_begun = post
         self._await_head()
-        return True
-
-    def _find_post(self, data: bytes) -> tuple[re.Match[bytes], int] | None:
-        posts = type(self).posts
-        post = find_post(data) if posts is not None and data.startswith(posts.beginnings) else None
-        return post if post and post[1] <= MAX_POST_BYTES else None
 
     async def _answer_later(self, coming: Coroutine[Any, Any, tuple[int, Sequence[bytes]]]) -> None:
         status, rest = await coming

@@ -69,17 +69,23 @@ def _of_postgresql(elements: _Elements, compiler: SQLCompiler, **options: Any) -
 
 def among(*columns: Column[Any]) -> ColumnElement[bool]:
     """The rows whose columns hold one of the tuples that the statement is executed with: `wanted(tuples)`."""
-    element = _Elements(bindparam("wanted", type_=Text)).table_valued("value").c.value
-    parts = [
-        cast(element.op("->>")(literal_column(str(position))), each.type)
-        for position, each in enumerate(columns)
-    ]
     place = columns[0] if len(columns) == 1 else tuple_(*columns)
-    return place.in_(select(*parts))
+    return place.in_(tuples_of(*columns))
+
+
+def tuples_of(*columns: Column[Any]) -> Select[Any]:
+    """The tuples that the statement is executed with, a row each, in columns named and typed as these."""
+    element = _Elements(bindparam("wanted", type_=Text)).table_valued("value").c.value
+    return select(
+        *(
+            cast(element.op("->>")(literal_column(str(position))), each.type).label(each.name)
+            for position, each in enumerate(columns)
+        )
+    )
 
 
 def wanted(tuples: Iterable[tuple[Any, ...]]) -> dict[str, str]:
-    """The parameter of a statement with `among`, in an order that is always the same."""
+    """The parameter of a statement with `among` or `tuples_of`, in an order that is always the same."""
     return {"wanted": _encode(sorted(tuples)).decode()}
 
 

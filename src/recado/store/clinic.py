@@ -1,6 +1,6 @@
 """Reading what clinics keep: the whole versioned value, what admins may see, and whom a command names."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from msgspec import convert
 from sqlalchemy import Connection, bindparam, or_, select
@@ -8,30 +8,44 @@ from sqlalchemy import Connection, bindparam, or_, select
 from recado.domain.clinic import BusinessHours, CannedReply, Clinic, ClinicMember, Label, MemberDetails
 from recado.domain.clinic_rules import Person
 from recado.domain.values import ClinicId, MemberId, Seq
+from recado.store.bulk import among, wanted
 from recado.store.tables import clinic_settings, clinics, members, memberships
 
 _NEWER = select(clinic_settings.c.version).where(
     clinic_settings.c.clinic_id == bindparam("clinic"), clinic_settings.c.version > bindparam("after")
+)
+_CLINICS = (
+    select(
+        clinics.c.id,
+        clinics.c.name,
+        clinic_settings.c.labels,
+        clinic_settings.c.canned_replies,
+        clinic_settings.c.waiting_limit_minutes,
+        clinic_settings.c.hours,
+        clinic_settings.c.version,
+    )
+    .outerjoin(clinic_settings, clinic_settings.c.clinic_id == clinics.c.id)
+    .where(among(clinics.c.id))
+)
+_STAFF = (
+    select(memberships.c.clinic_id, members.c.id, members.c.name, memberships.c.role, memberships.c.active)
+    .join(members, members.c.id == memberships.c.member_id)
+    .where(among(memberships.c.clinic_id))
+    .order_by(members.c.id)
+)
+_LABELS_OF = select(clinic_settings.c.clinic_id, clinic_settings.c.labels).where(
+    among(clinic_settings.c.clinic_id)
 )
 _LABELS, _CANNED_REPLIES, _HOURS = tuple[Label, ...], tuple[CannedReply, ...], BusinessHours | None
 
 
 def clinics_by_id(connection: Connection, ids: Collection[ClinicId]) -> dict[ClinicId, Clinic]:
     """Two statements, however many clinics."""
-    query = (
-        select(
-            clinics.c.id,
-            clinics.c.name,
-            clinic_settings.c.labels,
-            clinic_settings.c.canned_replies,
-            clinic_settings.c.waiting_limit_minutes,
-            clinic_settings.c.hours,
-            clinic_settings.c.version,
-        )
-        .outerjoin(clinic_settings, clinic_settings.c.clinic_id == clinics.c.id)
-        .where(clinics.c.id.in_(ids))
-    )
-    staff = _staff_of(connection, ids)
+    asked = wanted((id_,) for id_ in ids)
+    staff: dict[ClinicId, list[ClinicMember]] = {}
+    for row in connection.execute(_STAFF, asked):
+        member = ClinicMember(id=row.id, name=row.name, role=row.role, active=row.active)
+        staff.setdefault(row.clinic_id, []).append(member)
     return {
         row.id: Clinic(
             id=row.id,
@@ -43,7 +57,7 @@ def clinics_by_id(connection: Connection, ids: Collection[ClinicId]) -> dict[Cli
             hours=convert(row.hours, _HOURS),
             version=row.version or Seq(0),
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_CLINICS, asked)
     }
 
 
@@ -56,10 +70,9 @@ def clinic_after(connection: Connection, clinic_id: ClinicId, seq: Seq) -> Clini
 
 def label_names(connection: Connection, ids: Collection[ClinicId]) -> dict[ClinicId, frozenset[str]]:
     """What these clinics label with; a clinic without a list has none here."""
-    query = select(clinic_settings.c.clinic_id, clinic_settings.c.labels)
     return {
         row.clinic_id: frozenset(label["name"] for label in row.labels)
-        for row in connection.execute(query.where(clinic_settings.c.clinic_id.in_(ids)))
+        for row in connection.execute(_LABELS_OF, wanted((id_,) for id_ in ids))
     }
 
 
@@ -108,19 +121,3 @@ def people(connection: Connection, ids: Collection[MemberId], emails: Collection
             clinic_ids=frozenset(places[row.id]),
         )
     return by_either
-
-
-def _staff_of(connection: Connection, ids: Iterable[ClinicId]) -> dict[ClinicId, list[ClinicMember]]:
-    query = (
-        select(
-            memberships.c.clinic_id, members.c.id, members.c.name, memberships.c.role, memberships.c.active
-        )
-        .join(members, members.c.id == memberships.c.member_id)
-        .where(memberships.c.clinic_id.in_(ids))
-        .order_by(members.c.id)
-    )
-    staff: dict[ClinicId, list[ClinicMember]] = {}
-    for row in connection.execute(query):
-        member = ClinicMember(id=row.id, name=row.name, role=row.role, active=row.active)
-        staff.setdefault(row.clinic_id, []).append(member)
-    return staff

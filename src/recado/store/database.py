@@ -8,7 +8,7 @@ import asyncio
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
@@ -83,11 +83,14 @@ class Database:
 
         return await self.write_whole(begun)
 
-    async def write_whole(self, work: Callable[[Connection], T]) -> T:
-        """`write` for who begins with `one_trip`, and on PostgreSQL may send COMMIT along (trips.py)."""
+    def write_whole(self, work: Callable[[Connection], T]) -> Awaitable[T]:
+        """`write` for who begins with `one_trip`, and on PostgreSQL may send COMMIT along (trips.py).
+
+        It is under way when this returns.
+        """
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._writer.submit(self._write_and_tell, work, answer)
-        return await answer
+        return answer
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
         with self._snapshot() as connection:

@@ -4,17 +4,19 @@ When a network comes back, every screen behind it asks at once, so the statement
 longer than running them. Each function runs in one snapshot.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
 from recado.domain.cursor import Cursor
 from recado.domain.values import ClinicId, ConversationId, MemberId, Message
 from recado.domain.views import Delta
+from recado.store.bulk import among, wanted
 from recado.store.clinic import clinic_after
 from recado.store.inbox import head_of
-from recado.store.rows import conversation_from, messages_where, read_mark_from, select_conversations
+from recado.store.rows import conversation_from, messages_from, read_mark_from, select_conversations
 from recado.store.tables import conversations, messages, read_marks
 
 DELTA_ROWS = 500
@@ -25,8 +27,6 @@ _CONVERSATIONS = (
     .order_by(conversations.c.version)
     .limit(bindparam("limit"))
 )
-_NEVER_CHANGED = messages.c.version == messages.c.seq
-_CHANGED = messages.c.version != messages.c.seq
 _CONVERSATION = _CONVERSATIONS.where(conversations.c.id == bindparam("only"))
 _READS = (
     select(read_marks)
@@ -39,6 +39,19 @@ _READS = (
     .limit(bindparam("limit"))
 )
 _READ = _READS.where(read_marks.c.conversation_id == bindparam("only"))
+_OF_THREADS = select(messages).where(
+    among(messages.c.conversation_id), messages.c.clinic_id == bindparam("clinic")
+)
+_CAME = (
+    _OF_THREADS.where(messages.c.version == messages.c.seq, messages.c.seq > bindparam("after"))
+    .order_by(messages.c.seq)
+    .limit(bindparam("limit"))
+)
+_CHANGED = (
+    _OF_THREADS.where(messages.c.version != messages.c.seq, messages.c.version > bindparam("after"))
+    .order_by(messages.c.version)
+    .limit(bindparam("limit"))
+)
 
 
 def clinic_delta(
@@ -86,7 +99,7 @@ def _delta(
     rows_of = _CONVERSATIONS if only is None else _CONVERSATION
     marks_of = _READS if only is None else _READ
     changed = [conversation_from(row) for row in connection.execute(rows_of, asked)]
-    said = _messages_after(connection, clinic_id, after, conversation_ids)
+    said = _messages_after(connection, asked, conversation_ids)
     marks = [read_mark_from(row) for row in connection.execute(marks_of, asked).mappings()]
     ours = clinic_after(connection, clinic_id, after.seq) if only is None else None
     kept = [ours] if ours else []
@@ -106,17 +119,11 @@ def _delta(
 
 
 def _messages_after(
-    connection: Connection, clinic_id: ClinicId, after: Cursor, conversation_ids: Sequence[ConversationId]
+    connection: Connection, asked: Mapping[str, Any], conversation_ids: Sequence[ConversationId]
 ) -> list[Message]:
     """By version: those that came since, and those that changed since. Each kind has an index of its own."""
     if not conversation_ids:
         return []
-    ours = (messages.c.conversation_id.in_(list(conversation_ids)), messages.c.clinic_id == clinic_id)
-    limit = DELTA_ROWS + 1
-    came = messages_where(
-        connection, *ours, _NEVER_CHANGED, messages.c.seq > after.seq, order_by=messages.c.seq, limit=limit
-    )
-    changed = messages_where(
-        connection, *ours, _CHANGED, messages.c.version > after.seq, order_by=messages.c.version, limit=limit
-    )
-    return sorted(came + changed, key=attrgetter("version"))[:limit]
+    threads = {**asked, **wanted((id_,) for id_ in conversation_ids)}
+    rows = [row for query in (_CAME, _CHANGED) for row in connection.execute(query, threads).mappings()]
+    return sorted(messages_from(connection, rows), key=attrgetter("version"))[: asked["limit"]]

@@ -5,7 +5,8 @@ of its own: many at once cost half of many one by one. PostgreSQL's index has su
 This one is a table that is written with the change itself, so a crash loses nothing; who searches reads it too.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from msgspec.json import encode
 from sqlalchemy import CompoundSelect, Connection, select, union_all
 
 from recado.domain.values import ConversationId, MessageId
-from recado.store.bulk import insert_rows
+from recado.store.bulk import among, insert_rows
 from recado.store.tables import search_documents, search_pending
 from recado.store.trips import cursor_of
 
@@ -66,12 +67,13 @@ def matching(connection: Connection, texts: Sequence[str], start: int, stop: int
     return [id_ for (id_,) in cursor_of(connection).execute(_MATCHING, bounds).fetchall()]
 
 
-def select_documents(connection: Connection, ids: Collection[int]) -> CompoundSelect[Any]:
-    """What these documents are of, wherever they are."""
-    places = [search_documents, search_pending] if connection.dialect.name == "sqlite" else [search_documents]
+@cache
+def select_documents(dialect: str) -> CompoundSelect[Any]:
+    """What the documents `among` these numbers are of, wherever they are."""
+    places = [search_documents, search_pending] if dialect == "sqlite" else [search_documents]
     return union_all(
         *(
-            select(place.c.id, place.c.message_id, place.c.conversation_id).where(place.c.id.in_(ids))
+            select(place.c.id, place.c.message_id, place.c.conversation_id).where(among(place.c.id))
             for place in places
         )
     )

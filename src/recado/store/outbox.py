@@ -1,10 +1,11 @@
 """What waits to leave. A lease is a due time ahead: if its holder dies, the row comes due again by itself."""
 
 from msgspec import Struct
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 
 from recado.domain.accounts import Channel
 from recado.domain.values import ClinicId, ConversationId, Instant, MessageId
+from recado.store.bulk import among, execute, wanted
 from recado.store.rows import channel_from
 from recado.store.tables import channels, contacts, conversations, messages, outbox
 
@@ -35,43 +36,47 @@ _is_first = ~exists().where(
 )
 """Nothing of the same conversation waits before it: messages leave in the order they were written."""
 
+_DUE = (
+    select(
+        outbox.c.message_id,
+        outbox.c.attempts,
+        outbox.c.queued_at,
+        outbox.c.channel_id,
+        outbox.c.clinic_id,
+        outbox.c.conversation_id,
+        messages.c.body,
+        contacts.c.address,
+        contacts.c.name,
+        _replied.c.external_id,
+    )
+    .join(messages, messages.c.id == outbox.c.message_id)
+    .join(conversations, conversations.c.id == outbox.c.conversation_id)
+    .join(contacts, contacts.c.id == conversations.c.contact_id)
+    .outerjoin(_replied, _replied.c.id == messages.c.reply_to)
+    .where(outbox.c.due_at <= bindparam("now"), _is_first)
+    .order_by(outbox.c.due_at, outbox.c.seq)
+    .limit(bindparam("limit"))
+    .with_for_update(of=(outbox, messages), skip_locked=True)
+)
+_LEASE = (
+    update(outbox)
+    .where(among(outbox.c.message_id))
+    .values(due_at=bindparam("until"), leased=True, attempts=outbox.c.attempts + 1)
+)
+_CHANNELS = select(channels).where(among(channels.c.id))
+
 
 def lease(connection: Connection, now: Instant, until: Instant, limit: int) -> list[Departure]:
     """The due messages, longest due first, now due again at `until`; of each conversation the first only.
 
     What another node is leasing at this moment is left to it (PostgreSQL: SKIP LOCKED).
     """
-    due = (
-        select(
-            outbox.c.message_id,
-            outbox.c.attempts,
-            outbox.c.queued_at,
-            outbox.c.channel_id,
-            outbox.c.clinic_id,
-            outbox.c.conversation_id,
-            messages.c.body,
-            contacts.c.address,
-            contacts.c.name,
-            _replied.c.external_id,
-        )
-        .join(messages, messages.c.id == outbox.c.message_id)
-        .join(conversations, conversations.c.id == outbox.c.conversation_id)
-        .join(contacts, contacts.c.id == conversations.c.contact_id)
-        .outerjoin(_replied, _replied.c.id == messages.c.reply_to)
-        .where(outbox.c.due_at <= now, _is_first)
-        .order_by(outbox.c.due_at, outbox.c.seq)
-        .limit(limit)
-        .with_for_update(of=(outbox, messages), skip_locked=True)
-    )
-    rows = connection.execute(due).all()
+    rows = connection.execute(_DUE, {"now": now, "limit": limit}).all()
     if not rows:
         return []
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.message_id.in_([row.message_id for row in rows]))
-        .values(due_at=until, leased=True, attempts=outbox.c.attempts + 1)
-    )
-    known = _channels(connection, {row.channel_id for row in rows})
+    execute(connection, _LEASE, {"until": until, **wanted((row.message_id,) for row in rows)})
+    asked = wanted((id_,) for id_ in {row.channel_id for row in rows})
+    known = {row["id"]: channel_from(row) for row in connection.execute(_CHANNELS, asked).mappings()}
     return [
         Departure(
             clinic_id=row.clinic_id,
@@ -104,8 +109,3 @@ def end_leases(connection: Connection, now: Instant) -> None:
 def next_due(connection: Connection) -> Instant | None:
     """When the next message comes due; None when nothing waits."""
     return connection.execute(select(func.min(outbox.c.due_at)).where(_is_first)).scalar_one_or_none()
-
-
-def _channels(connection: Connection, ids: set[str]) -> dict[str, Channel]:
-    query = select(channels).where(channels.c.id.in_(ids))
-    return {row["id"]: channel_from(row) for row in connection.execute(query).mappings()}

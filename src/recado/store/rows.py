@@ -181,7 +181,7 @@ def messages_where(connection: Connection, *conditions: ColumnElement[bool], **l
         query = query.order_by(limits["order_by"])
     if "limit" in limits:
         query = query.limit(limits["limit"])
-    return _whole(connection, connection.execute(query).mappings().all())
+    return messages_from(connection, connection.execute(query).mappings().all())
 
 
 def messages_by_id(connection: Connection, ids: Collection[MessageId]) -> dict[MessageId, Message]:
@@ -189,7 +189,7 @@ def messages_by_id(connection: Connection, ids: Collection[MessageId]) -> dict[M
     if not ids:
         return {}
     found = connection.execute(_MESSAGES_BY_ID, wanted((id_,) for id_ in ids)).mappings().all()
-    return {message.id: message for message in _whole(connection, found)}
+    return {message.id: message for message in messages_from(connection, found)}
 
 
 def conversations_by_id(
@@ -200,7 +200,8 @@ def conversations_by_id(
     return {row.id: conversation_from(row) for row in rows}
 
 
-def _whole(connection: Connection, found: Sequence[RowMapping]) -> list[Message]:
+def messages_from(connection: Connection, found: Sequence[RowMapping]) -> list[Message]:
+    """Whole messages, attachments included, of rows of `messages`."""
     files = _attachments_of(connection, [row["id"] for row in found if row["has_attachments"]])
     return [_message(row, files.get(row["id"], ())) for row in found]
 

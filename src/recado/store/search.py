@@ -296,7 +296,8 @@ def _with_rows(
 ) -> list[SearchHit]:
     """A name's hit shows its conversation's newest message."""
     ids = [_document_id(clinic_id, Seq(0)) + place.at for place in places]
-    documents = {row.id: row for row in connection.execute(new_documents.select_documents(connection, ids))}
+    query = new_documents.select_documents(connection.dialect.name)
+    documents = {row.id: row for row in connection.execute(query, wanted((id_,) for id_ in ids))}
     said = messages_by_id(connection, [row.message_id for row in documents.values() if row.message_id])
     named = [row.conversation_id for row in documents.values() if row.conversation_id]
     threads = conversations_by_id(

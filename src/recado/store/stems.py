@@ -41,7 +41,7 @@ _WITHOUT_STEM = frozenset(_COMMON.split())
 @lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str | None:
     """Of a word as `domain/words.py` folds it; None if it has none of its own."""
-    if word in _COMMON:
+    if word in _WITHOUT_STEM:
         return None
     if _ONE_OF_THEM.search(word):
         for ending, accented in _ENDINGS:

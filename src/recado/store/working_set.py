@@ -10,16 +10,9 @@ from collections.abc import Collection, Iterable, Sequence
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
 from sqlalchemy import (
-    BigInteger,
     Connection,
-    Integer,
-    Text,
-    cast,
-    column,
     func,
     select,
-    tuple_,
-    values,
 )
 
 from recado.domain.clinic_commands import PasswordCommand
@@ -48,7 +41,7 @@ from recado.domain.values import (
     ReadMark,
     Seq,
 )
-from recado.store.bulk import among, ask
+from recado.store.bulk import among, ask, tuples_of
 from recado.store.clinic import label_names
 from recado.store.recent import ClinicHead, Place, Recent, place_of
 from recado.store.rows import (
@@ -216,6 +209,23 @@ _KEYS = select(*(command_keys.c[name] for name in RememberedKey.__struct_fields_
 _CONVERSATIONS_BY_ADDRESS = select_conversations().where(
     among(contacts.c.channel_id, contacts.c.address), conversations.c.deleted.is_(False)
 )
+_OUTBOX = (
+    select(outbox.c.message_id, outbox.c.attempts, outbox.c.ended_wait)
+    .where(among(outbox.c.message_id))
+    .order_by(outbox.c.message_id)
+    .with_for_update(key_share=True)
+)
+_places = tuples_of(messages.c.conversation_id, messages.c.seq).subquery("places")
+_INBOUND_UNTIL = select(
+    _places.c.conversation_id,
+    _places.c.seq,
+    select(func.max(messages.c.ordinal))
+    .where(messages.c.conversation_id == _places.c.conversation_id, messages.c.seq <= _places.c.seq)
+    .scalar_subquery(),
+)
+_MEMBERS = select(memberships.c.member_id, memberships.c.clinic_id).where(
+    among(memberships.c.member_id, memberships.c.clinic_id), memberships.c.active
+)
 
 
 def load(
@@ -320,14 +330,8 @@ def _load_outbox(connection: Connection, found: WorkingSet, commands: Sequence[C
     kinds = EditMessage | DeleteMessage | RecordDelivery | ReportStatus
     if not found.messages or not any(isinstance(command, kinds) for command in commands):
         return
-    query = (
-        select(outbox.c.message_id, outbox.c.attempts, outbox.c.ended_wait)
-        .where(outbox.c.message_id.in_(sorted(found.messages)))
-        .order_by(outbox.c.message_id)
-        .with_for_update(key_share=True)
-    )
-    for row in connection.execute(query):
-        found.outbox[row.message_id] = Waiting(row.attempts > 0, row.ended_wait)
+    rows = ask(connection, _OUTBOX, ((id_,) for id_ in found.messages)).fetchall()
+    found.outbox = {id_: Waiting(attempts > 0, ended_wait) for id_, attempts, ended_wait in rows}
 
 
 def _load_reads(connection: Connection, found: WorkingSet, commands: Sequence[MarkRead]) -> None:
@@ -336,33 +340,20 @@ def _load_reads(connection: Connection, found: WorkingSet, commands: Sequence[Ma
     whose = {(command.conversation_id, command.member_id) for command in commands}
     marks = read_marks_of(connection, whose)
     found.reads = {(mark.conversation_id, mark.member_id): mark for mark in marks}
-    asked = sorted({(command.conversation_id, command.up_to) for command in commands})
-    # A common table expression, because SQLite cannot name the columns of VALUES anywhere else.
-    places = values(column("conversation_id", Text), column("up_to", BigInteger)).data(asked).cte("places")
-    count = (
-        select(func.max(messages.c.ordinal))
-        .where(
-            messages.c.conversation_id == places.c.conversation_id,
-            messages.c.seq <= cast(places.c.up_to, BigInteger),
-        )
-        .scalar_subquery()
-    )
-    query = select(places.c.conversation_id, places.c.up_to, func.coalesce(count, 0, type_=Integer))
-    for conversation_id, up_to, inbound in connection.execute(query):
-        found.inbound_until[conversation_id, up_to] = inbound
+    places = {(command.conversation_id, command.up_to) for command in commands}
+    rows = ask(connection, _INBOUND_UNTIL, places).fetchall()
+    found.inbound_until = {(conversation_id, up_to): inbound or 0 for conversation_id, up_to, inbound in rows}
 
 
 def _load_members(connection: Connection, found: WorkingSet, commands: Sequence[UpdateConversation]) -> None:
     asked = {
-        (command.clinic_id, command.assignee_id)
+        (command.assignee_id, command.clinic_id)
         for command in commands
         if isinstance(command.assignee_id, str)
     }
     if asked:
-        query = select(memberships.c.clinic_id, memberships.c.member_id).where(
-            tuple_(memberships.c.clinic_id, memberships.c.member_id).in_(sorted(asked)), memberships.c.active
-        )
-        found.members = {(row.clinic_id, row.member_id) for row in connection.execute(query)}
+        rows = ask(connection, _MEMBERS, asked).fetchall()
+        found.members = {(clinic_id, member_id) for member_id, clinic_id in rows}
     labelling = {command.clinic_id for command in commands if command.labels is not UNSET}
     if labelling:
         found.labels = label_names(connection, labelling)

@@ -1,14 +1,15 @@
 """The group-committing writer: what waits is carried out in one transaction. docs/store.md.
 
 Order: commit, then `on_commit` (feed, rooms, outbox), then the callers are answered. So an answer means committed,
-and everybody has been told.
+and everybody has been told. Of a crowd the next batch is being committed meanwhile.
 """
 
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -28,9 +29,21 @@ IDLE_TURNS = 6
 
 GATHER_S = 0.002
 
+CROWD = 32
+"""So many waiting are a batch as they are, begun before the last one is told. With 128 in flight over 500 conversations
+that makes 4,900 messages a second of 4,280; of fewer it makes smaller batches: 3,230 of 3,740 with 32 in flight.
+"""
+
 log = observe.get_logger("store")
 
 Waiting = tuple[Command, asyncio.Future[Outcome]]
+
+
+class _Done(NamedTuple):
+    """Committed, and to be told."""
+
+    batch: Sequence[Waiting]
+    committed: Committed
 
 
 class Writer:
@@ -76,8 +89,11 @@ class Writer:
                 await self._wake.wait()
                 continue
             await self._gather()
-            batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-            await self._commit(batch)
+            done = await self._commit(self._next_batch())
+            while done and len(self._waiting) >= CROWD:
+                done = await self._commit(self._next_batch(), done)
+            if done:
+                self._tell(done)
 
     def close(self) -> None:
         """Refuse new commands; `run` ends once the waiting ones are done."""
@@ -97,16 +113,20 @@ class Writer:
             await asyncio.sleep(0)
             idle = 0 if len(self._waiting) > before else idle + 1
 
-    async def _commit(self, batch: Sequence[Waiting]) -> None:
-        """One transaction; if it fails, once more with each command alone.
+    def _next_batch(self) -> Sequence[Waiting]:
+        return [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+
+    async def _commit(self, batch: Sequence[Waiting], before: _Done | None = None) -> _Done | None:
+        """One transaction, to be told by the caller; if it fails, once more with each command alone.
 
         So one bad command harms no other, and who lost a race against another process finds what that one wrote.
         """
         try:
-            await self._carry_out(batch)
+            return await self._carry_out(batch, before)
         except Exception:  # the task's top: told, answered, and the next batch goes on
             log.exception("commit_failed", commands=len(batch))
             await self._replay(batch)
+            return None
 
     async def _replay(self, batch: Sequence[Waiting]) -> None:
         """Where the database does not answer one command, the rest need not wait to hear the same."""
@@ -114,7 +134,7 @@ class Writer:
         for command, answer in batch:
             try:
                 if silent is None:
-                    await self._carry_out([(command, answer)])
+                    self._tell(await self._carry_out([(command, answer)]))
             except UnavailableError as error:
                 silent = error
             except Exception as error:  # as above
@@ -123,22 +143,31 @@ class Writer:
             if silent is not None:
                 _settle([((command, answer), silent)])
 
-    async def _carry_out(self, batch: Sequence[Waiting]) -> None:
-        """Commit, tell, answer."""
+    async def _carry_out(self, batch: Sequence[Waiting], before: _Done | None = None) -> _Done:
+        """Commit. `before` is told as soon as the database has this batch."""
         started = time.perf_counter()
-        commands = [command for command, _ in batch]
+        try:
+            committed = await self._begin([command for command, _ in batch], before)
+        except BaseException:
+            self._on_doubt({command.clinic_id for command, _ in batch})
+            raise
+        observe.COMMIT_SECONDS.observe(time.perf_counter() - started)
+        observe.COMMIT_BATCH.observe(len(batch))
+        return _Done(batch, committed)
 
+    def _begin(self, commands: Sequence[Command], before: _Done | None) -> Awaitable[Committed]:
         def work(connection: Connection) -> Committed:
             return carry_out(connection, commands, self._sources, self._recent, whole=True)
 
         try:
-            committed = await self._database.write_whole(work)
-        except BaseException:
-            self._on_doubt({command.clinic_id for command in commands})
-            raise
-        observe.COMMIT_SECONDS.observe(time.perf_counter() - started)
-        observe.COMMIT_BATCH.observe(len(batch))
-        for told in committed.told:
+            return self._database.write_whole(work)
+        finally:
+            if before:
+                self._tell(before)
+
+    def _tell(self, done: _Done) -> None:
+        """Tell, answer."""
+        for told in done.committed.told:
             record = told.record
             log.debug(
                 "committed",
@@ -149,11 +178,11 @@ class Writer:
                 message_id=record.message_id,
             )
         try:
-            self._on_commit(committed)
+            self._on_commit(done.committed)
         except Exception:
             # It is committed: the callers are answered, and the follower catches up from the log.
             log.exception("on_commit_failed")
-        _settle(zip(batch, committed.outcomes, strict=True))
+        _settle(zip(done.batch, done.committed.outcomes, strict=True))
 
 
 _count = cache(observe.COMMANDS.labels)

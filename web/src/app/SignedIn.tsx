@@ -44,7 +44,6 @@ interface ClinicScreenProps {
 
 /** Everything that lives as long as this member looks at this clinic. */
 function ClinicScreen({ session, me, clinic, account }: ClinicScreenProps) {
-  const { t } = useI18n();
   const [parts] = useState(() => buildParts(session, me, clinic));
   const { connection, inbox, announcer, toasts, alertSettings } = parts;
   useEffect(() => {
@@ -93,14 +92,7 @@ function ClinicScreen({ session, me, clinic, account }: ClinicScreenProps) {
                     <Redirect to="/conversas" replace />
                   </Route>
                   <Route>
-                    <Notice
-                      title={t.nav.notFound}
-                      action={
-                        <Link href="/conversas" className="font-medium text-accent underline">
-                          {t.nav.goToConversations}
-                        </Link>
-                      }
-                    />
+                    <NotFound />
                   </Route>
                 </Switch>
               </Boundary>
@@ -111,6 +103,22 @@ function ClinicScreen({ session, me, clinic, account }: ClinicScreenProps) {
         </ToastsContext>
       </InboxContext>
     </RealtimeProvider>
+  );
+}
+
+function NotFound() {
+  const { t } = useI18n();
+  return (
+    <main className="flex-1">
+      <Notice
+        title={t.nav.notFound}
+        action={
+          <Link href="/conversas" className="font-medium text-accent underline">
+            {t.nav.goToConversations}
+          </Link>
+        }
+      />
+    </main>
   );
 }
 

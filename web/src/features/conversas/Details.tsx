@@ -57,7 +57,9 @@ export function Details({ conversation, onClose }: { conversation: Conversation;
                 </span>
               ))}
         </Fact>
-        <Fact name={t.details.waiting}>{waitingSince ? time(waitingSince) : t.details.notWaiting}</Fact>
+        <Fact name={t.details.waiting}>
+          {waitingSince ? t.details.waitingSince(time(waitingSince)) : t.details.notWaiting}
+        </Fact>
         <Fact name={t.details.since}>{time(conversation.createdAt)}</Fact>
         <Fact name={t.details.written}>
           <span className="tabular-nums">{conversation.inboundCount.toLocaleString(locale)}</span>

@@ -1,4 +1,4 @@
-/** Which conversations a list shows: all that fit everything that is given. Pure; the server's twin is docs/rest.md, "Filters". */
+/** Which conversations a list shows: all that fit everything that is given. Pure; the server's twin is store/lists.py. */
 import type { Conversation, ConversationStatus } from '@/shared/api/types';
 
 export interface Filter {

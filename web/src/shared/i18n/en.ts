@@ -185,13 +185,12 @@ export const en: Messages = {
   },
   details: {
     label: 'Details of the conversation',
-    contact: 'Contact',
     channel: 'Channel',
     since: 'First contact',
     written: 'Messages of the patient',
     waiting: 'Waiting for an answer',
+    waitingSince: (when) => `since ${when}`,
     notWaiting: 'Nobody waits for an answer',
-    snoozed: 'Snoozed until',
     none: 'None',
   },
   shortcuts: {
@@ -407,7 +406,6 @@ export const en: Messages = {
     takeBack: 'Delete',
     takeBackTitle: 'Delete this message?',
     takeBackText: 'Its text is gone for the whole team.',
-    actions: 'Actions of the message',
     attachment: { image: 'Image', audio: 'Audio', video: 'Video', document: 'Document', other: 'File' },
   },
   composer: {

@@ -185,13 +185,12 @@ export const ptBR = {
   },
   details: {
     label: 'Detalhes da conversa',
-    contact: 'Contato',
     channel: 'Canal',
     since: 'Primeiro contato',
     written: 'Mensagens do paciente',
     waiting: 'Esperando resposta',
+    waitingSince: (when: string) => `desde ${when}`,
     notWaiting: 'Ninguém espera resposta',
-    snoozed: 'Adiada até',
     none: 'Nenhuma',
   },
   shortcuts: {
@@ -406,7 +405,6 @@ export const ptBR = {
     takeBack: 'Apagar',
     takeBackTitle: 'Apagar esta mensagem?',
     takeBackText: 'O texto some para todos da equipe.',
-    actions: 'Ações da mensagem',
     attachment: {
       image: 'Imagem',
       audio: 'Áudio',

@@ -24,9 +24,6 @@ const dayNumber = (date: Date) =>
 
 export const sameDay = (a: Date, b: Date) => dayNumber(a) === dayNumber(b);
 
-/** A local day's name, stable as a key. */
-export const dayKey = (date: Date) => String(dayNumber(date));
-
 const daysAgo = (date: Date, now: Date) => dayNumber(now) - dayNumber(date);
 
 /** In the list: "10:42", "ontem", "qui.", "12/11", "12/11/2024". */

@@ -154,11 +154,11 @@ async def test_what_a_rolled_back_batch_left_is_not_believed(writing):
 
 
 def test_of_two_clinics_only_the_one_that_moved_is_forgotten(conversation_in):
-    recent, heads = Recent(), {1: ClinicHead(1, 11), 2: ClinicHead(1, 22)}
+    recent, heads = Recent(), {1: ClinicHead(1, 1, 11), 2: ClinicHead(2, 1, 22)}
     a, b = conversation_in(1), conversation_in(2)
     recent.still_true(heads, ())
     recent.keep(heads, (a, b), {a.id: 1, b.id: 1})
-    heads = {1: ClinicHead(2, 12), 2: ClinicHead(1, 22)}
+    heads = {1: ClinicHead(1, 2, 12), 2: ClinicHead(2, 1, 22)}
     assert [kept.conversation for kept in recent.still_true(heads, (a.id, b.id))] == [b]
-    heads = {1: ClinicHead(1, 11), 2: ClinicHead(1, 22)}
+    heads = {1: ClinicHead(1, 1, 11), 2: ClinicHead(2, 1, 22)}
     assert [kept.conversation for kept in recent.still_true(heads, (a.id, b.id))] == [b]

@@ -6,7 +6,7 @@ import threading
 import pytest
 from sqlalchemy import text
 
-from recado.domain.commands import DeleteConversation, InboundAttachment
+from recado.domain.commands import DeleteConversation, InboundAttachment, MarkRead
 from recado.domain.values import Attachment, Failure
 from recado.errors import (
     ClientKeyReusedError,
@@ -17,7 +17,7 @@ from recado.errors import (
     UnavailableError,
 )
 from recado.store import accounts, inbox, writer
-from stock import writing_to
+from stock import by_hand, writing_to
 
 
 def log_of(stock):
@@ -224,6 +224,20 @@ async def test_a_status_only_goes_forwards(writing):
     assert (late.message.status, late.message.failure) == ("failed", failure)
     assert rows(writing, "outbox") == []
     assert len(log_of(writing)) == 3
+
+
+async def test_what_changes_nothing_of_a_conversation_does_not_write_its_row(writing):
+    """Its four indexes would be written, too."""
+    conversation_id = (await writing.writer.execute(writing.inbound())).message.conversation_id
+    reply = (await writing.writer.execute(writing.reply(conversation_id))).message
+    by_hand(writing.database, "UPDATE conversations SET waiting_since = 'marked'")
+    await writing.writer.execute(writing.order(MarkRead, conversation_id=conversation_id, up_to=1))
+    await writing.writer.execute(writing.delivered(reply, "sent"))
+    assert [row["waiting_since"] for row in rows(writing, "conversations")] == ["marked"]
+    assert len(log_of(writing)) == 4
+
+    await writing.writer.execute(writing.reply(conversation_id))
+    assert [row["waiting_since"] for row in rows(writing, "conversations")] == [None]
 
 
 async def test_a_patients_reply_finds_the_message_it_answers(writing):

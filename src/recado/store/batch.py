@@ -161,11 +161,12 @@ def _carry_out_one(
     message_id = next(iter(thread.messages), None)  # what the command names, if it changes nothing
     seq = found.clinics[command.clinic_id].seq
     for event in decided:
-        record = _number(found, command, event, sources, at, thread.conversation)
+        before = thread.conversation
+        record = _number(found, command, event, sources, at, before)
         thread = evolve(thread, event, Stamp(record.clinic_id, record.seq, record.at))
         found.keep(thread)
         seq, message_id = record.seq, record.message_id
-        changes.note(event, _told(record, thread, command))
+        changes.note(event, _told(record, thread, command), before)
     outcome = _outcome(thread, command, message_id, seq)
     changes.note_command(found, command, key, outcome.the_conversation, outcome.message)
     return outcome

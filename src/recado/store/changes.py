@@ -34,14 +34,14 @@ from recado.domain.values import (
     ReadMark,
 )
 from recado.store import search, signs_of_life
-from recado.store.bulk import Row, among, execute, insert_rows, update_rows, wanted
+from recado.store.bulk import among, execute, insert_rows, update_rows, wanted
 from recado.store.rows import (
-    conversation_birth,
     conversation_row,
     message_row,
+    new_conversation_row,
     new_message_row,
     read_mark_row,
-    record_row,
+    restated_conversation_row,
 )
 from recado.store.signs_of_life import Sign
 from recado.store.tables import (
@@ -59,7 +59,7 @@ from recado.store.tables import (
 from recado.store.trips import one_trip
 from recado.store.working_set import RememberedKey, WorkingSet
 
-Rows = list[Row]
+Rows = list[dict[str, Any]]
 
 _LEFT = delete(outbox).where(among(outbox.c.message_id))
 _EMPTIED = delete(attachments).where(among(attachments.c.message_id))
@@ -77,23 +77,28 @@ _FORGET_CONTACT = (
     update(contacts).where(contacts.c.id == bindparam("contact")).values(name="", address=bindparam("nobody"))
 )
 
+_RESTATING = (MessageReceived, ConversationUpdated, ConversationDeleted)
+"""What changes more of a conversation than a `ConversationRow` has."""
+
 
 class Changes(Struct):
     """`told` is everything there is to tell, in log order; the rest is rows to write."""
 
     told: list[Told] = field(default_factory=list)
     conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
+    """Those that are not as they were."""
     opened: set[ConversationId] = field(default_factory=set)
+    restated: set[ConversationId] = field(default_factory=set)
     messages: dict[MessageId, Message] = field(default_factory=dict)
-    written: dict[MessageId, dict[str, str | None]] = field(default_factory=dict)
-    """New messages, with what their provider said of them."""
+    written: dict[MessageId, tuple[Instant | None, str | None]] = field(default_factory=dict)
+    """New messages, with what their provider said of them: when they were sent, and its own id."""
     taken: Rows = field(default_factory=list)
     """The ids that providers gave to messages of ours."""
     reads: dict[tuple[ConversationId, str], ReadMark] = field(default_factory=dict)
     contacts: Rows = field(default_factory=list)
     renamed: Rows = field(default_factory=list)
     attachments: Rows = field(default_factory=list)
-    keys: Rows = field(default_factory=list)
+    keys: list[RememberedKey] = field(default_factory=list)
     outbox: Rows = field(default_factory=list)
     left: list[MessageId] = field(default_factory=list)
     """Messages that have left the outbox, or never will."""
@@ -102,18 +107,18 @@ class Changes(Struct):
     relabelled: set[ConversationId] = field(default_factory=set)
     erased: list[Conversation] = field(default_factory=list)
 
-    def note(self, event: Event, told: ConversationTold) -> None:
-        """Collect the rows that one event changes."""
+    def note(self, event: Event, told: ConversationTold, before: Conversation | None) -> None:
+        """Collect the rows that one event changes; `before` is the conversation as it was."""
         conversation = told.conversation
-        self._note_states(told)
+        self._note_states(event, told, before)
         match event:
             case MessageReceived():
-                self.written[event.message_id] = {"sent_at": event.sent_at, "external_id": event.external_id}
+                self.written[event.message_id] = event.sent_at, event.external_id
                 if event.opened:
                     self.opened.add(conversation.id)
                     self.contacts.append(_contact_row(event, conversation.clinic_id))
             case MessageWritten():
-                self.written[event.message_id] = {"sent_at": None, "external_id": None}
+                self.written[event.message_id] = None, None
                 if event.kind == "message":
                     self.outbox.append(_outbox_row(conversation, told, event.ended_wait))
             case MessageDeleted():
@@ -129,9 +134,12 @@ class Changes(Struct):
                 self.relabelled.add(conversation.id)
                 self.erased.append(conversation)
 
-    def _note_states(self, told: ConversationTold) -> None:
+    def _note_states(self, event: Event, told: ConversationTold, before: Conversation | None) -> None:
         self.told.append(told)
-        self.conversations[told.conversation.id] = told.conversation
+        if told.conversation is not before:  # as it is for a read mark, or a message that was delivered
+            self.conversations[told.conversation.id] = told.conversation
+        if type(event) in _RESTATING:
+            self.restated.add(told.conversation.id)
         if told.message:
             self.messages[told.message.id] = told.message
         if told.read:
@@ -180,9 +188,9 @@ class Changes(Struct):
             self._save_threads(connection, found)
             self._save_messages(connection)
             insert_rows(connection, command_keys, self.keys)
-            insert_rows(connection, events, [record_row(each.record) for each in self.told])
+            insert_rows(connection, events, [each.record for each in self.told])
             insert_rows(connection, outbox, self.outbox)
-            self._save_reads(connection)
+            self._save_reads(connection, found)
             self._save_labels(connection)
             signs_of_life.save(connection, signs)
             if self.left:
@@ -193,23 +201,23 @@ class Changes(Struct):
             for conversation in self.erased:
                 _erase(connection, conversation)
             touched = sorted({each.record.clinic_id for each in self.told})
-            heads = [(id_, found.clinics[id_]) for id_ in touched]
-            rows = [{"id": id_, "seq": head.seq, "head": head.head} for id_, head in heads]
-            update_rows(connection, clinics, rows)
+            update_rows(connection, clinics, [found.clinics[id_] for id_ in touched])
 
     def _save_threads(self, connection: Connection, found: WorkingSet) -> None:
-        born, moved = [], []
-        for conversation in self.conversations.values():
-            row = conversation_row(conversation, found.last_inbound[conversation.id])
-            if conversation.id in self.opened:
-                born.append(row | conversation_birth(conversation))
+        born, restated, moved = [], [], []
+        for id_, conversation in self.conversations.items():
+            if id_ in self.opened:
+                born.append(new_conversation_row(conversation, found.last_inbound[id_]))
+            elif id_ in self.restated:
+                restated.append(restated_conversation_row(conversation, found.last_inbound[id_]))
             else:
-                moved.append(row)
+                moved.append(conversation_row(conversation))
         for conversation in self.erased:
             _forget_contact(connection, conversation)  # its address may be a new contact's in this very batch
         insert_rows(connection, contacts, self.contacts)
         update_rows(connection, contacts, self.renamed)
         insert_rows(connection, conversations, born)
+        update_rows(connection, conversations, restated)
         update_rows(connection, conversations, moved)
 
     def _save_messages(self, connection: Connection) -> None:
@@ -217,7 +225,7 @@ class Changes(Struct):
         for message in self.messages.values():
             if message.id in self.written:
                 clinic_id = self.conversations[message.conversation_id].clinic_id
-                born.append(new_message_row(message, clinic_id, self.written[message.id]))
+                born.append(new_message_row(message, clinic_id, *self.written[message.id]))
             else:
                 changed.append(message_row(message))
         insert_rows(connection, messages, born)
@@ -225,13 +233,15 @@ class Changes(Struct):
         update_rows(connection, messages, self.taken)
         insert_rows(connection, attachments, self.attachments)
 
-    def _save_reads(self, connection: Connection) -> None:
+    def _save_reads(self, connection: Connection, found: WorkingSet) -> None:
         """Replace: a mark is two numbers, and most of them are new."""
         if not self.reads:
             return
         execute(connection, _MARKS, wanted(self.reads))
-        clinic_of = {each.id: each.clinic_id for each in self.conversations.values()}
-        rows = [read_mark_row(mark, clinic_of[mark.conversation_id]) for mark in self.reads.values()]
+        rows = [
+            read_mark_row(mark, found.conversations[mark.conversation_id].clinic_id)
+            for mark in self.reads.values()
+        ]
         insert_rows(connection, read_marks, rows)
 
     def _save_labels(self, connection: Connection) -> None:
@@ -257,17 +267,9 @@ class Changes(Struct):
         """Let `key` answer with this result from now on; the first result stays."""
         if found.first_result(key):
             return
-        found.keys[key.scope, key.key] = RememberedKey(key.purpose, conversation_id, message_id)
-        self.keys.append(
-            {
-                "scope": key.scope,
-                "key": key.key,
-                "purpose": key.purpose,
-                "clinic_id": clinic_id,
-                "conversation_id": conversation_id,
-                "message_id": message_id,
-            }
-        )
+        remembered = RememberedKey(key.scope, key.key, key.purpose, clinic_id, conversation_id, message_id)
+        found.keys[key.scope, key.key] = remembered
+        self.keys.append(remembered)
 
 
 def _contact_row(event: MessageReceived, clinic_id: ClinicId) -> dict[str, Any]:

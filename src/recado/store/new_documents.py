@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from msgspec import Struct
 from msgspec.json import encode
 from sqlalchemy import CompoundSelect, Connection, select, union_all
 
-from recado.store.bulk import Row, among, insert_rows
+from recado.domain.values import ConversationId, MessageId
+from recado.store.bulk import among, insert_rows
 from recado.store.tables import search_documents, search_pending
 from recado.store.trips import cursor_of
 
@@ -32,7 +34,16 @@ _MATCHING = (
 )
 
 
-def put(connection: Connection, documents: Sequence[Row]) -> None:
+class Document(Struct, gc=False):
+    """A row of `search_documents`: the words of a message, or of the contact's name of a conversation."""
+
+    id: int
+    message_id: MessageId | None
+    conversation_id: ConversationId | None
+    words: str
+
+
+def put(connection: Connection, documents: Sequence[Document]) -> None:
     """Documents whose numbers the index does not have."""
     if connection.dialect.name != "sqlite":
         insert_rows(connection, search_documents, documents)

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from recado.clock import clock
 from recado.errors import RecadoError
+from recado.store.answers import tell
 
 T = TypeVar("T")
 
@@ -88,7 +89,10 @@ class Readers:
             return waits
 
     def _read_together(self) -> None:
-        """In one snapshot, what has been asked for by now, as long as nobody else takes it. What fails ends it."""
+        """In one snapshot, what has been asked for by now, as long as nobody else takes it. What fails ends it.
+
+        Each is told at once: their loop would have nothing to do while the others are read.
+        """
         began, opened = clock(), False
         asked_by_now = iter(partial(self._take, self._asked), None)
         reads = islice(asked_by_now, MAX_TOGETHER)
@@ -99,14 +103,14 @@ class Readers:
             with self._open_snapshot() as connection:
                 opened = True
                 while read is not None:
-                    _tell(read, *_result(connection, read))
+                    tell(read.answers, *_result(connection, read))
                     read = next(reads, None)
         except Exception as error:  # noqa: BLE001 - the thread's top: told to the caller
             if read is not None:  # else the connection was lost behind the last read, which has been told
-                _tell(read, None, error)
+                tell(read.answers, None, error)
             if not opened and clock() - began > IN_VAIN_S:
                 for other in asked_by_now:  # who would each wait as long, to hear the same
-                    _tell(other, None, error)
+                    tell(other.answers, None, error)
 
     def _take(self, asked: int) -> _Read | None:
         """The first that waits, unless it was asked for later."""
@@ -127,20 +131,3 @@ def _result(connection: Connection, read: _Read) -> tuple[Any, RecadoError | Non
         return read.work(connection), None
     except RecadoError as refusal:
         return None, refusal
-
-
-def _tell(read: _Read, result: Any, error: BaseException | None) -> None:
-    """At once, in the callers' loop, which would have nothing to do while the others of a snapshot are read."""
-    loop = read.answers[0].get_loop()
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(_answer, read, result, error)
-
-
-def _answer(read: _Read, result: Any, error: BaseException | None) -> None:
-    for answer in read.answers:
-        if answer.done():
-            continue
-        if error is None:
-            answer.set_result(result)
-        else:
-            answer.set_exception(error)

@@ -27,8 +27,9 @@ def place_of(conversation: Conversation) -> Place:
 
 
 class ClinicHead(Struct):
-    """Where a clinic's log stands: the newest record's number and random id."""
+    """Where a clinic's log stands, as its row says: the newest record's number and random id."""
 
+    id: ClinicId
     seq: Seq
     head: int
 

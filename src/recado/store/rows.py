@@ -1,9 +1,9 @@
 """Rows ↔ values, in one place, both ways."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from msgspec import json, structs
+from msgspec import Struct, json, structs
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -22,16 +22,26 @@ from recado.domain.values import (
     PREVIEW_CHARS,
     Attachment,
     Author,
+    ChannelId,
     ChannelRef,
+    ClientKey,
+    ClinicId,
+    ContactId,
     ContactRef,
     Conversation,
     ConversationId,
+    ConversationStatus,
+    Direction,
     Failure,
+    Instant,
     LastMessage,
     MemberId,
     Message,
     MessageId,
+    MessageKind,
+    MessageStatus,
     ReadMark,
+    Seq,
 )
 from recado.store.bulk import among, wanted
 from recado.store.tables import attachments, channels, contacts, conversations, messages, read_marks
@@ -99,33 +109,69 @@ def conversation_from(row: Sequence[Any]) -> Conversation:
     )
 
 
-def conversation_birth(conversation: Conversation) -> dict[str, Any]:
-    """The columns that never change: setting them again would only have their foreign keys checked again."""
-    return {
-        "clinic_id": conversation.clinic_id,
-        "channel_id": conversation.channel.id,
-        "contact_id": conversation.contact.id,
-        "created_at": conversation.created_at,
-    }
+class ConversationRow(Struct, gc=False):
+    """Its key, and what a member's message changes of it: other columns have keys and indexes to be looked after."""
+
+    id: ConversationId
+    last_message_id: MessageId | None
+    last_seq: Seq
+    waiting_since: Instant | None
+    version: Seq
 
 
-def conversation_row(conversation: Conversation, last_inbound_seq: int) -> dict[str, Any]:
+class RestatedConversationRow(ConversationRow, gc=False):
     """Its key and every column that its state decides."""
+
+    status: ConversationStatus
+    snoozed_until: Instant | None
+    assignee_id: MemberId | None
+    labels: tuple[str, ...]
+    last_inbound_seq: Seq
+    inbound_count: int
+    deleted: bool
+
+
+class NewConversationRow(RestatedConversationRow, gc=False):
+    """Every column. Those that never change are set once: again, their foreign keys would be checked again."""
+
+    clinic_id: ClinicId
+    channel_id: ChannelId
+    contact_id: ContactId
+    created_at: Instant
+
+
+def conversation_row(conversation: Conversation) -> ConversationRow:
     last = conversation.last_message
-    return {
-        "id": conversation.id,
-        "status": conversation.status,
-        "snoozed_until": conversation.snoozed_until,
-        "assignee_id": conversation.assignee_id,
-        "labels": list(conversation.labels),
-        "last_message_id": last.id if last else None,
-        "last_seq": conversation.last_seq,
-        "last_inbound_seq": last_inbound_seq,
-        "inbound_count": conversation.inbound_count,
-        "waiting_since": conversation.waiting_since,
-        "version": conversation.version,
-        "deleted": conversation.deleted,
-    }
+    return ConversationRow(
+        conversation.id,
+        last.id if last else None,
+        conversation.last_seq,
+        conversation.waiting_since,
+        conversation.version,
+    )
+
+
+def restated_conversation_row(conversation: Conversation, last_inbound_seq: Seq) -> RestatedConversationRow:
+    return RestatedConversationRow(
+        **structs.asdict(conversation_row(conversation)),
+        status=conversation.status,
+        snoozed_until=conversation.snoozed_until,
+        assignee_id=conversation.assignee_id,
+        labels=conversation.labels,
+        last_inbound_seq=last_inbound_seq,
+        inbound_count=conversation.inbound_count,
+        deleted=conversation.deleted,
+    )
+
+
+def new_conversation_row(conversation: Conversation, last_inbound_seq: Seq) -> NewConversationRow:
+    return NewConversationRow(
+        **structs.asdict(restated_conversation_row(conversation, last_inbound_seq)),
+        clinic_id=conversation.clinic_id,
+        channel_id=conversation.channel.id,
+        contact_id=conversation.contact.id,
+        created_at=conversation.created_at,
+    )
 
 
 def messages_where(connection: Connection, *conditions: ColumnElement[bool], **limits: Any) -> list[Message]:
@@ -195,39 +241,85 @@ def _message(row: RowMapping, files: tuple[Attachment, ...]) -> Message:
     )
 
 
-def new_message_row(message: Message, clinic_id: int, said: Mapping[str, str | None]) -> dict[str, Any]:
-    """Every column: `message_row`, those that never change, and what its provider `said` of it."""
-    return {
-        **message_row(message),
-        **said,
-        "clinic_id": clinic_id,
-        "conversation_id": message.conversation_id,
-        "kind": message.kind,
-        "direction": message.direction,
-        "author_type": message.author.type,
-        "author_id": message.author.id,
-        "reply_to": message.reply_to,
-        "client_key": message.client_key,
-        "ordinal": message.ordinal,
-        "seq": message.seq,
-        "created_at": message.created_at,
-    }
-
-
-def message_row(message: Message) -> dict[str, Any]:
+class MessageRow(Struct, gc=False):
     """Its key and every column that its state decides; what its provider said of it is set beside (changes.py)."""
-    return {
-        "id": message.id,
-        "author_name": message.author.name,
-        "body": message.body,
-        "has_attachments": bool(message.attachments),
-        "status": message.status,
-        "failure_code": message.failure.code if message.failure else None,
-        "failure_message": message.failure.message if message.failure else None,
-        "version": message.version,
-        "edited_at": message.edited_at,
-        "deleted": message.deleted,
-    }
+
+    id: MessageId
+    author_name: str
+    body: str
+    has_attachments: bool
+    status: MessageStatus
+    failure_code: str | None
+    failure_message: str | None
+    version: Seq
+    edited_at: Instant | None
+    deleted: bool
+
+
+class NewMessageRow(MessageRow, gc=False):
+    """Every column."""
+
+    clinic_id: ClinicId
+    conversation_id: ConversationId
+    kind: MessageKind
+    direction: Direction
+    author_type: str
+    author_id: str
+    reply_to: MessageId | None
+    client_key: ClientKey | None
+    ordinal: int | None
+    seq: Seq
+    created_at: Instant
+    sent_at: Instant | None
+    external_id: str | None
+
+
+def message_row(message: Message) -> MessageRow:
+    failure = message.failure
+    return MessageRow(
+        message.id,
+        message.author.name,
+        message.body,
+        bool(message.attachments),
+        message.status,
+        failure.code if failure else None,
+        failure.message if failure else None,
+        message.version,
+        message.edited_at,
+        message.deleted,
+    )
+
+
+def new_message_row(
+    message: Message, clinic_id: ClinicId, sent_at: Instant | None, external_id: str | None
+) -> NewMessageRow:
+    """`sent_at` and `external_id`: what its provider said of it."""
+    author, failure = message.author, message.failure
+    return NewMessageRow(
+        message.id,
+        author.name,
+        message.body,
+        bool(message.attachments),
+        message.status,
+        failure.code if failure else None,
+        failure.message if failure else None,
+        message.version,
+        message.edited_at,
+        message.deleted,
+        clinic_id,
+        message.conversation_id,
+        message.kind,
+        message.direction,
+        author.type,
+        author.id,
+        message.reply_to,
+        message.client_key,
+        message.ordinal,
+        message.seq,
+        message.created_at,
+        sent_at,
+        external_id,
+    )
 
 
 def read_mark_from(row: RowMapping) -> ReadMark:
@@ -251,10 +343,6 @@ def read_mark_row(mark: ReadMark, clinic_id: int) -> dict[str, Any]:
 
 def record_from(row: RowMapping) -> Record:
     return Record(**row)
-
-
-def record_row(record: Record) -> dict[str, Any]:
-    return structs.asdict(record)
 
 
 def channel_from(row: RowMapping) -> Channel:

@@ -17,8 +17,9 @@ from recado.domain.values import ClinicId, ConversationId, Message, Seq
 from recado.domain.views import SearchHit, SearchPage
 from recado.domain.words import folded_words, highlights
 from recado.store import new_documents
-from recado.store.bulk import Row, among, execute, insert_rows, wanted
+from recado.store.bulk import among, execute, insert_rows, wanted
 from recado.store.inbox import head_of
+from recado.store.new_documents import Document
 from recado.store.rows import conversations_by_id, messages_by_id
 from recado.store.stems import stem
 from recado.store.tables import contacts, conversations, messages, search_documents, search_pending
@@ -75,7 +76,7 @@ class _Documents(Struct):
     """What a batch does to the index, collected record by record."""
 
     dialect: str
-    rows: dict[int, Row] = field(default_factory=dict)
+    rows: dict[int, Document] = field(default_factory=dict)
     outdated: list[int] = field(default_factory=list)
     renamed: list[ConversationId] = field(default_factory=list)
     erased: list[ConversationId] = field(default_factory=list)
@@ -125,16 +126,16 @@ class _Documents(Struct):
         if not terms:
             self.rows.pop(id_, None)
             return
-        self.rows[id_] = {
-            "id": id_,
-            "message_id": told.record.message_id if mark == BODY else None,
-            "conversation_id": told.conversation.id if mark == NAME else None,
-            "words": terms,
-        }
+        self.rows[id_] = Document(
+            id_,
+            told.record.message_id if mark == BODY else None,
+            told.conversation.id if mark == NAME else None,
+            terms,
+        )
 
     def _forget_name(self, conversation_id: ConversationId) -> None:
         self.renamed.append(conversation_id)
-        self.rows = {id_: row for id_, row in self.rows.items() if row["conversation_id"] != conversation_id}
+        self.rows = {id_: row for id_, row in self.rows.items() if row.conversation_id != conversation_id}
 
 
 class _Terms(NamedTuple):
@@ -365,7 +366,7 @@ def _texts_after(message_id: str) -> Select[Any]:
     )
 
 
-def _documents_of(dialect: str, rows: Iterable[Any]) -> list[Row]:
+def _documents_of(dialect: str, rows: Iterable[Any]) -> list[Document]:
     """What is deleted has no words."""
     documents = []
     for row in rows:
@@ -373,10 +374,10 @@ def _documents_of(dialect: str, rows: Iterable[Any]) -> list[Row]:
         name = _terms(dialect, row.clinic_id, NAME, row.name)
         body_id, name_id = (_document_id(row.clinic_id, row.seq, name=named) for named in (False, True))
         documents += [
-            {"id": body_id, "message_id": row.id, "conversation_id": None, "words": body},
-            {"id": name_id, "message_id": None, "conversation_id": row.conversation_id, "words": name},
+            Document(body_id, row.id, None, body),
+            Document(name_id, None, row.conversation_id, name),
         ]
-    return [document for document in documents if document["words"]]
+    return [document for document in documents if document.words]
 
 
 def _document_id(clinic_id: int, seq: Seq, *, name: bool = False) -> int:

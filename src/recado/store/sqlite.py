@@ -9,6 +9,7 @@ from typing import Any, cast
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from recado.errors import ConfigError
+from recado.store.trips import BEGIN_ON_SQLITE
 
 BUSY_TIMEOUT_S = 5.0
 PAGE_CACHE_KIB = 65_536
@@ -48,7 +49,7 @@ def path_of(url: URL) -> Path:
 
 
 def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
-    """Engines to read and to write with, the latter twice (postgres.py has a third); they share one pool.
+    """Engines to read, to write, and to write with explicit BEGIN and COMMIT (trips.py); they share one pool.
 
     Durable: WAL with synchronous=FULL. A write has the database's lock from its first statement (BEGIN IMMEDIATE).
     """
@@ -69,9 +70,9 @@ def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("recado_write")
-        driver = cast(sqlite3.Connection, connection.connection.driver_connection)
-        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if statement := connection.get_execution_options().get("recado_begin", "BEGIN"):
+            driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+            driver.execute(statement)
 
-    writing = engine.execution_options(recado_write=True)
-    return engine, writing, writing
+    writing = engine.execution_options(recado_begin=BEGIN_ON_SQLITE)
+    return engine, writing, engine.execution_options(recado_begin=None)

@@ -1,16 +1,17 @@
 """Which of a transaction's statements travel together to PostgreSQL, BEGIN and COMMIT among them.
 
-A trip is two changes of process, however little it carries. SQLite is no trip away: there SQLAlchemy begins and
-commits. docs/store.md, "What it promises".
+A trip is two changes of process, however little it carries. SQLite is no trip away: a transaction begins with the first
+of what would be one. docs/store.md, "What it promises".
 
 A trip speaks to libpq itself. psycopg's pipeline does for each statement what it does for one alone, and writes twice:
 ten statements take 30 instead of 220 µs of this process so.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import psycopg
 from psycopg import errors, generators
@@ -24,6 +25,8 @@ from recado.store.libpq import Direct, encoded, error_of, numbered
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 """Sees what was committed until it got the clinics' lock."""
+BEGIN_ON_SQLITE = "BEGIN IMMEDIATE"
+"""The file is locked from here on."""
 
 _TRIP, _PREPARED, _DIRECT = "recado_trip", "recado_prepared", "recado_direct"
 """Where a connection keeps the trip that is being made up, the names of its prepared statements by their text, and
@@ -100,9 +103,8 @@ class Trip:
 
 def begin(connection: Connection) -> None:
     """At once, for who does not begin with `one_trip`."""
-    driver = connection.connection.driver_connection
-    if isinstance(driver, psycopg.Connection):
-        driver.execute(BEGIN)
+    driver = _driver_of(connection)
+    driver.execute(BEGIN if isinstance(driver, psycopg.Connection) else BEGIN_ON_SQLITE)
 
 
 @contextmanager
@@ -111,8 +113,10 @@ def one_trip(connection: Connection, *, commits: bool = False) -> Iterator[None]
 
     It begins the transaction if none is under way. What fails is followed by nothing, least of all the COMMIT.
     """
-    driver = connection.connection.driver_connection
+    driver = _driver_of(connection)
     if not isinstance(driver, psycopg.Connection):
+        if not driver.in_transaction:
+            driver.execute(BEGIN_ON_SQLITE)
         yield
         return
     trip = connection.info[_TRIP] = Trip(connection.info.setdefault(_PREPARED, {}))
@@ -132,11 +136,13 @@ def cursor_of(connection: Connection) -> Cursor:
     known: Cursor | None = connection.info.get(_TRIP) or connection.info.get(_DIRECT)
     if known is not None:
         return known
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, psycopg.Connection):
-        return connection.connection.cursor()
-    direct = connection.info[_DIRECT] = Direct(driver)
+    driver = _driver_of(connection)
+    direct = connection.info[_DIRECT] = Direct(driver) if isinstance(driver, psycopg.Connection) else driver
     return direct
+
+
+def _driver_of(connection: Connection) -> psycopg.Connection | sqlite3.Connection:
+    return cast(psycopg.Connection | sqlite3.Connection, connection.connection.driver_connection)
 
 
 def _results(pgconn: PGconn, number: int) -> PQGen[list[PGresult]]:

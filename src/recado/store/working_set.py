@@ -64,7 +64,12 @@ from recado.store.trips import Rows, one_trip
 
 
 class RememberedKey(Struct, frozen=True):
+    """A row of `command_keys`."""
+
+    scope: str
+    key: str
     purpose: str
+    clinic_id: ClinicId
     conversation_id: ConversationId | None
     message_id: MessageId | None
 
@@ -198,9 +203,9 @@ _CLINICS = (
     .order_by(clinics.c.id)
     .with_for_update(key_share=True)
 )
-_KEYS = select(
-    *(command_keys.c[name] for name in ("scope", "key", "purpose", "conversation_id", "message_id"))
-).where(among(command_keys.c.scope, command_keys.c.key))
+_KEYS = select(*(command_keys.c[name] for name in RememberedKey.__struct_fields__)).where(
+    among(command_keys.c.scope, command_keys.c.key)
+)
 _CONVERSATIONS_BY_ADDRESS = select_conversations().where(
     among(contacts.c.channel_id, contacts.c.address), conversations.c.deleted.is_(False)
 )
@@ -270,8 +275,8 @@ def _lock(
         known = ask(connection, _KEYS, _asked_keys(commands, keys))
         addressed = ask(connection, _CONVERSATIONS_BY_ADDRESS, addresses) if addresses else None
     found = WorkingSet(
-        clinics={id_: ClinicHead(seq, head) for id_, seq, head in locked.fetchall()},
-        keys={(scope, key): RememberedKey(*result) for scope, key, *result in known.fetchall()},
+        clinics={row[0]: ClinicHead(*row) for row in locked.fetchall()},
+        keys={row[:2]: RememberedKey(*row) for row in known.fetchall()},
     )
     if addressed:
         found.take_in_rows(addressed)

@@ -81,9 +81,17 @@ def postgresql() -> Iterator[Iterator[str]]:
         server.start()
         _lay_out_wal(server)
         os.sched_setaffinity(0, {LOAD_CORE})
-        yield (server.create_database() for _ in itertools.count())
+        yield (_fresh(server) for _ in itertools.count())
     finally:
         server.remove()
+
+
+def _fresh(server: PostgresServer) -> str:
+    """A new database, when everything that was written to others is on the disk."""
+    url = server.create_database()
+    with server.connect() as connection:
+        connection.execute("CHECKPOINT")
+    return url
 
 
 def _lay_out_wal(server: PostgresServer) -> None:

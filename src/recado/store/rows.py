@@ -294,24 +294,14 @@ def new_message_row(
     message: Message, clinic_id: ClinicId, sent_at: Instant | None, external_id: str | None
 ) -> NewMessageRow:
     """`sent_at` and `external_id`: what its provider said of it."""
-    author, failure = message.author, message.failure
-    return NewMessageRow(
-        message.id,
-        author.name,
-        message.body,
-        bool(message.attachments),
-        message.status,
-        failure.code if failure else None,
-        failure.message if failure else None,
-        message.version,
-        message.edited_at,
-        message.deleted,
+    return NewMessageRow(  # type: ignore[call-arg]  # mypy does not count what a row gives
+        *structs.astuple(message_row(message)),
         clinic_id,
         message.conversation_id,
         message.kind,
         message.direction,
-        author.type,
-        author.id,
+        message.author.type,
+        message.author.id,
         message.reply_to,
         message.client_key,
         message.ordinal,

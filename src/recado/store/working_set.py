@@ -9,11 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
-from sqlalchemy import (
-    Connection,
-    func,
-    select,
-)
+from sqlalchemy import Connection, func, select
 
 from recado.domain.clinic_commands import PasswordCommand
 from recado.domain.commands import (

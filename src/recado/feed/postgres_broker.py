@@ -80,7 +80,7 @@ class PostgresBroker:
     async def run(self) -> None:
         """Connect anew whenever the connection is lost, soon at first; the feed's poll bridges the time."""
         delay_s = FIRST_RETRY_S
-        self._tell(self._deaf)
+        _tell(self._deaf)
         while True:
             try:
                 connection = await psycopg.AsyncConnection.connect(**self._arguments, autocommit=True)
@@ -94,13 +94,13 @@ class PostgresBroker:
             except psycopg.Error as error:
                 log.warning("broker_lost", error=type(error).__name__)
             finally:
-                self._tell(self._deaf)
+                _tell(self._deaf)
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, MAX_RETRY_S)
 
     async def _carry(self, line: "_Line") -> None:
         """Until the line is lost. What comes within GATHER_S goes together."""
-        trust = asyncio.get_running_loop().call_later(TRUST_S, self._tell, self._missed)
+        trust = asyncio.get_running_loop().call_later(TRUST_S, _tell, self._missed)
         try:
             with line.watched():
                 while True:
@@ -133,10 +133,6 @@ class PostgresBroker:
             for clinic_id, seq in unsaid.items():
                 self.hint(clinic_id, seq)
             raise
-
-    def _tell(self, listeners: Sequence[Callable[[], None]]) -> None:
-        for listener in listeners:
-            listener()
 
     def _hear(self, payload: str) -> None:
         for clinic_id, seq in read(payload):
@@ -225,6 +221,11 @@ class _Line:
             asked.set_exception(answer)
         else:
             asked.set_result(answer)
+
+
+def _tell(listeners: Sequence[Callable[[], None]]) -> None:
+    for listener in listeners:
+        listener()
 
 
 def payloads(hints: Mapping[ClinicId, Seq]) -> Iterator[str]:

@@ -100,6 +100,6 @@ class Stack:
 
 @contextlib.asynccontextmanager
 async def running(stack: Stack) -> AsyncIterator[Stack]:
-    async with writing_to(stack):
-        yield stack
-    stack.database.close()
+    with contextlib.closing(stack.database):
+        async with writing_to(stack):
+            yield stack

@@ -343,7 +343,7 @@ class TestErasing:
             story.reply()
 
     def test_a_new_name_is_shown_and_the_channels_counts_no_more(self, story):
-        story.do(c.RenameContact(**WHO, conversation_id=story.conversation.id, name=" Maria Silva "))
+        story.do(c.RenameContact(**WHO, conversation_id=story.conversation.id, name=" Maria\n\tSilva "))
         [event] = story.do(INBOUND)
         assert isinstance(event, MessageReceived)
         assert story.conversation.contact.name == event.contact.name == "Maria Silva"

@@ -287,7 +287,7 @@ def _wake(thread: Thread, now: Instant) -> tuple[ConversationUpdated, ...]:
 
 def _rename(conversation: Conversation, command: RenameContact) -> tuple[ContactRenamed, ...]:
     _expect_version(conversation, command.expected_version)
-    name = command.name.strip()
+    name = " ".join(command.name.split())
     if says_nothing(name):
         raise InvalidError(errors=[FieldError("name", "empty")])
     if len(command.name) > MAX_NAME_CHARS:

@@ -235,6 +235,17 @@ async def test_a_patient_waits_when_the_last_answer_that_stood_falls(writing):
     assert [told.conversation.waiting_since for told in writing.told[-2:]] == [None, wrote_at]
 
 
+async def test_a_failure_told_together_with_the_providers_id_leaves_the_patient_waiting(writing):
+    first = await writing.writer.execute(writing.inbound())
+    reply = (await writing.writer.execute(writing.reply(first.message.conversation_id))).message
+    await asyncio.gather(
+        writing.writer.execute(writing.delivered(reply, external_id="wamid.1")),
+        writing.writer.execute(writing.reported("wamid.1", "failed")),
+    )
+    assert len(writing.committed[-1].told) == 2
+    assert writing.told[-1].conversation.waiting_since == first.message.created_at
+
+
 async def test_who_wrote_since_the_answer_that_stands_waits_since_then(writing):
     conversation_id = (await writing.writer.execute(writing.inbound())).message.conversation_id
     await writing.writer.execute(writing.reply(conversation_id))

@@ -6,7 +6,6 @@ The most frequent command stands first where kinds are told apart: to see that o
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import TypeGuard
 
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
@@ -88,7 +87,7 @@ class WorkingSet(Struct):
 
     def thread_of(self, command: InboxCommand) -> Thread:
         """The conversation the command is about, and of everything around it that which the command names."""
-        named = self.named_by(command)
+        named = self._message_of(command)
         conversation_id = self._conversation_of(command, named)
         if conversation_id is None:
             return Thread()
@@ -162,7 +161,7 @@ class WorkingSet(Struct):
         """What is in hand of it."""
         return {id_: each for id_, each in self.messages.items() if each.conversation_id == conversation_id}
 
-    def named_by(self, command: InboxCommand) -> Message | None:
+    def _message_of(self, command: InboxCommand) -> Message | None:
         match command:
             case SendMessage():
                 message_id = command.reply_to
@@ -283,7 +282,7 @@ def load(
         connection, found, by_id - found.conversations.keys(), known.keys() - found.by_contact.keys()
     )
     _load_outbox(connection, found, commands)
-    _load_since_the_last_answer(connection, found, [c for c in commands if _may_unanswer(c)])
+    _load_since_the_last_answer(connection, found, commands)
     _load_reads(connection, found, [c for c in commands if isinstance(c, MarkRead)])
     _load_members(connection, found, [c for c in commands if isinstance(c, UpdateConversation)])
     return found
@@ -365,7 +364,7 @@ def _load_outbox(connection: Connection, found: WorkingSet, commands: Sequence[C
     found.outbox = {id_: Waiting(attempts > 0, ended_wait) for id_, attempts, ended_wait in rows}
 
 
-def _may_unanswer(command: Command) -> TypeGuard[DeleteMessage | RecordDelivery | ReportStatus]:
+def _may_unanswer(command: Command) -> bool:
     """Whether a reply that was an answer may be none afterwards."""
     match command:
         case SendMessage():
@@ -377,15 +376,13 @@ def _may_unanswer(command: Command) -> TypeGuard[DeleteMessage | RecordDelivery 
 
 
 def _load_since_the_last_answer(
-    connection: Connection,
-    found: WorkingSet,
-    commands: Sequence[DeleteMessage | RecordDelivery | ReportStatus],
+    connection: Connection, found: WorkingSet, commands: Sequence[Command]
 ) -> None:
-    """Beside those that the commands name: several may fall at once, and then none of them is the last."""
-    named = filter(None, (found.named_by(command) for command in commands))
-    places = {(each.conversation_id, each.seq) for each in named if each.kind == "message"}
-    if not places:
+    """The last but those in hand: several may fall at once, one perhaps under an id that this batch brings."""
+    if not any(map(_may_unanswer, commands)):
         return
+    answers = [each for each in found.messages.values() if each.direction == "outbound"]
+    places = {(each.conversation_id, each.seq) for each in answers if each.kind == "message"}
     ids = {MessageId(id_) for (id_,) in ask(connection, _SINCE_THE_LAST_ANSWER, places).fetchall()}
     if unknown := ids - found.messages.keys():
         found.messages |= messages_by_id(connection, unknown)

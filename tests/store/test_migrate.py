@@ -99,6 +99,35 @@ def test_a_database_that_does_not_answer_stops_the_start_with_one_line(tmp_path)
         assert str(refused.value) == "RECADO_DATABASE_URL: the database does not answer"
 
 
+@pytest.mark.parametrize("place", ["other.db", "other.db/recado.db"])
+def test_a_file_that_is_none_of_ours_stops_the_start_with_one_line(tmp_path, place):
+    (tmp_path / "other.db").write_text("A letter, and no database at all. " * 200)
+    with pytest.raises(ConfigError) as refused:
+        upgrade(Database(f"sqlite:///{tmp_path}/{place}"))
+    assert "\n" not in str(refused.value)
+    assert ("SQLITE_NOTADB" in str(refused.value)) == (place == "other.db")
+    assert (tmp_path / "other.db").read_text().startswith("A letter")
+
+
+@pytest.mark.only("sqlite")
+def test_who_may_not_make_the_serve_lock_is_told_so(stock):
+    lock = ServeLock(path_of(stock.database.url))
+    path_of(stock.database.url).with_name("recado.db.serve").mkdir()
+    with pytest.raises(ConfigError):
+        lock.acquire()
+
+
+@pytest.mark.only("postgresql")
+def test_a_role_without_rights_is_told_so_with_postgresqls_code(empty, postgres):
+    database = Database(empty)
+    with postgres.connect(database.url.database) as admin:
+        admin.execute(f"ALTER DATABASE {database.url.database} OWNER TO postgres")
+    with pytest.raises(ConfigError) as refused:
+        upgrade(database)
+    assert str(refused.value) == "RECADO_DATABASE_URL: the database refuses (InsufficientPrivilege 42501)"
+    database.close()
+
+
 @pytest.mark.only("sqlite")
 def test_a_second_serve_on_one_file_is_refused_until_the_first_ends(stock):
     first, second = ServeLock(path_of(stock.database.url)), ServeLock(path_of(stock.database.url))

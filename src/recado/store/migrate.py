@@ -7,7 +7,9 @@ from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
+from recado import observe
 from recado.errors import ConfigError, UnavailableError
 from recado.store.database import Database
 
@@ -18,10 +20,13 @@ LOCK = 0x5245_4341_444F
 def upgrade(database: Database) -> None:
     """Run the missing migrations in one transaction; two processes starting at once run them once.
 
-    Raises ConfigError if the database is of a newer version, or does not answer.
+    Raises ConfigError if the database is of a newer version, does not answer, is none of ours, or refuses.
     """
     if is_missing(database):
-        database.write_now(_upgrade)
+        try:
+            database.write_now(_upgrade)
+        except (UnavailableError, DBAPIError) as error:
+            raise _refused(error) from None
 
 
 def is_missing(database: Database) -> bool:
@@ -30,10 +35,16 @@ def is_missing(database: Database) -> bool:
         current = database.read_now(_revision)
     except UnavailableError:
         raise ConfigError("RECADO_DATABASE_URL: the database does not answer") from None
+    except DBAPIError as error:
+        raise _refused(error) from None
     scripts = ScriptDirectory.from_config(_settings(None))
     if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
         raise ConfigError("RECADO_DATABASE_URL: the database is of a newer version of Recado")
     return current != scripts.get_current_head()
+
+
+def _refused(error: Exception) -> ConfigError:
+    return ConfigError(f"RECADO_DATABASE_URL: the database refuses ({observe.reason(error)})")
 
 
 def _upgrade(connection: Connection, revision: str = "head") -> None:

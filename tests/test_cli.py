@@ -156,10 +156,11 @@ def test_without_a_secret_nothing_starts_but_the_demo_makes_its_own_once(recado,
     assert recado("migrate").exit_code == 0
 
 
-def test_migrate_check_says_what_is_missing_and_changes_nothing(recado):
+def test_migrate_check_says_what_is_missing_and_changes_nothing(recado, tmp_path):
     for _ in range(2):
         checked = recado("migrate", "--check")
         assert (checked.exit_code, checked.output.count("\n")) == (1, 1)
+        assert list(tmp_path.iterdir()) == []
     assert recado("migrate").exit_code == 0
     assert recado("migrate", "--check").exit_code == 0
 

@@ -93,7 +93,7 @@ def migrate(*, check: bool) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup_command(file: Path) -> None:
     """Write a copy of the database to FILE; a running server goes on."""
-    with _database(_load()) as database:
+    with closing(Database(_load().database_url)) as database:
         backup(database, file)
 
 
@@ -102,11 +102,8 @@ def backup_command(file: Path) -> None:
 @click.confirmation_option(prompt="Everything in the database is replaced. Go on?")
 def restore_command(file: Path) -> None:
     """Put the copy in FILE in place of the database, which nobody may be serving."""
-    database = Database(_load().database_url)
-    try:
+    with closing(Database(_load().database_url)) as database:
         restore(database, file, secrets.token_hex(8))
-    finally:
-        database.close()
 
 
 @main.command()

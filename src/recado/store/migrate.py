@@ -31,16 +31,29 @@ def upgrade(database: Database) -> None:
 
 def is_missing(database: Database) -> bool:
     """Whether `upgrade` would do something. Raises ConfigError as it does."""
+    current = revision(database)
+    if current is not None and not is_known(current):
+        raise ConfigError("RECADO_DATABASE_URL: the database is of a newer version of Recado")
+    return current != _scripts().get_current_head()
+
+
+def revision(database: Database) -> str | None:
+    """The last migration that was run; None if there was none. Makes no file. Raises ConfigError as `upgrade` does."""
+    if not database.exists():
+        return None
     try:
-        current = database.read_now(_revision)
+        return database.read_now(
+            lambda connection: MigrationContext.configure(connection).get_current_revision()
+        )
     except UnavailableError:
         raise ConfigError("RECADO_DATABASE_URL: the database does not answer") from None
     except DBAPIError as error:
         raise _refused(error) from None
-    scripts = ScriptDirectory.from_config(_settings(None))
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-        raise ConfigError("RECADO_DATABASE_URL: the database is of a newer version of Recado")
-    return current != scripts.get_current_head()
+
+
+def is_known(revision: str) -> bool:
+    """Whether this version has that migration; what a newer one has run it does not know."""
+    return revision in {script.revision for script in _scripts().walk_revisions()}
 
 
 def _refused(error: Exception) -> ConfigError:
@@ -55,8 +68,8 @@ def _upgrade(connection: Connection, revision: str = "head") -> None:
     command.upgrade(_settings(connection), revision)
 
 
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_settings(None))
 
 
 def _settings(connection: Connection | None) -> AlembicConfig:

@@ -34,6 +34,7 @@ class ServeLock:
         self._path = database.with_name(database.name + ".serve")
 
     def acquire(self) -> None:
+        make_folder(self._path)
         with _in_the_folder():
             self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
@@ -56,6 +57,11 @@ def _in_the_folder() -> Iterator[None]:
         ) from None
 
 
+def make_folder(database: Path) -> None:
+    with _in_the_folder():
+        database.parent.mkdir(parents=True, exist_ok=True)
+
+
 def path_of(url: URL) -> Path:
     if not url.database or url.database == ":memory:":
         raise ConfigError("RECADO_DATABASE_URL: must name a file")
@@ -67,8 +73,6 @@ def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
 
     Durable: WAL with synchronous=FULL. A write has the database's lock from its first statement (BEGIN IMMEDIATE).
     """
-    with _in_the_folder():
-        path_of(url).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -76,6 +80,10 @@ def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
         max_overflow=2,
         connect_args={"timeout": BUSY_TIMEOUT_S},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def make_room(*_: Any) -> None:
+        make_folder(path_of(url))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

@@ -147,5 +147,6 @@ def _run(command: Sequence[str], url: URL) -> str:
 
 def _where(url: URL) -> str:
     """The connection, with all that the address says of it but the password."""
-    parts = {"host": url.host, "port": url.port, "user": url.username, "dbname": url.database}
-    return "--dbname=" + make_conninfo("", **{**parts, **url.query})
+    asked = {name: each if isinstance(each, str) else ",".join(each) for name, each in url.query.items()}
+    parts = {"host": url.host, "port": url.port, "user": url.username, "dbname": url.database, **asked}
+    return "--dbname=" + make_conninfo("", **parts)

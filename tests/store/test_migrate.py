@@ -91,12 +91,15 @@ def test_a_migration_waits_for_one_that_runs_however_long(empty, postgres):
 
 def test_a_database_that_does_not_answer_stops_the_start_with_one_line(tmp_path):
     (tmp_path / "folder.db").mkdir()
-    for url in (f"sqlite:///{tmp_path}/folder.db", "postgresql://recado:hidden@127.0.0.1:1/recado"):
+    for url, reason in (
+        (f"sqlite:///{tmp_path}/folder.db", "OperationalError SQLITE_CANTOPEN"),
+        ("postgresql://recado:hidden@127.0.0.1:1/recado", "OperationalError"),
+    ):
         database = Database(url)
         with pytest.raises(ConfigError) as refused:
             upgrade(database)
         database.close()
-        assert str(refused.value) == "RECADO_DATABASE_URL: the database does not answer"
+        assert str(refused.value) == f"RECADO_DATABASE_URL: the database does not answer ({reason})"
 
 
 @pytest.mark.parametrize("place", ["other.db", "other.db/recado.db"])

@@ -45,8 +45,9 @@ def revision(database: Database) -> str | None:
         return database.read_now(
             lambda connection: MigrationContext.configure(connection).get_current_revision()
         )
-    except UnavailableError:
-        raise ConfigError("RECADO_DATABASE_URL: the database does not answer") from None
+    except UnavailableError as error:
+        told = f"RECADO_DATABASE_URL: the database does not answer ({observe.reason(error)})"
+        raise ConfigError(told) from None
     except DBAPIError as error:
         raise _refused(error) from None
 

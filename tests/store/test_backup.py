@@ -5,6 +5,7 @@ import os
 from contextlib import closing
 
 import pytest
+from sqlalchemy import inspect
 
 from recado.errors import ConfigError
 from recado.feed.postgres_broker import PostgresBroker
@@ -12,6 +13,8 @@ from recado.store import backup as backups
 from recado.store import deltas, inbox
 from recado.store.backup import backup, restore
 from recado.store.database import Database
+from recado.store.migrate import _upgrade as migrate
+from recado.store.migrate import is_missing, upgrade
 from recado.store.postgres import arguments
 from stock import by_hand
 from store.test_law import snapshot
@@ -93,6 +96,51 @@ async def test_a_copy_of_a_newer_version_or_of_another_program_changes_nothing(
 def write_versions(stock, versions):
     rows = [f"INSERT INTO alembic_version VALUES ('{each}')" for each in versions]
     by_hand(stock.database, "DELETE FROM alembic_version", *rows)
+
+
+def test_a_copy_from_before_a_migration_goes_in_place_of_what_is_there_since(empty, tmp_path):
+    """Also of tables that the copy does not know, and of what refers to those that it has."""
+    with closing(Database(empty)) as database:
+        database.write_now(lambda connection: migrate(connection, "0004"))
+        backup(database, tmp_path / "copy")
+        upgrade(database)
+        by_hand(
+            database,
+            "CREATE TABLE of_the_future (clinic_id INTEGER REFERENCES clinics (id))",
+            "DELETE FROM history",
+        )
+        restore(database, tmp_path / "copy", "another-history")
+        assert "of_the_future" not in database.read_now(lambda c: inspect(c).get_table_names())
+        assert not is_missing(database)
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+async def test_half_a_copy_changes_nothing(writing, tmp_path, part):
+    for number in range(100):
+        await writing.writer.execute(writing.inbound(f"55{number}", body="Bom dia. " * number))
+    backup(writing.database, tmp_path / "copy")
+    os.truncate(tmp_path / "copy", int((tmp_path / "copy").stat().st_size * part))
+    ahead = head_of(writing)
+    with pytest.raises(ConfigError):
+        restore(writing.database, tmp_path / "copy", "another-history")
+    assert head_of(writing) == ahead
+    assert len(inbox_log(writing)) == 100
+
+
+@pytest.mark.only("postgresql")
+async def test_what_postgresql_refuses_of_a_copy_leaves_the_database_as_it_was(writing, tmp_path, postgres):
+    """Here what belongs to a role that the one who restores may not give it to."""
+    with postgres.connect(writing.database.url.database) as admin:
+        admin.execute("CREATE TABLE theirs ()")
+        admin.execute("GRANT SELECT ON theirs TO recado")
+    await writing.writer.execute(writing.inbound())
+    backup(writing.database, tmp_path / "copy")
+    await writing.writer.execute(writing.inbound())
+    ahead = head_of(writing)
+    with pytest.raises(ConfigError) as refused:
+        restore(writing.database, tmp_path / "copy", "another-history")
+    assert str(refused.value) == "psql: failed with code 3; the database is as it was"
+    assert head_of(writing) == ahead
 
 
 async def test_who_is_killed_while_restoring_leaves_the_old_or_another_history(

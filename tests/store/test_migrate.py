@@ -39,18 +39,6 @@ def test_a_database_of_a_newer_version_is_refused(stock):
         upgrade(stock.database)
 
 
-@pytest.fixture
-def empty(database_url, request, tmp_path):
-    """The URL of a database without any table."""
-    if database_url.startswith("postgresql:"):
-        server = request.getfixturevalue("postgres")
-        url = server.create_database()
-        yield url
-        server.drop_database(url)
-    else:
-        yield f"sqlite:///{tmp_path}/empty.db"
-
-
 def tables(database):
     return database.read_now(lambda c: inspect(c).get_table_names())
 

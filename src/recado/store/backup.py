@@ -1,22 +1,20 @@
 """Copies of a whole database, and back. A restored database is another history: cursors of before are answered `reset`.
 
-SQLite: its online backup, beside a running server. PostgreSQL: `pg_dump` and `pg_restore`, which must be installed.
+SQLite: its online backup, beside a running server. PostgreSQL: its own programs (dumps.py).
 """
 
 import os
-import re
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Connection, insert
 from sqlalchemy import delete as delete_rows
 
 from recado import observe
 from recado.errors import ConfigError
+from recado.store import dumps
 from recado.store.database import Database
 from recado.store.migrate import is_known, revision, upgrade
 from recado.store.sqlite import path_of
@@ -34,7 +32,7 @@ def backup(database: Database, target: Path) -> None:
             raise ConfigError("FILE: exists already")
         with _part(target) as part:
             if database.shared:
-                _run(["pg_dump", "--format=custom", f"--file={part}", _where(database.url)], database.url)
+                dumps.write(database.url, part)
             else:
                 with closing(sqlite3.connect(path_of(database.url))) as read:
                     _copy(read, part)
@@ -64,11 +62,8 @@ def restore(database: Database, source: Path, new_id: str) -> None:
 
 def _restore_dump(database: Database, source: Path, begin: Callable[[Connection], None]) -> None:
     """It is another history from its commit on, whatever comes after: see `history_of`."""
-    asked = ["pg_restore", "--data-only", "--table=alembic_version", "--file=-", str(source)]
-    told = _run(asked, database.url)
-    _check(re.findall(r"^COPY .*\n(.*)\n\\\.$", told, re.MULTILINE))
-    whole = ["pg_restore", "--clean", "--if-exists", "--single-transaction"]
-    _run([*whole, _where(database.url), str(source)], database.url)
+    _check(dumps.revisions_in(source))
+    dumps.put_in_place(database.url, source)
     database.write_now(begin)
     upgrade(database)
 
@@ -129,24 +124,3 @@ def _copy(source: sqlite3.Connection, target: Path) -> None:
     """SQLite's online backup: pages are copied while others read and write, and the copy is of one moment."""
     with closing(sqlite3.connect(target)) as write:
         source.backup(write)
-
-
-def _run(command: Sequence[str], url: URL) -> str:
-    """What a PostgreSQL tool prints. The password goes by the environment: arguments can be seen by all."""
-    environment = os.environ | ({"PGPASSWORD": str(url.password)} if url.password is not None else {})
-    try:
-        done = subprocess.run(  # noqa: S603 - our own words; the file's name is one argument, whatever is in it
-            command, env=environment, capture_output=True, check=False
-        )
-    except FileNotFoundError:
-        raise ConfigError(f"{command[0]}: not found; install PostgreSQL's client programs") from None
-    if done.returncode:
-        raise ConfigError(f"{command[0]}: failed with code {done.returncode}; the database is as it was")
-    return done.stdout.decode("utf-8", "replace")
-
-
-def _where(url: URL) -> str:
-    """The connection, with all that the address says of it but the password."""
-    asked = {name: each if isinstance(each, str) else ",".join(each) for name, each in url.query.items()}
-    parts = {"host": url.host, "port": url.port, "user": url.username, "dbname": url.database, **asked}
-    return "--dbname=" + make_conninfo("", **parts)

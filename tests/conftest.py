@@ -71,6 +71,18 @@ def database_url(request, tmp_path):
 
 
 @pytest.fixture
+def empty(database_url, request, tmp_path):
+    """The URL of a database without any table."""
+    if database_url.startswith("postgresql:"):
+        server = request.getfixturevalue("postgres")
+        url = server.create_database()
+        yield url
+        server.drop_database(url)
+    else:
+        yield f"sqlite:///{tmp_path}/empty.db"
+
+
+@pytest.fixture
 def stock(database_url):
     """A migrated database with one clinic, a channel and a member."""
     made = make_stock(database_url)

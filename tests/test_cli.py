@@ -102,6 +102,32 @@ def test_a_channel_that_cannot_be_added_is_one_line(recado, options, told):
     assert nobodys.output == "Error: channel: the clinic has none with this id\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["clinic", "add", "x" * 5000], "name: too_long"),
+        (["clinic", "add", " "], "name: must not be empty"),
+        (["channel", "list", "--clinic", "99"], "clinic: there is none with this id"),
+        (
+            ["member", "add", "--clinic=1", "--email=a@b.example", "--name=A", "--password=uma senha \udcff"],
+            "password: must be text in UTF-8",
+        ),
+    ],
+)
+def test_a_word_that_will_not_do_is_one_line_that_names_it(recado, arguments, told):
+    recado("clinic", "add", "Clínica")
+    refused = recado(*arguments)
+    assert (refused.exit_code, refused.output) == (1, f"Error: {told}\n")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "99999999999999999999", "um"])
+def test_what_can_be_no_clinics_id_is_told_as_such(recado, number):
+    for command in (["list"], ["add", "--kind", "generic", "--name", "A"], ["update", "--channel", "x"]):
+        refused = recado("channel", *command, "--clinic", number)
+        assert (refused.exit_code, refused.exception.__class__) == (2, SystemExit)
+        assert "--clinic" in refused.output.splitlines()[-1]
+
+
 def test_the_cache_is_invalidated_by_a_record_and_no_pattern_is_one_line(recado):
     clinic_id = recado("clinic", "add", "Clínica").output.strip()
     done = recado("cache", "invalidate", f"clinic:{clinic_id}:*")
@@ -130,10 +156,11 @@ def test_without_a_secret_nothing_starts_but_the_demo_makes_its_own_once(recado,
     assert recado("migrate").exit_code == 0
 
 
-def test_migrate_check_says_what_is_missing_and_changes_nothing(recado):
+def test_migrate_check_says_what_is_missing_and_changes_nothing(recado, tmp_path):
     for _ in range(2):
         checked = recado("migrate", "--check")
         assert (checked.exit_code, checked.output.count("\n")) == (1, 1)
+        assert list(tmp_path.iterdir()) == []
     assert recado("migrate").exit_code == 0
     assert recado("migrate", "--check").exit_code == 0
 
@@ -145,6 +172,24 @@ def test_a_bad_setting_stops_every_command_with_one_line(recado, command):
         1,
         "Error: RECADO_PORT: must be a port number from 1 to 65535\n",
     )
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "migrate --check", "clinic add X", "demo"])
+def test_a_file_that_is_no_database_stops_every_command_with_one_line(recado, command, tmp_path):
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/recado.db").write_text("A letter, and no database at all. " * 200)
+    refused = recado(*command.split(), env={"RECADO_PORT": "1"})
+    line = "Error: RECADO_DATABASE_URL: the database refuses (DatabaseError SQLITE_NOTADB)\n"
+    assert (refused.exit_code, refused.output) == (1, line)
+
+
+@pytest.mark.only("postgresql")
+def test_what_the_database_refuses_a_command_is_one_line(recado, database_url, postgres):
+    with postgres.connect(database_url.rpartition("/")[2]) as admin:
+        admin.execute("REVOKE INSERT ON clinics FROM recado")
+    refused = recado("clinic", "add", "X", env={"RECADO_DATABASE_URL": database_url})
+    line = "Error: the database refuses (InsufficientPrivilege 42501)\n"
+    assert (refused.exit_code, refused.output) == (1, line)
 
 
 def test_serve_refuses_a_database_that_another_serve_has_open(recado, tmp_path):

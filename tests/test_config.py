@@ -52,6 +52,7 @@ def test_the_secret_may_stand_in_a_file(tmp_path):
         ("LOG_FORMAT", "xml"),
         ("DATABASE_URL", "oracle://host/db"),
         ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "sqlite:///recado.db?mode=ro"),
         ("DATABASE_URL", "postgresql://recado@host"),
         ("DATABASE_URL", "postgresql://recado@host:port/recado"),
         ("REDIS_URL", "http://redis"),

@@ -1,6 +1,6 @@
 """The command line: serve, migrate, backup, restore, demo, clinic, channel and member, cache, guard, simulate, standin.
 
-Every failure is one line on standard error and exit code 1. docs/operations.md.
+Every failure is one line on standard error and exit code 1; what is no command or option, 2. docs/operations.md.
 """
 
 import asyncio
@@ -9,19 +9,21 @@ import random
 import secrets
 import shlex
 import socket
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
+import psycopg
 import uvicorn
 from msgspec import UNSET
+from sqlalchemy.exc import DBAPIError
 
 from recado import __version__, config, observe, server
 from recado.app import administration
@@ -33,9 +35,8 @@ from recado.channels.patients import MAX_PATIENTS, Report, play
 from recado.channels.standin import create_standin
 from recado.config import Config
 from recado.domain.values import ChannelId, ChannelKind, ClinicId, Role
-from recado.errors import RecadoError
+from recado.errors import RecadoError, UnavailableError
 from recado.store import guard
-from recado.store.accounts import used_channels_of
 from recado.store.backup import backup, restore
 from recado.store.database import Database
 from recado.store.migrate import is_missing, upgrade
@@ -47,8 +48,17 @@ class OneLine(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except UnavailableError as error:
+            raise click.ClickException(f"{error} ({observe.reason(error)})") from None
         except RecadoError as error:
             raise click.ClickException(str(error)) from None
+        except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
+            raise click.ClickException(f"the database refuses ({observe.reason(error)})") from None
+
+
+of_clinic = click.option(
+    "--clinic", "clinic_id", type=click.IntRange(1, 2**31 - 1), required=True, help="The clinic's id."
+)
 
 
 @click.group(cls=OneLine)
@@ -83,7 +93,7 @@ def migrate(*, check: bool) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup_command(file: Path) -> None:
     """Write a copy of the database to FILE; a running server goes on."""
-    with _database(_load()) as database:
+    with closing(Database(_load().database_url)) as database:
         backup(database, file)
 
 
@@ -92,11 +102,8 @@ def backup_command(file: Path) -> None:
 @click.confirmation_option(prompt="Everything in the database is replaced. Go on?")
 def restore_command(file: Path) -> None:
     """Put the copy in FILE in place of the database, which nobody may be serving."""
-    database = Database(_load().database_url)
-    try:
+    with closing(Database(_load().database_url)) as database:
         restore(database, file, secrets.token_hex(8))
-    finally:
-        database.close()
 
 
 @main.command()
@@ -127,7 +134,7 @@ def channel() -> None:
 
 
 @channel.command("add")
-@click.option("--clinic", "clinic_id", type=int, required=True, help="The clinic's id.")
+@of_clinic
 @click.option("--kind", type=click.Choice(["generic", "whatsapp"]), required=True)
 @click.option("--name", required=True)
 @click.option("--phone-number-id", help="Of WhatsApp.")
@@ -152,12 +159,12 @@ def channel_add(
 
 
 @channel.command("list")
-@click.option("--clinic", "clinic_id", type=int, required=True, help="The clinic's id.")
+@of_clinic
 def channel_list(clinic_id: int) -> None:
     """Print the clinic's channels, without their keys."""
     settings = _load()
     with _database(settings) as database:
-        known = database.read_now(partial(used_channels_of, clinic_id=ClinicId(clinic_id)))
+        known = administration.channels_of(database, ClinicId(clinic_id))
     for each, last_in, last_out in known:
         state = "on" if each.active else "off"
         used = f"in {last_in or '-'}  out {last_out or '-'}"
@@ -166,7 +173,7 @@ def channel_list(clinic_id: int) -> None:
 
 
 @channel.command("update")
-@click.option("--clinic", "clinic_id", type=int, required=True, help="The clinic's id.")
+@of_clinic
 @click.option("--channel", "channel_id", required=True, help="The channel's id.")
 @click.option("--outbound-url", help="Where replies go: any address, one of your own network too.")
 @click.option("--active/--inactive", default=None, help="Switch it on again, or off.")
@@ -189,7 +196,7 @@ def member() -> None:
 
 
 @member.command("add")
-@click.option("--clinic", "clinic_id", type=int, required=True, help="The clinic's id.")
+@of_clinic
 @click.option("--email", required=True)
 @click.option("--name", required=True)
 @click.option("--role", type=click.Choice(["admin", "agent"]), default="agent", show_default=True)
@@ -204,7 +211,7 @@ def member_add(clinic_id: int, email: str, name: str, role: Role, password: str)
 
 
 @member.command("update")
-@click.option("--clinic", "clinic_id", type=int, required=True, help="The clinic's id.")
+@of_clinic
 @click.option("--email", required=True)
 @click.option("--role", type=click.Choice(["admin", "agent"]), help="Another role.")
 @click.option("--active/--inactive", default=None, help="Give the access back, or take it away.")

@@ -175,5 +175,5 @@ def _is_database(text: str) -> bool:
     except ValueError:
         return False
     if url.scheme == "sqlite":
-        return text.startswith("sqlite:///") and url.path not in {"/", "/:memory:"}
+        return text.startswith("sqlite:///") and url.path not in {"/", "/:memory:"} and "?" not in text
     return url.scheme in {"postgresql", "postgres"} and len(url.path) > 1

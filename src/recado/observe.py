@@ -133,13 +133,23 @@ def _places(error: BaseException) -> list[str]:
     return places[-5:]
 
 
+def reason(error: BaseException) -> str:
+    """What began it, by type and code: its text may quote."""
+    return [_named(error), *_causes(error)][-1]
+
+
 def _causes(error: BaseException) -> list[str]:
-    """What led to it, the last cause first, each with the code that the system or the database has for it."""
+    """What led to it, the last cause first."""
     causes = []
     while error.__cause__ is not None:
         error = error.__cause__
-        causes.append(" ".join([type(error).__name__, *_codes(error)]))
+        causes.append(_named(error))
     return causes
+
+
+def _named(error: BaseException) -> str:
+    """With the code that the system or the database has for it."""
+    return " ".join([type(error).__name__, *_codes(error)])
 
 
 def _codes(error: BaseException) -> list[str]:

@@ -1,10 +1,22 @@
 """A copy holds everything, and whoever goes back to it is told so."""
 
+import asyncio
+import os
+from contextlib import closing
+
 import pytest
+from sqlalchemy import inspect
 
 from recado.errors import ConfigError
+from recado.feed.postgres_broker import PostgresBroker
+from recado.store import backup as backups
 from recado.store import deltas, inbox
 from recado.store.backup import backup, restore
+from recado.store.database import Database
+from recado.store.migrate import _upgrade as migrate
+from recado.store.migrate import is_missing, upgrade
+from recado.store.postgres import arguments
+from stock import by_hand
 from store.test_law import snapshot
 
 
@@ -62,3 +74,135 @@ async def test_what_is_no_copy_of_ours_changes_nothing(writing, tmp_path, conten
     with pytest.raises(ConfigError):
         restore(writing.database, tmp_path / "copy", "another-history")
     assert snapshot(writing).shown() == held
+
+
+@pytest.mark.parametrize("versions", [["9999"], ["of another program"], [], ["0001", "0002"]])
+async def test_a_copy_of_a_newer_version_or_of_another_program_changes_nothing(
+    writing, tmp_path, monkeypatch, versions
+):
+    write_versions(writing, versions)
+    with monkeypatch.context() as patch:
+        patch.setattr(backups, "revision", lambda _database: "any")  # another program's backup does not ask
+        backup(writing.database, tmp_path / "copy")
+    write_versions(writing, ["0010"])
+    await writing.writer.execute(writing.inbound())
+    held = snapshot(writing).shown()
+    with pytest.raises(ConfigError) as refused:
+        restore(writing.database, tmp_path / "copy", "another-history")
+    assert str(refused.value).startswith("FILE: ")
+    assert snapshot(writing).shown() == held
+
+
+def write_versions(stock, versions):
+    rows = [f"INSERT INTO alembic_version VALUES ('{each}')" for each in versions]
+    by_hand(stock.database, "DELETE FROM alembic_version", *rows)
+
+
+def test_a_copy_from_before_a_migration_goes_in_place_of_what_is_there_since(empty, tmp_path):
+    """Also of tables that the copy does not know, and of what refers to those that it has."""
+    with closing(Database(empty)) as database:
+        database.write_now(lambda connection: migrate(connection, "0004"))
+        backup(database, tmp_path / "copy")
+        upgrade(database)
+        by_hand(
+            database,
+            "CREATE TABLE of_the_future (clinic_id INTEGER REFERENCES clinics (id))",
+            "DELETE FROM history",
+        )
+        restore(database, tmp_path / "copy", "another-history")
+        assert "of_the_future" not in database.read_now(lambda c: inspect(c).get_table_names())
+        assert not is_missing(database)
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+async def test_half_a_copy_changes_nothing(writing, tmp_path, part):
+    for number in range(100):
+        await writing.writer.execute(writing.inbound(f"55{number}", body="Bom dia. " * number))
+    backup(writing.database, tmp_path / "copy")
+    os.truncate(tmp_path / "copy", int((tmp_path / "copy").stat().st_size * part))
+    ahead = head_of(writing)
+    with pytest.raises(ConfigError):
+        restore(writing.database, tmp_path / "copy", "another-history")
+    assert head_of(writing) == ahead
+    assert len(inbox_log(writing)) == 100
+
+
+@pytest.mark.only("postgresql")
+async def test_what_postgresql_refuses_of_a_copy_leaves_the_database_as_it_was(writing, tmp_path, postgres):
+    """Here what belongs to a role that the one who restores may not give it to."""
+    with postgres.connect(writing.database.url.database) as admin:
+        admin.execute("CREATE TABLE theirs ()")
+        admin.execute("GRANT SELECT ON theirs TO recado")
+    await writing.writer.execute(writing.inbound())
+    backup(writing.database, tmp_path / "copy")
+    await writing.writer.execute(writing.inbound())
+    ahead = head_of(writing)
+    with pytest.raises(ConfigError) as refused:
+        restore(writing.database, tmp_path / "copy", "another-history")
+    assert str(refused.value) == "psql: failed with code 3; the database is as it was"
+    assert head_of(writing) == ahead
+
+
+async def test_who_is_killed_while_restoring_leaves_the_old_or_another_history(
+    writing, tmp_path, monkeypatch
+):
+    """From the moment that the copy is in place, no cursor and no cached answer of before is believed."""
+    await writing.writer.execute(writing.inbound())
+    backup(writing.database, tmp_path / "copy")
+    await writing.writer.execute(writing.inbound())
+    ahead = head_of(writing)
+
+    class KilledError(BaseException):
+        """Stands in for the end of the process."""
+
+    def killed(*_args, **_options):
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backups, "upgrade", killed)
+        patch.setattr(Database, "write_now", killed)
+        with pytest.raises(KilledError):
+            restore(writing.database, tmp_path / "copy", "another-history")
+    assert head_of(writing) == ahead or head_of(writing).epoch != ahead.epoch
+    restore(writing.database, tmp_path / "copy", "another-history")
+    assert (head_of(writing).seq, head_of(writing).epoch != ahead.epoch) == (1, True)
+
+
+@pytest.mark.only("postgresql")
+async def test_nothing_is_restored_under_a_server_that_is_running(writing, tmp_path):
+    backup(writing.database, tmp_path / "copy")
+    await writing.writer.execute(writing.inbound())
+    broker = PostgresBroker(arguments(writing.database.url))
+    hears = asyncio.Event()
+    broker.subscribe(lambda *_: None, hears.set)
+    serving = asyncio.create_task(broker.run())
+    await asyncio.wait_for(hears.wait(), 30)
+    with pytest.raises(ConfigError) as refused:
+        restore(writing.database, tmp_path / "copy", "another-history")
+    assert "recado serve" in str(refused.value)
+    assert head_of(writing).seq == 1
+    serving.cancel()
+    await asyncio.wait([serving])
+    restore(writing.database, tmp_path / "copy", "another-history")
+    assert head_of(writing).seq == 0
+
+
+def test_nothing_is_written_beside_a_copy_for_it_may_lie_where_nothing_can_be(stock, tmp_path):
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    backup(stock.database, shelf / "copy")
+    os.utime(shelf, (0, 0))
+    restore(stock.database, shelf / "copy", "another-history")
+    assert shelf.stat().st_mtime == 0
+    assert "another-history" in head_of(stock).epoch
+
+
+def test_a_backup_changes_nothing_not_even_the_schema(stock, tmp_path):
+    write_versions(stock, ["0009"])
+    backup(stock.database, tmp_path / "copy")
+    version = "SELECT version_num FROM alembic_version"
+    assert stock.database.read_now(lambda c: c.exec_driver_sql(version).scalar_one()) == "0009"
+    with closing(Database(f"sqlite:///{tmp_path}/none/recado.db")) as nothing, pytest.raises(ConfigError):
+        backup(nothing, tmp_path / "another")
+    assert not (tmp_path / "none").exists()
+    assert not (tmp_path / "another").exists()

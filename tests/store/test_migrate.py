@@ -39,18 +39,6 @@ def test_a_database_of_a_newer_version_is_refused(stock):
         upgrade(stock.database)
 
 
-@pytest.fixture
-def empty(database_url, request, tmp_path):
-    """The URL of a database without any table."""
-    if database_url.startswith("postgresql:"):
-        server = request.getfixturevalue("postgres")
-        url = server.create_database()
-        yield url
-        server.drop_database(url)
-    else:
-        yield f"sqlite:///{tmp_path}/empty.db"
-
-
 def tables(database):
     return database.read_now(lambda c: inspect(c).get_table_names())
 
@@ -91,12 +79,44 @@ def test_a_migration_waits_for_one_that_runs_however_long(empty, postgres):
 
 def test_a_database_that_does_not_answer_stops_the_start_with_one_line(tmp_path):
     (tmp_path / "folder.db").mkdir()
-    for url in (f"sqlite:///{tmp_path}/folder.db", "postgresql://recado:hidden@127.0.0.1:1/recado"):
+    for url, reason in (
+        (f"sqlite:///{tmp_path}/folder.db", "OperationalError SQLITE_CANTOPEN"),
+        ("postgresql://recado:hidden@127.0.0.1:1/recado", "OperationalError"),
+    ):
         database = Database(url)
         with pytest.raises(ConfigError) as refused:
             upgrade(database)
         database.close()
-        assert str(refused.value) == "RECADO_DATABASE_URL: the database does not answer"
+        assert str(refused.value) == f"RECADO_DATABASE_URL: the database does not answer ({reason})"
+
+
+@pytest.mark.parametrize("place", ["other.db", "other.db/recado.db"])
+def test_a_file_that_is_none_of_ours_stops_the_start_with_one_line(tmp_path, place):
+    (tmp_path / "other.db").write_text("A letter, and no database at all. " * 200)
+    with pytest.raises(ConfigError) as refused:
+        upgrade(Database(f"sqlite:///{tmp_path}/{place}"))
+    assert "\n" not in str(refused.value)
+    assert ("SQLITE_NOTADB" in str(refused.value)) == (place == "other.db")
+    assert (tmp_path / "other.db").read_text().startswith("A letter")
+
+
+@pytest.mark.only("sqlite")
+def test_who_may_not_make_the_serve_lock_is_told_so(stock):
+    lock = ServeLock(path_of(stock.database.url))
+    path_of(stock.database.url).with_name("recado.db.serve").mkdir()
+    with pytest.raises(ConfigError):
+        lock.acquire()
+
+
+@pytest.mark.only("postgresql")
+def test_a_role_without_rights_is_told_so_with_postgresqls_code(empty, postgres):
+    database = Database(empty)
+    with postgres.connect(database.url.database) as admin:
+        admin.execute(f"ALTER DATABASE {database.url.database} OWNER TO postgres")
+    with pytest.raises(ConfigError) as refused:
+        upgrade(database)
+    assert str(refused.value) == "RECADO_DATABASE_URL: the database refuses (InsufficientPrivilege 42501)"
+    database.close()
 
 
 @pytest.mark.only("sqlite")

@@ -35,7 +35,9 @@ from recado.errors import (
     NotFoundError,
 )
 from recado.store import accounts
+from recado.store.accounts import UsedChannel
 from recado.store.batch import Outcome, Sources, carry_out
+from recado.store.clinic import clinics_by_id
 from recado.store.database import Database
 
 
@@ -43,7 +45,8 @@ def add_clinic(database: Database, name: str, now: Instant) -> ClinicId:
     name = clean(name).strip()
     if not name:
         raise InvalidError("name: must not be empty", errors=[FieldError("name", "empty")])
-    name = clinic_name(name)
+    with _told_as_a_line():
+        name = clinic_name(name)
     return database.write_now(lambda connection: accounts.add_clinic(connection, name, now))
 
 
@@ -148,6 +151,17 @@ def add_channel(
     return next(each for each in known if each.id == command.channel_id)
 
 
+def channels_of(database: Database, clinic_id: ClinicId) -> list[UsedChannel]:
+    """Raises `not_found`."""
+
+    def read(connection: Connection) -> list[UsedChannel]:
+        if not clinics_by_id(connection, [clinic_id]):
+            raise NotFoundError("clinic: there is none with this id")
+        return accounts.used_channels_of(connection, clinic_id)
+
+    return database.read_now(read)
+
+
 def update_channel(
     database: Database,
     clinic_id: ClinicId,
@@ -175,7 +189,7 @@ def invalidate_cache(database: Database, pattern: str, sources: Sources) -> None
 
 
 @contextmanager
-def _told_as_a_line(*, not_found: str) -> Iterator[None]:
+def _told_as_a_line(*, not_found: str | None = None) -> Iterator[None]:
     """What the rules refuse, by option instead of by path."""
     try:
         yield

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from recado.domain.text import is_clean
 from recado.errors import FieldError, InvalidError
 
 MIN_PASSWORD_CHARS = 10
@@ -13,7 +14,9 @@ MAX_PASSWORD_CHARS = 1_024
 
 
 def check_new_password(path: str, password: str) -> None:
-    """Raises InvalidError for one that is too short or too long."""
+    """Raises InvalidError for one that is too short or too long, or that no keyboard's text can be."""
+    if not is_clean(password):
+        raise InvalidError(f"{path}: must be text in UTF-8", errors=[FieldError(path, "malformed")])
     if len(password) < MIN_PASSWORD_CHARS:
         raise InvalidError(
             f"{path}: must have at least {MIN_PASSWORD_CHARS} characters",

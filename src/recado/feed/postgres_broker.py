@@ -25,6 +25,7 @@ from recado import observe
 from recado.clock import clock
 from recado.domain.values import ClinicId, Seq
 from recado.feed.broker import Heard
+from recado.store.postgres import SERVING_LOCK
 
 CHANNEL = "recado_log"
 GATHER_S = 0.001
@@ -36,13 +37,12 @@ TRUST_S = 0.3
 FIRST_RETRY_S = 0.05
 MAX_RETRY_S = 1.0
 
-_LOCK = f"hashtext('{CHANNEL}')"
 _OPENING = (
     "SET synchronous_commit = off",
     f"PREPARE say AS SELECT pg_notify('{CHANNEL}', $1)",
-    f"PREPARE look AS SELECT pg_try_advisory_lock({_LOCK}) AND pg_advisory_unlock({_LOCK})",
+    f"PREPARE look AS SELECT pg_try_advisory_lock({SERVING_LOCK}) AND pg_advisory_unlock({SERVING_LOCK})",
     f"LISTEN {CHANNEL}",
-    f"SELECT pg_advisory_lock_shared({_LOCK})",
+    f"SELECT pg_advisory_lock_shared({SERVING_LOCK})",
 )
 
 _HINT = re.compile(r"([0-9]{1,18}):([0-9]{1,18})", re.ASCII)

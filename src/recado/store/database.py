@@ -15,7 +15,7 @@ from functools import partial
 from typing import TypeVar, cast
 
 import psycopg
-from sqlalchemy import Connection, make_url
+from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from recado.errors import UnavailableError
@@ -23,7 +23,7 @@ from recado.store.answers import tell
 from recado.store.beside import Beside
 from recado.store.checkpoints import PASSIVE, Checkpoints
 from recado.store.pending_words import PendingWords
-from recado.store.postgres import arguments, open_postgres
+from recado.store.postgres import alone_on_postgres, arguments, open_postgres
 from recado.store.readers import Readers
 from recado.store.silence import Silence
 from recado.store.sqlite import ServeLock, open_sqlite, path_of
@@ -41,7 +41,7 @@ class Database:
     All raise UnavailableError when the database does not answer. A write may then have been committed, or not.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         self.url = make_url(url)
         self.shared = self.url.get_backend_name() in {"postgresql", "postgres"}
         """Other nodes may serve it beside us."""
@@ -126,6 +126,16 @@ class Database:
         connection = self._writing.connect()
         connection.begin()
         return connection
+
+    def exists(self) -> bool:
+        """Whether there is something to open: who opens a SQLite file that is not there makes it."""
+        return self.shared or path_of(self.url).exists()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody serves meanwhile. Raises ConfigError if somebody does."""
+        with alone_on_postgres(arguments(self.url)) if self.shared else self.held():
+            yield
 
     @contextmanager
     def held(self) -> Iterator[None]:

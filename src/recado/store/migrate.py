@@ -7,7 +7,9 @@ from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
+from recado import observe
 from recado.errors import ConfigError, UnavailableError
 from recado.store.database import Database
 
@@ -18,22 +20,45 @@ LOCK = 0x5245_4341_444F
 def upgrade(database: Database) -> None:
     """Run the missing migrations in one transaction; two processes starting at once run them once.
 
-    Raises ConfigError if the database is of a newer version, or does not answer.
+    Raises ConfigError if the database is of a newer version, does not answer, is none of ours, or refuses.
     """
     if is_missing(database):
-        database.write_now(_upgrade)
+        try:
+            database.write_now(_upgrade)
+        except (UnavailableError, DBAPIError) as error:
+            raise _refused(error) from None
 
 
 def is_missing(database: Database) -> bool:
     """Whether `upgrade` would do something. Raises ConfigError as it does."""
-    try:
-        current = database.read_now(_revision)
-    except UnavailableError:
-        raise ConfigError("RECADO_DATABASE_URL: the database does not answer") from None
-    scripts = ScriptDirectory.from_config(_settings(None))
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+    current = revision(database)
+    if current is not None and not is_known(current):
         raise ConfigError("RECADO_DATABASE_URL: the database is of a newer version of Recado")
-    return current != scripts.get_current_head()
+    return current != _scripts().get_current_head()
+
+
+def revision(database: Database) -> str | None:
+    """The last migration that was run; None if there was none. Makes no file. Raises ConfigError as `upgrade` does."""
+    if not database.exists():
+        return None
+    try:
+        return database.read_now(
+            lambda connection: MigrationContext.configure(connection).get_current_revision()
+        )
+    except UnavailableError as error:
+        told = f"RECADO_DATABASE_URL: the database does not answer ({observe.reason(error)})"
+        raise ConfigError(told) from None
+    except DBAPIError as error:
+        raise _refused(error) from None
+
+
+def is_known(revision: str) -> bool:
+    """Whether this version has that migration; what a newer one has run it does not know."""
+    return revision in {script.revision for script in _scripts().walk_revisions()}
+
+
+def _refused(error: Exception) -> ConfigError:
+    return ConfigError(f"RECADO_DATABASE_URL: the database refuses ({observe.reason(error)})")
 
 
 def _upgrade(connection: Connection, revision: str = "head") -> None:
@@ -44,8 +69,8 @@ def _upgrade(connection: Connection, revision: str = "head") -> None:
     command.upgrade(_settings(connection), revision)
 
 
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_settings(None))
 
 
 def _settings(connection: Connection | None) -> AlembicConfig:

@@ -3,9 +3,14 @@
 Connect directly or through a pooler in session mode: settings and LISTEN belong to a connection (docs/store.md).
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Engine, create_engine
+
+from recado.errors import ConfigError, UnavailableError
 
 CONNECT_TIMEOUT_S = 5
 LOCK_TIMEOUT_S = 5
@@ -13,6 +18,9 @@ SILENCE_S = 15
 """A server that says nothing for this long is gone: the network may have lost it without a word."""
 PREPARED_AFTER = 12
 """Times: psycopg prepares the 6th, and PostgreSQL plans five more before it keeps a plan."""
+
+SERVING_LOCK = "hashtext('recado_log')"
+"""The advisory lock that all who serve a database share (feed/postgres_broker.py)."""
 
 _SETTINGS = {
     "synchronous_commit": "on",  # whatever the role or the database was given
@@ -58,6 +66,20 @@ def open_postgres(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
     )
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return reading, engine, engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@contextmanager
+def alone_on_postgres(arguments: Mapping[str, Any]) -> Iterator[None]:
+    """Nobody serves the database meanwhile. Raises ConfigError if somebody does."""
+    try:
+        connection = psycopg.connect(**arguments, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise UnavailableError from error
+    with closing(connection):
+        [(alone,)] = connection.execute(f"SELECT pg_try_advisory_lock({SERVING_LOCK})").fetchall()
+        if not alone:
+            raise ConfigError("RECADO_DATABASE_URL: a `recado serve` has this database open")
+        yield
 
 
 def _connection_settings(url: URL) -> dict[str, Any]:

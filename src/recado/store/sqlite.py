@@ -3,11 +3,14 @@
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
+from recado import observe
 from recado.errors import ConfigError
 from recado.store.trips import BEGIN_ON_SQLITE
 
@@ -31,7 +34,9 @@ class ServeLock:
         self._path = database.with_name(database.name + ".serve")
 
     def acquire(self) -> None:
-        self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        make_folder(self._path)
+        with _in_the_folder():
+            self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -40,6 +45,21 @@ class ServeLock:
 
     def release(self) -> None:
         os.close(self._file)
+
+
+@contextmanager
+def _in_the_folder() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"RECADO_DATABASE_URL: its folder cannot be used ({observe.reason(error)})"
+        ) from None
+
+
+def make_folder(database: Path) -> None:
+    with _in_the_folder():
+        database.parent.mkdir(parents=True, exist_ok=True)
 
 
 def path_of(url: URL) -> Path:
@@ -53,7 +73,6 @@ def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
 
     Durable: WAL with synchronous=FULL. A write has the database's lock from its first statement (BEGIN IMMEDIATE).
     """
-    path_of(url).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -61,6 +80,10 @@ def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
         max_overflow=2,
         connect_args={"timeout": BUSY_TIMEOUT_S},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def make_room(*_: Any) -> None:
+        make_folder(path_of(url))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

@@ -72,12 +72,10 @@ class Queries:
         Without `after` it is the cursor alone. Raises `not_found`, `invalid`.
         """
         self._access.clinic(identity, clinic_id, "inbox.read")
-        if len(conversation_ids) > MAX_THREADS:
-            raise InvalidError(errors=[FieldError("conversationIds", "too_many")])
-        if after is None:
+        start = start_of(after, conversation_ids)
+        if start is None:
             cursor = await self.cursor(identity, clinic_id)
             return Delta(cursor=str(cursor), conversations=[], messages=[], reads=[])
-        start = parse_cursor(after)
         read = _Changes(clinic_id, identity.member_id, start, tuple(conversation_ids))
         delta = await self._database.read(read)
         if wait_s <= 0 or delta.reset or parse_cursor(delta.cursor).seq > start.seq:
@@ -94,7 +92,8 @@ class Queries:
     ) -> Delta:
         """The delta of one conversation; without `after` the cursor alone. Raises `not_found`, `invalid`."""
         clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
-        if after is None:
+        start = start_of(after)
+        if start is None:
             cursor = await self.cursor(identity, clinic_id)
             return Delta(cursor=str(cursor), conversations=[], messages=[], reads=[])
         return await self._database.read(
@@ -102,10 +101,17 @@ class Queries:
                 deltas.conversation_delta,
                 clinic_id=clinic_id,
                 member_id=identity.member_id,
-                after=parse_cursor(after),
+                after=start,
                 conversation_id=conversation_id,
             )
         )
+
+
+def start_of(after: str | None, conversation_ids: Sequence[ConversationId] = ()) -> Cursor | None:
+    """Where a delta begins. Raises `invalid`: who is to be moved before it is read asks this first."""
+    if len(conversation_ids) > MAX_THREADS:
+        raise InvalidError(errors=[FieldError("conversationIds", "too_many")])
+    return parse_cursor(after) if after is not None else None
 
 
 def _place(before: str | None) -> Place | None:

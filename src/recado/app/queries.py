@@ -1,6 +1,6 @@
 """Use cases that read an inbox: access first, then one snapshot of the store."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -66,10 +66,11 @@ class Queries:
         after: str | None,
         conversation_ids: Sequence[ConversationId] = (),
         wait_s: float = 0.0,
+        still: Callable[[], Awaitable[Identity]] | None = None,
     ) -> Delta:
         """The delta after `after`; waits up to `wait_s` (at most MAX_WAIT_S) for one that is not empty.
 
-        Without `after` it is the cursor alone. Raises `not_found`, `invalid`.
+        Without `after` it is the cursor alone. `still`: who asks, after the wait. Raises `not_found`, `invalid`.
         """
         self._access.clinic(identity, clinic_id, "inbox.read")
         start = start_of(after, conversation_ids)
@@ -85,7 +86,10 @@ class Queries:
             await self._feed.wait_past(clinic_id, start.seq, min(wait_s, MAX_WAIT_S))
         finally:
             self._feed.unfollow(clinic_id)
-        return await self._database.read(read)
+        delta = await self._database.read(read)
+        if still is not None:
+            self._access.clinic(await still(), clinic_id, "inbox.read")
+        return delta
 
     async def conversation_changes(
         self, identity: Identity, conversation_id: ConversationId, after: str | None

@@ -78,6 +78,23 @@ async def test_after_the_answer_nothing_comes_of_the_clinic_before(writing, else
     link.abort()
 
 
+@pytest.mark.parametrize("seed", range(5))
+async def test_of_changes_that_are_asked_for_at_once_the_last_one_stands(writing, elsewhere, seed):
+    there = (await writing.writer.execute(elsewhere())).conversation.clinic_id
+    node = Node(writing, random.Random(seed))
+    wire, link = await seated(node)
+    for number, clinic_id in enumerate((there, writing.clinic_id), 1):
+        ask(link, number, "clinic:join", clinicId=clinic_id)
+    for answer in ("431", "432"):
+        assert json.loads(await wire.until(answer))[0]["ok"]
+    await writing.writer.execute(elsewhere())
+    await wire.until_seq((await writing.writer.execute(writing.inbound())).seq)
+    assert clinics(wire.heard) == [writing.clinic_id]
+    link.abort()
+    link.transport_lost()
+    assert not any(clinic.followers for clinic in node.feed.followed.values())
+
+
 @pytest.mark.parametrize(
     "refused", [{"after": "x"}, {"after": "1:0", "conversationIds": [new_id()] * 201}], ids=["after", "ids"]
 )

@@ -62,11 +62,15 @@ log = observe.get_logger("gateway")
 
 
 class Seat(Struct):
-    """What a connected session is: a verified member in one clinic. Kept in `session.data`."""
+    """What a connected session is: a verified member in one clinic. Kept in `session.data`.
+
+    `moving`: of who has changed the clinic; most never do.
+    """
 
     token_hash: str
     identity: Identity
     clinic_id: ClinicId
+    moving: asyncio.Lock | None = None
 
 
 Handler = Callable[[Session, Seat, Any], Awaitable[Value]]
@@ -228,8 +232,7 @@ class Gateway:
     async def _join_clinic(self, session: Session, seat: Seat, order: JoinClinic) -> Joined:
         self._access.clinic(seat.identity, order.clinic_id, "inbox.read")
         start_of(order.after, order.conversation_ids)  # who is refused stays where they are
-        if order.clinic_id != seat.clinic_id:
-            await self._switch(session, seat, order.clinic_id)
+        await self._move(session, seat, order.clinic_id)
         session.hold()
         try:
             delta = await self._queries.changes(
@@ -243,6 +246,16 @@ class Gateway:
             connections=self._rooms.count(clinic_room(order.clinic_id)),
             server=Server(version=__version__),
         )
+
+    async def _move(self, session: Session, seat: Seat, clinic_id: ClinicId) -> None:
+        """One change after the other, so that the last that was asked for stands."""
+        if seat.moving is None:
+            if clinic_id == seat.clinic_id:
+                return
+            seat.moving = asyncio.Lock()
+        async with seat.moving:
+            if clinic_id != seat.clinic_id:
+                await self._switch(session, seat, clinic_id)
 
     async def _switch(self, session: Session, seat: Seat, clinic_id: ClinicId) -> None:
         """Leave every room of the clinic before and take a seat in `clinic_id`."""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
-from sqlalchemy import Connection, and_, exists, func, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from recado.domain.clinic_commands import PasswordCommand
 from recado.domain.commands import (
@@ -245,13 +245,28 @@ _last_answer = (
     .limit(1)
     .scalar_subquery()
 )
-_SINCE_THE_LAST_ANSWER = select(messages.c.id).join(
-    _whose,
-    and_(
-        messages.c.conversation_id == _whose.c.conversation_id,
-        messages.c.seq >= func.coalesce(_last_answer, 0),
-    ),
+_said = (
+    select(
+        messages.c.id,
+        messages.c.direction,
+        func.lag(messages.c.direction)
+        .over(partition_by=messages.c.conversation_id, order_by=messages.c.seq)
+        .label("before"),
+    )
+    .join(
+        _whose,
+        and_(
+            messages.c.conversation_id == _whose.c.conversation_id,
+            messages.c.seq >= func.coalesce(_last_answer, 0),
+        ),
+    )
+    .where(messages.c.kind == "message")
+    .subquery("said")
 )
+_SINCE_THE_LAST_ANSWER = select(_said.c.id).where(
+    or_(_said.c.direction == "outbound", func.coalesce(_said.c.before, "outbound") == "outbound")
+)
+"""Replies, and of what the patient wrote the first behind each: they may have written thousands."""
 _MEMBERS = select(memberships.c.member_id, memberships.c.clinic_id).where(
     among(memberships.c.member_id, memberships.c.clinic_id), memberships.c.active
 )

@@ -316,7 +316,7 @@ async def test_a_database_error_fails_the_guilty_command_alone(writing, capfd):
 
 
 async def test_a_database_error_harms_nobody_else_on_a_connection_that_has_served_for_long(writing):
-    """psycopg has prepared statements on it by then, and gives up every one of the connection at a rollback."""
+    """On PostgreSQL psycopg has prepared some on it by then, and gives up all of the connection's at a rollback."""
     writing.database.write_now(lambda c: c.exec_driver_sql(POISON[c.dialect.name]))
     for number in range(12):
         await writing.database.write(lambda c: c.execute(text("SELECT count(*) FROM outbox")).scalar_one())

@@ -230,7 +230,7 @@ class Database:
 
 
 def _let_go(connection: Connection) -> None:
-    """For good: at a rollback psycopg gives up what a connection has prepared, and does not tell trips.py or libpq.py."""
+    """For good: at a rollback psycopg gives up what it has prepared there, and tells neither trips.py nor libpq.py."""
     connection.invalidate()
     connection.close()
 

@@ -83,8 +83,8 @@ class Stock:
 
     def inbound(self, address="5511999990001", body="Bom dia", **fields) -> ReceiveMessage:
         return ReceiveMessage(
-            clinic_id=self.clinic_id,
-            channel=self.channel.ref,
+            clinic_id=fields.pop("clinic_id", self.clinic_id),
+            channel=fields.pop("channel", self.channel.ref),
             external_id=fields.pop("external_id", f"wamid.{next(self.numbers)}"),
             contact_address=address,
             contact_name=fields.pop("name", "Maria das Dores"),

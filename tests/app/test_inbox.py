@@ -165,7 +165,7 @@ async def test_a_page_nobody_could_have_asked_for_is_refused(pages, ours, stock,
 async def test_a_malformed_cursor_is_refused(queries, ours, stock, after):
     with pytest.raises(InvalidError) as refused:
         await queries.changes(ours, stock.clinic_id, after=after)
-    assert refused.value.errors == (("after", "malformed"),)
+    assert refused.value.errors == (("after", "wrong_format"),)
 
 
 async def test_a_long_poll_answers_when_something_happens_and_empty_after_its_time(

@@ -328,6 +328,11 @@ MUTANTS = [
         ],
     ),
     Mutant(
+        "what was asked before a doubt ends it",
+        HEARD + "test_what_was_asked_before_a_doubt_does_not_end_it",
+        [Patch(FEED, "if asked_at >= clinic.doubted_at:", "if asked_at:")],
+    ),
+    Mutant(
         "who hears no hints goes on as if they did",
         HEARD + "test_who_hears_no_hints_asks_at_once_and_then_before_long",
         [

@@ -102,8 +102,9 @@ class Replayed:
             "status": "received",
             "ordinal": count,
         }
-        waiting = conversation.get("waitingSince", record.at)
-        conversation |= {"status": record.facts["status"][1], "inboundCount": count, "waitingSince": waiting}
+        before, after = record.facts["status"]
+        waiting = record.at if before == "resolved" else conversation.get("waitingSince", record.at)
+        conversation |= {"status": after, "inboundCount": count, "waitingSince": waiting}
         self._say(record, conversation, message)
 
     def _write(self, record) -> None:

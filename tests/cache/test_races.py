@@ -197,6 +197,26 @@ def hold_the_log(node):
     return released
 
 
+@asynccontextmanager
+async def asking(node):
+    """A question about the log that was read before this is entered, and answered when it ends."""
+    real, read, released = node.database.read, asyncio.Event(), asyncio.Event()
+
+    async def late(work, **how):
+        answer = await real(work, **how)
+        read.set()
+        await released.wait()
+        return answer
+
+    node.database.read = late
+    question = asyncio.create_task(node.feed.refresh(node.clinic_id))
+    await read.wait()
+    node.database.read = real
+    yield
+    released.set()
+    await question
+
+
 class TestWhatIsHeard:
     async def test_a_hint_that_never_came_is_made_good_by_the_cursor(self, two, stock):
         here, there = two
@@ -334,6 +354,30 @@ class TestWhatIsHeard:
             await node.writer.execute(message_to(stock, 3))
         node.database.write_whole = real
         assert await node.is_fresh()
+
+    async def test_what_was_asked_before_a_doubt_does_not_end_it(self, node, stock):
+        await node.page()
+        real = node.database.write_whole
+
+        async def lost(work):
+            await real(work)
+            raise UnavailableError
+
+        node.database.write_whole = lost
+        async with asking(node):
+            with pytest.raises(UnavailableError):
+                await node.writer.execute(message_to(stock, 3))
+        assert await node.is_fresh()
+
+    async def test_what_was_asked_before_hints_are_heard_is_not_believed_after(self, two, stock):
+        here, there = two
+        await there.page()
+        here.hints = False
+        there.feed.deafen()
+        async with asking(there):
+            await here.write(message_to(stock, 3))
+            there.feed.poll_soon()
+        assert await there.is_fresh()
 
     async def test_a_record_of_a_newer_version_makes_everything_older_stale(self, two, stock, threads):
         here, there = two

@@ -66,6 +66,18 @@ async def test_the_same_external_id_never_makes_a_second_message(stack, client):
     assert stack.bodies() == ["Bom dia! 🙏"]
 
 
+async def test_a_message_with_the_id_that_the_provider_gave_to_a_reply_of_ours_is_none_of_ours(stack, client):
+    await post_generic(client, stack.generic, encoded())
+    [told] = stack.told
+    await stack.reply(told.conversation.id, "Pois não")
+    [departure] = await stack.outbox.lease(1)
+    await stack.outbox.sent(departure, "2")  # it numbers what it takes as it numbers what it brings
+    for accepted, repeated in ((1, 0), (0, 1)):
+        response = await post_generic(client, stack.generic, encoded(externalId="2", body="Obrigada"))
+        assert response.json() == {"accepted": accepted, "repeated": repeated, "ignored": 0}
+    assert stack.bodies() == ["Bom dia! 🙏", "Pois não", "Obrigada"]
+
+
 async def test_the_same_message_posted_at_once_many_times_is_stored_once(stack, client):
     answers = await asyncio.gather(*(post_generic(client, stack.generic, encoded()) for _ in range(20)))
     assert sum(answer.json()["accepted"] for answer in answers) == 1

@@ -61,7 +61,7 @@ class Story:
 
     @property
     def newest(self):
-        return list(self.thread.messages.values())[-1]
+        return max(self.thread.messages.values(), key=lambda message: message.seq)
 
     def update(self, at=NOW, **fields):
         return self.do(c.UpdateConversation(**WHO, conversation_id=self.conversation.id, **fields), at)
@@ -91,6 +91,19 @@ class TestPatients:
 
     def test_the_wait_begins_with_the_first_unanswered_message(self, story):
         story.do(INBOUND, at=LATER)
+        assert story.conversation.waiting_since == NOW
+
+    def test_what_was_resolved_without_an_answer_is_waited_for_no_more(self, story):
+        story.update(status="resolved")
+        story.do(INBOUND, at=LATER)
+        assert story.conversation.waiting_since == LATER
+        reply = story.reply()
+        story.do(c.DeleteMessage(**WHO, message_id=reply.id))
+        assert story.conversation.waiting_since == LATER
+
+    def test_who_opens_again_what_was_resolved_finds_the_patient_still_waiting(self, story):
+        story.update(status="resolved")
+        story.update(status="open")
         assert story.conversation.waiting_since == NOW
 
 
@@ -230,12 +243,12 @@ class TestChangingMessages:
 
 
 class TestStatus:
-    def report(self, story, status, failure=None):
+    def report(self, story, status, failure=None, message=None):
         order = c.ReportStatus(
             clinic_id=1, channel_id="channel", external_id="x", status=status, failure=failure
         )
-        newest = story.newest
-        story.thread = replace(story.thread, messages={newest.id: newest})
+        newest = message or story.newest
+        story.thread = replace(story.thread, messages={newest.id: newest, **story.thread.messages})
         return story.do(order)
 
     def test_it_goes_forwards_only_whatever_the_order_of_the_reports(self, story):
@@ -254,6 +267,29 @@ class TestStatus:
         self.report(story, "failed", Failure(code="refused", message="Refused."))
         assert story.conversation.waiting_since == NOW
         assert story.newest.failure.code == "refused"
+
+    def test_a_reply_that_failed_after_it_was_sent_leaves_the_patient_waiting_since_they_wrote(self, story):
+        reply = story.reply()
+        self.report(story, "sent", message=reply)
+        story.thread = replace(story.thread, outbox={})
+        self.report(story, "failed", message=story.thread.messages[reply.id])
+        assert story.conversation.waiting_since == NOW
+
+    def test_nobody_waits_while_another_answer_stands(self, story):
+        first, second = story.reply(), story.reply()
+        self.report(story, "failed", message=first)
+        assert story.conversation.waiting_since is None
+        self.report(story, "failed", message=second)
+        assert story.conversation.waiting_since == NOW
+
+    def test_who_wrote_after_the_answer_that_stands_waits_since_then(self, story):
+        first = story.reply()
+        story.do(INBOUND, at=LATER)
+        second = story.reply()
+        self.report(story, "failed", message=second)
+        assert story.conversation.waiting_since == LATER
+        self.report(story, "failed", message=first)
+        assert story.conversation.waiting_since == NOW
 
     def test_a_report_on_an_unknown_message_is_not_found(self):
         with pytest.raises(NotFoundError):
@@ -307,7 +343,7 @@ class TestErasing:
             story.reply()
 
     def test_a_new_name_is_shown_and_the_channels_counts_no_more(self, story):
-        story.do(c.RenameContact(**WHO, conversation_id=story.conversation.id, name=" Maria Silva "))
+        story.do(c.RenameContact(**WHO, conversation_id=story.conversation.id, name=" Maria\n\tSilva "))
         [event] = story.do(INBOUND)
         assert isinstance(event, MessageReceived)
         assert story.conversation.contact.name == event.contact.name == "Maria Silva"

@@ -9,6 +9,7 @@ import pytest
 
 from feed.listening import Told, polling
 from recado.feed import feed as feed_module
+from recado.feed import postgres_broker
 from recado.feed.broker import InProcessBroker
 from recado.feed.feed import Feed
 from recado.feed.postgres_broker import CHANNEL, MAX_PAYLOAD_BYTES, PostgresBroker, payloads, read
@@ -78,10 +79,10 @@ async def test_a_hint_reaches_every_node(nodes):
 
 @contextmanager
 def overhearing(url):
-    """Whatever is said on the brokers' channel, by one who has no part in them."""
+    """What is said on the brokers' channel, something at least, by one who has no part in them."""
     with psycopg.connect(**arguments(url), autocommit=True) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
-        yield lambda: [notice.payload for notice in connection.notifies(timeout=0)]
+        yield lambda: [notice.payload for notice in connection.notifies(timeout=10, stop_after=1)]
 
 
 @pytest.mark.only("postgresql")
@@ -245,6 +246,22 @@ async def test_a_hint_that_could_not_be_said_is_said_later(stock):
         for seq in range(100):
             broker.hint(1, seq)
         await theirs.until(lambda: theirs.newest == {1: 99})
+
+
+@pytest.mark.only("postgresql")
+async def test_a_hint_that_comes_while_the_line_breaks_is_said_later(stock, monkeypatch):
+    monkeypatch.setattr(postgres_broker, "GATHER_S", 0.2)
+    url, mine, theirs = stock.database.url, Listener(), Listener()
+    async with (
+        Wire(url.port) as wire,
+        running(PostgresBroker(arguments(url.set(port=wire.port))), mine) as broker,
+        running(PostgresBroker(arguments(url)), theirs),
+    ):
+        broker.hint(1, 1)
+        await theirs.until(lambda: theirs.newest == {1: 1})
+        broker.hint(1, 2)
+        wire.cut()
+        await theirs.until(lambda: theirs.newest == {1: 2})
 
 
 @pytest.mark.only("postgresql")

@@ -135,11 +135,11 @@ class Node:
         self.stock.committed.append(committed)
         self.feed.advance(committed.told)
 
-    def connect(self):
+    def connect(self, auth=None):
         wire = Wire()
         head = Head("GET", "/socket.io/?EIO=4&transport=websocket", [], peer="127.0.0.1")
         link = self.engine.open(wire, head)
-        receive(link, f'40{{"token":"{TOKEN}"}}')
+        receive(link, "40" + json.dumps(auth or {"token": TOKEN}))
         return wire, link
 
 

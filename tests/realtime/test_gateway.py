@@ -325,6 +325,24 @@ async def test_bad_input_gets_one_error_with_a_stable_code(server, tokens, event
             assert [error["path"] for error in answer["error"]["errors"]] == [path]
 
 
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"after": "nonsense"}, "wrong_format"),
+        ({"after": ""}, "wrong_format"),
+        ({"after": f"1:{'9' * 19}"}, "wrong_format"),
+        ({"conversationIds": [NOBODYS] * 201}, "too_many"),
+    ],
+)
+async def test_a_delta_is_refused_over_http_as_over_a_socket(server, tokens, asked, code):
+    parameters = {name: value if isinstance(value, str) else ",".join(value) for name, value in asked.items()}
+    token, address = tokens[0][0], f"{server.url}/api/v1/clinics/1/changes"
+    async with phone(server, token) as ana, httpx.AsyncClient() as client:
+        told = (await ana.call("clinic:join", {"clinicId": 1, **asked}))["error"]
+        answer = await client.get(address, params=parameters, headers={"Authorization": f"Bearer {token}"})
+    assert told["errors"] == answer.json()["errors"] == [{"path": next(iter(asked)), "code": code}]
+
+
 async def test_another_clinics_conversation_answers_exactly_like_none(server, tokens):
     async with phone(server, tokens[0][0]) as ana, phone(server, tokens[1][0]) as carla:
         theirs = (await conversation_of(server, ana))["id"]

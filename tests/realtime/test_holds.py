@@ -57,6 +57,19 @@ async def test_holds_nest(echo):
         assert await peer.event() == ["msg", 1]
 
 
+async def test_what_is_held_of_rooms_that_are_left_is_heard_no_more(echo):
+    async with connected(echo.port) as peer:
+        (session,) = echo.root.sessions
+        echo.rooms.join(session, "before")
+        session.hold()
+        echo.rooms.emit("before", "msg", 1)
+        echo.rooms.leave_all(session)
+        echo.rooms.join(session, "after")
+        echo.rooms.emit("after", "msg", 2)
+        session.release()
+        assert await peer.event() == ["msg", 2]
+
+
 async def test_signals_are_not_held_but_dropped(echo):
     async with connected(echo.port) as peer:
         (session,) = echo.root.sessions

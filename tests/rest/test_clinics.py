@@ -95,8 +95,10 @@ async def test_who_sends_an_outdated_version_is_told_the_present_clinic(ana):
         ({"name": None}, [("name", "wrong_type")]),
         ({"waitingLimitMinutes": 0}, [("waitingLimitMinutes", "too_small")]),
         ({"hours": HOURS | {"timeZone": "America/Nowhere"}}, [("hours.timeZone", "unknown")]),
-        ({"hours": HOURS | {"timeZone": "../../etc/passwd"}}, [("hours.timeZone", "unknown")]),
-        ({"hours": HOURS | {"timeZone": ""}}, [("hours.timeZone", "unknown")]),
+        ({"hours": HOURS | {"timeZone": "/etc/passwd"}}, [("hours.timeZone", "unknown")]),
+        ({"hours": HOURS | {"timeZone": "../../etc/passwd"}}, [("hours.timeZone", "wrong_format")]),
+        ({"hours": HOURS | {"timeZone": ""}}, [("hours.timeZone", "wrong_format")]),
+        ({"hours": HOURS | {"timeZone": "São Paulo"}}, [("hours.timeZone", "wrong_format")]),
         ({"hours": {"timeZone": "UTC", "weekly": [{"day": 9, "opens": "08:00", "closes": "09:00"}]}}, None),
     ],
 )

@@ -12,6 +12,7 @@ from stock import new_id
 
 LIST = f"/api/v1/clinics/{IPE}/conversations"
 CHANGES = f"/api/v1/clinics/{IPE}/changes"
+MEMBERS = f"/api/v1/clinics/{IPE}/members"
 WORD = "paciente-com-febre"
 
 
@@ -306,6 +307,22 @@ async def test_a_long_poll_without_change_answers_with_the_same_cursor(service, 
     cursor = (await ana.get(CHANGES)).json()["cursor"]
     answer = await ana.get(CHANGES, params={"after": cursor, "wait": wait})
     assert answer.json() == {"cursor": cursor, "conversations": [], "messages": [], "reads": []}
+
+
+@pytest.mark.parametrize("lost", ["access", "session"])
+async def test_a_long_poll_answers_nothing_to_who_may_not_any_more(service, lost):
+    ana, bruno = await service.member(), await service.member(BRUNO)
+    cursor = (await bruno.get(CHANGES)).json()["cursor"]
+    poll = asyncio.create_task(bruno.get(CHANGES, params={"after": cursor, "wait": 20}))
+    await until(lambda: service.feed._clinics)
+    if lost == "access":
+        [member_id] = [each["id"] for each in (await ana.get(MEMBERS)).json() if each["email"] == BRUNO]
+        order = {"active": False, "clientKey": "k"}
+        assert (await ana.patch(f"{MEMBERS}/{member_id}", json=order)).status_code == 200
+    else:
+        assert (await bruno.post("/api/v1/auth/logout")).status_code == 204
+        await service.receive()
+    assert problem(await poll) == (401, "unauthenticated")
 
 
 async def test_nobody_is_waited_for_who_has_hung_up(service):

@@ -44,12 +44,12 @@ async def test_no_route_is_404(service, path):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("DELETE", "/api/v1/me", {"GET", "OPTIONS"}),
+        ("DELETE", "/api/v1/me", {"GET", "HEAD", "OPTIONS"}),
         ("GET", LOGIN, {"POST", "OPTIONS"}),
-        ("PUT", "/api/v1/conversations/x/messages", {"GET", "POST", "OPTIONS"}),
-        ("POST", "/healthz", {"GET", "OPTIONS"}),
-        ("POST", "/api/openapi.json", {"GET", "OPTIONS"}),
-        ("PROPFIND", "/api/v1/me", {"GET", "OPTIONS"}),
+        ("PUT", "/api/v1/conversations/x/messages", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("POST", "/healthz", {"GET", "HEAD", "OPTIONS"}),
+        ("POST", "/api/openapi.json", {"GET", "HEAD", "OPTIONS"}),
+        ("PROPFIND", "/api/v1/me", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
 async def test_no_such_method_is_405_and_says_which_there_are(service, method, path, allowed):

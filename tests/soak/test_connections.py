@@ -212,11 +212,11 @@ async def screen(port, token, clinic_id):
         yield Screen(peer)
 
 
-async def come_and_go(port, seat, conversation_ids, numbers, seed, over):
+async def come_and_go(server, seat, conversation_ids, numbers, seed, over, answered_at):
     """A member's screen that joins, writes and goes, by the door or through the wall, again and again."""
     dice, cursor = random.Random(seed), None
     while not over.is_set():
-        async with screen(port, *seat) as member:
+        async with silence_explained(server, answered_at), screen(server.port, *seat) as member:
             joining = {"clinicId": seat[1]} | ({"after": cursor} if cursor else {})
             cursor = (await member.call("clinic:join", joining))["cursor"]
             for _ in range(dice.randrange(1, 8)):
@@ -224,8 +224,26 @@ async def come_and_go(port, seat, conversation_ids, numbers, seed, over):
                 await member.call("conversation:join", about)
                 note = {"clientKey": f"soak-{next(numbers)}", "kind": "note", "body": WORDS}
                 await member.call("message:send", about | note)
+                answered_at[seed] = time.monotonic()
             if dice.random() < 0.5:
                 member.peer.writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def silence_explained(server, answered_at):
+    """Who waits in vain also says how the others fare, and what the server says of itself."""
+    try:
+        yield
+    except TimeoutError as silence:
+        now = time.monotonic()
+        ago = {seed: round(now - at, 1) for seed, at in sorted(answered_at.items())}
+        silence.add_note(f"Seconds since each screen's last note was acknowledged: {ago}")
+        silence.add_note(f"The server's log: {server.log.read_text()[-2_000:]}")
+        try:
+            silence.add_note(f"Its figures: {dict(await asyncio.to_thread(figures, server))}")
+        except httpx.TransportError as deaf:
+            silence.add_note(f"It gives no figures: {deaf!r}")
+        raise
 
 
 async def resident_over(seconds, server):
@@ -249,13 +267,13 @@ async def test_hours_of_coming_and_going_leave_memory_files_and_tasks_as_they_we
     with server.api(server.members(clinic_id)[0]) as api:
         token = api.headers["authorization"].removeprefix("Bearer ")
         rows = api.get(f"/clinics/{clinic_id}/conversations").raise_for_status().json()["items"]
-    about = server.port, (token, clinic_id), [row["id"] for row in rows]
-    numbers, over = itertools.count(1), asyncio.Event()
+    about = server, (token, clinic_id), [row["id"] for row in rows]
+    numbers, over, answered_at = itertools.count(1), asyncio.Event(), {}
     idle_files, idle_bytes, idle_tasks = open_files(pid), resident_bytes(pid), figures(server)["recado_tasks"]
     try:
         async with asyncio.TaskGroup() as tasks:
             for seed in range(8):
-                tasks.create_task(come_and_go(*about, numbers, seed, over))
+                tasks.create_task(come_and_go(*about, numbers, seed, over, answered_at))
             samples = await resident_over(SOAK_S, server)
             over.set()
         slope = slope_per_hour(samples[len(samples) // 2 :])

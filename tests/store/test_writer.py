@@ -6,7 +6,7 @@ import threading
 import pytest
 from sqlalchemy import text
 
-from recado.domain.commands import DeleteConversation, InboundAttachment, MarkRead
+from recado.domain.commands import DeleteConversation, DeleteMessage, InboundAttachment, MarkRead
 from recado.domain.values import Attachment, Failure
 from recado.errors import (
     ClientKeyReusedError,
@@ -213,6 +213,48 @@ async def test_an_answered_patient_waits_no_more_but_a_note_is_no_answer(writing
     assert writing.told[-1].conversation.waiting_since == first.message.created_at
     await writing.writer.execute(writing.reply(conversation_id))
     assert writing.told[-1].conversation.waiting_since is None
+
+
+async def test_a_patient_waits_when_the_last_answer_that_stood_falls(writing):
+    """In any order, after it was sent or before, and when all fall in one batch."""
+    first = await writing.writer.execute(writing.inbound())
+    conversation_id, wrote_at = first.message.conversation_id, first.message.created_at
+    sent, queued, third = [
+        (await writing.writer.execute(writing.reply(conversation_id))).message for _ in range(3)
+    ]
+    await writing.writer.execute(writing.delivered(sent, external_id="wamid.sent"))
+
+    await writing.writer.execute(writing.delivered(queued, "failed"))
+    assert writing.told[-1].conversation.waiting_since is None
+    await asyncio.gather(
+        writing.writer.execute(writing.reported("wamid.sent", "failed")),
+        writing.writer.execute(writing.order(DeleteMessage, message_id=third.id)),
+    )
+    assert [told.record.type for told in writing.told[-2:]] == ["MessageStatusChanged", "MessageDeleted"]
+    assert len(writing.committed[-1].told) == 2
+    assert [told.conversation.waiting_since for told in writing.told[-2:]] == [None, wrote_at]
+
+
+async def test_a_failure_told_together_with_the_providers_id_leaves_the_patient_waiting(writing):
+    first = await writing.writer.execute(writing.inbound())
+    reply = (await writing.writer.execute(writing.reply(first.message.conversation_id))).message
+    await asyncio.gather(
+        writing.writer.execute(writing.delivered(reply, external_id="wamid.1")),
+        writing.writer.execute(writing.reported("wamid.1", "failed")),
+    )
+    assert len(writing.committed[-1].told) == 2
+    assert writing.told[-1].conversation.waiting_since == first.message.created_at
+
+
+async def test_who_wrote_since_the_answer_that_stands_waits_since_then(writing):
+    conversation_id = (await writing.writer.execute(writing.inbound())).message.conversation_id
+    await writing.writer.execute(writing.reply(conversation_id))
+    second = await writing.writer.execute(writing.inbound())
+    await writing.writer.execute(writing.reply(conversation_id, kind="note"))
+    last = await writing.writer.execute(writing.reply(conversation_id))
+    await writing.writer.execute(writing.inbound())
+    await writing.writer.execute(writing.delivered(last.message, "failed"))
+    assert writing.told[-1].conversation.waiting_since == second.message.created_at
 
 
 async def test_a_status_only_goes_forwards(writing):

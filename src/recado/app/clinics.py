@@ -5,6 +5,7 @@ Passwords are hashed off the loop and leave here only as hashes. docs/operations
 
 import base64
 import hmac
+import re
 from functools import partial
 from typing import Annotated, TypedDict
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from recado.domain.clinic_commands import (
     UpdateClinic,
     UpdateMember,
 )
+from recado.domain.clinic_limits import TIME_ZONE
 from recado.domain.text import clean, email_from, name_from
 from recado.domain.values import ClientKey, ClinicId, MemberId, Role, Seq, Value
 from recado.errors import ConflictError, FieldError, UnauthenticatedError
@@ -245,8 +247,12 @@ def _clean_reply(reply: CannedReply) -> CannedReply:
 
 
 def _in_a_known_zone(hours: BusinessHours | UnsetType | None) -> BusinessHours | UnsetType | None:
-    """Raises ConflictError; a system that knows no zones at all cannot judge, and takes what has their form."""
-    if isinstance(hours, BusinessHours) and not _is_known(hours.time_zone) and _is_known(SOME_ZONE):
+    """Raises ConflictError; a system that knows no zones at all cannot judge, and takes what has their form.
+
+    What has not is refused with the rest of the order's forms (clinic_limits.py).
+    """
+    zone = hours.time_zone if isinstance(hours, BusinessHours) else SOME_ZONE
+    if re.fullmatch(TIME_ZONE, zone) and not _is_known(zone) and _is_known(SOME_ZONE):
         raise ConflictError(errors=[FieldError("hours.timeZone", "unknown")])
     return hours
 

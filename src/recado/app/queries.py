@@ -1,6 +1,6 @@
 """Use cases that read an inbox: access first, then one snapshot of the store."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -66,18 +66,17 @@ class Queries:
         after: str | None,
         conversation_ids: Sequence[ConversationId] = (),
         wait_s: float = 0.0,
+        still: Callable[[], Awaitable[Identity]] | None = None,
     ) -> Delta:
         """The delta after `after`; waits up to `wait_s` (at most MAX_WAIT_S) for one that is not empty.
 
-        Without `after` it is the cursor alone. Raises `not_found`, `invalid`.
+        Without `after` it is the cursor alone. `still`: who asks, after the wait. Raises `not_found`, `invalid`.
         """
         self._access.clinic(identity, clinic_id, "inbox.read")
-        if len(conversation_ids) > MAX_THREADS:
-            raise InvalidError(errors=[FieldError("conversationIds", "too_many")])
-        if after is None:
+        start = start_of(after, conversation_ids)
+        if start is None:
             cursor = await self.cursor(identity, clinic_id)
             return Delta(cursor=str(cursor), conversations=[], messages=[], reads=[])
-        start = parse_cursor(after)
         read = _Changes(clinic_id, identity.member_id, start, tuple(conversation_ids))
         delta = await self._database.read(read)
         if wait_s <= 0 or delta.reset or parse_cursor(delta.cursor).seq > start.seq:
@@ -87,14 +86,18 @@ class Queries:
             await self._feed.wait_past(clinic_id, start.seq, min(wait_s, MAX_WAIT_S))
         finally:
             self._feed.unfollow(clinic_id)
-        return await self._database.read(read)
+        delta = await self._database.read(read)
+        if still is not None:
+            self._access.clinic(await still(), clinic_id, "inbox.read")
+        return delta
 
     async def conversation_changes(
         self, identity: Identity, conversation_id: ConversationId, after: str | None
     ) -> Delta:
         """The delta of one conversation; without `after` the cursor alone. Raises `not_found`, `invalid`."""
         clinic_id = await self._access.conversation(identity, conversation_id, "inbox.read")
-        if after is None:
+        start = start_of(after)
+        if start is None:
             cursor = await self.cursor(identity, clinic_id)
             return Delta(cursor=str(cursor), conversations=[], messages=[], reads=[])
         return await self._database.read(
@@ -102,10 +105,17 @@ class Queries:
                 deltas.conversation_delta,
                 clinic_id=clinic_id,
                 member_id=identity.member_id,
-                after=parse_cursor(after),
+                after=start,
                 conversation_id=conversation_id,
             )
         )
+
+
+def start_of(after: str | None, conversation_ids: Sequence[ConversationId] = ()) -> Cursor | None:
+    """Where a delta begins. Raises `invalid`: who is to be moved before it is read asks this first."""
+    if len(conversation_ids) > MAX_THREADS:
+        raise InvalidError(errors=[FieldError("conversationIds", "too_many")])
+    return parse_cursor(after) if after is not None else None
 
 
 def _place(before: str | None) -> Place | None:

@@ -23,5 +23,5 @@ def parse_cursor(text: str, *, path: str = "after") -> Cursor:
     """`seq` is what follows the last colon. Raises InvalidError at `path`."""
     form = _FORM.fullmatch(text)
     if form is None:
-        raise InvalidError(errors=[FieldError(path, "malformed")])
+        raise InvalidError(errors=[FieldError(path, "wrong_format")])
     return Cursor(form[1], Seq(int(form[2])))

@@ -85,8 +85,8 @@ def decide(
         case RecordDelivery():
             return _change_status(thread, command.message_id, command.outcome, command.failure)
         case ReportStatus():
-            [message_id] = thread.messages or [None]
-            return _change_status(thread, message_id, command.status, command.failure)
+            named = next(iter(thread.messages), None)
+            return _change_status(thread, named, command.status, command.failure)
         case WakeConversation():
             return _wake(thread, now)
         case _:
@@ -178,11 +178,11 @@ def _edit(thread: Thread, command: EditMessage) -> tuple[MessageEdited, ...]:
 
 def _delete_message(conversation: Conversation, thread: Thread, command: DeleteMessage) -> MessageDeleted:
     message = _changeable(thread, command)
-    waiting = thread.outbox.get(message.id)
+    since = conversation.waiting_since
     return MessageDeleted(
         conversation_id=message.conversation_id,
         message_id=message.id,
-        waiting_since=_earliest(conversation.waiting_since, waiting.ended_wait if waiting else None),
+        waiting_since=since if message.kind == "note" else _waiting_without(message, conversation, thread),
     )
 
 
@@ -287,7 +287,7 @@ def _wake(thread: Thread, now: Instant) -> tuple[ConversationUpdated, ...]:
 
 def _rename(conversation: Conversation, command: RenameContact) -> tuple[ContactRenamed, ...]:
     _expect_version(conversation, command.expected_version)
-    name = command.name.strip()
+    name = " ".join(command.name.split())
     if says_nothing(name):
         raise InvalidError(errors=[FieldError("name", "empty")])
     if len(command.name) > MAX_NAME_CHARS:
@@ -308,8 +308,7 @@ def _change_status(
         return ()
     since = conversation.waiting_since
     if status == "failed":  # a reply that never arrived was no answer
-        waiting = thread.outbox.get(message.id)
-        since = _earliest(since, waiting.ended_wait if waiting else message.created_at)
+        since = _waiting_without(message, conversation, thread)
     return (
         MessageStatusChanged(
             conversation_id=message.conversation_id,
@@ -320,6 +319,25 @@ def _change_status(
             waiting_since=since,
         ),
     )
+
+
+def _waiting_without(reply: Message, conversation: Conversation, thread: Thread) -> Instant | None:
+    """Since when the patient waits if `reply` is no answer: for the oldest they wrote after the last that stands."""
+    said = [each for each in thread.messages.values() if each.kind == "message" and each.id != reply.id]
+    answers = [
+        each.seq
+        for each in said
+        if each.direction == "outbound" and each.status != "failed" and not each.deleted
+    ]
+    answered = max(answers, default=0)
+    if answered > reply.seq:
+        return conversation.waiting_since
+    asked = (each.created_at for each in said if each.direction == "inbound" and each.seq > answered)
+    since = min(asked, default=None)
+    waiting = thread.outbox.get(reply.id)
+    if since and waiting and waiting.ended_wait:  # not for what was settled before without an answer
+        return max(since, waiting.ended_wait)
+    return since
 
 
 def _expect_version(conversation: Conversation, expected: Seq | None) -> None:
@@ -345,7 +363,3 @@ def _labels(thread: Thread, conversation: Conversation, labels: tuple[str, ...])
     if thread.clinic_labels and not thread.clinic_labels.union(conversation.labels).issuperset(cleaned):
         raise ConflictError(errors=[FieldError("labels", "unknown")])
     return cleaned
-
-
-def _earliest(first: Instant | None, second: Instant | None) -> Instant | None:
-    return min(first, second) if first and second else first or second

@@ -107,6 +107,7 @@ def _received(thread: Thread, event: MessageReceived, stamp: Stamp) -> Thread:
         version=stamp.seq,
     )
     ordinal = before.inbound_count + 1
+    waiting_since = None if event.status_before == "resolved" else before.waiting_since
     message = Message(
         id=event.message_id,
         conversation_id=event.conversation_id,
@@ -127,7 +128,7 @@ def _received(thread: Thread, event: MessageReceived, stamp: Stamp) -> Thread:
         status=event.status_after,
         snoozed_until=None,
         inbound_count=ordinal,
-        waiting_since=before.waiting_since or stamp.at,
+        waiting_since=waiting_since or stamp.at,
         last_message=preview_of(message),
         last_seq=stamp.seq,
         version=stamp.seq,

@@ -20,6 +20,8 @@ class Waiting(Struct, frozen=True):
 class Thread(Struct, frozen=True, kw_only=True):
     """A conversation, or none yet, and of everything around it that which the command names.
 
+    `messages`: the named one first; behind it, if the command may take an answer back, the last answer that no such
+    command names, the replies since, and what the patient wrote first after each of them.
     `last_inbound_seq`: of the patient's newest message, 0 before the first. `inbound_until`: seq → how many of the
     patient's messages there are up to it. `members`: those of the clinic that the command names and that are active.
     `clinic_labels`: what the clinic labels with, if the command labels; empty when it keeps no list.

@@ -29,6 +29,11 @@ MessageStatus = Literal["received", "queued", "sent", "delivered", "read", "fail
 Role = Literal["admin", "agent"]
 
 PREVIEW_CHARS = 120
+REPORTING: frozenset[ChannelKind] = frozenset({"whatsapp"})
+"""Whose provider speaks of a message again by the id it gave it, which is then never a patient's message's too.
+
+Another may number what it takes from us as it numbers what it brings.
+"""
 
 
 class Value(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

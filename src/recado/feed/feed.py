@@ -185,9 +185,10 @@ class Feed:
 
     def doubt(self, clinic_ids: Iterable[ClinicId]) -> None:
         """Something may have been committed that nobody told us: ask before the next answer."""
+        now = clock()
         for clinic_id in clinic_ids:
             if clinic := self._clinics.get(clinic_id):
-                clinic.lease = 0.0
+                clinic.lease, clinic.doubted_at = 0.0, now
 
     def followed_since(self, clinic_id: ClinicId) -> float | None:
         """Since when (monotonic) every record of the clinic is told; None if nobody follows it."""
@@ -383,9 +384,10 @@ class Feed:
         self._renew(clinic, asked_at)
 
     def _renew(self, clinic: Followed, asked_at: float) -> None:
-        """From the question, not from its answer, which may have been long on its way."""
-        clinic.lease = max(clinic.lease, asked_at + (DEAF_LEASE_S if self._deaf else LEASE_S))
+        """From the question, not from its answer, which may have been long on its way, and outlived by a doubt."""
         clinic.heard_at = max(clinic.heard_at, asked_at)
+        if asked_at >= clinic.doubted_at:
+            clinic.lease = max(clinic.lease, asked_at + (DEAF_LEASE_S if self._deaf else LEASE_S))
 
     def _apply(self, clinic: Followed, record: Record, told: Told | None) -> None:
         clinic.take(record, touched(record))

@@ -23,12 +23,14 @@ class Followed:
     `seq` and `head`: the newest record that is known, and its random id. `base`: every record after it is accounted for
     in `touched`, which names by tag the newest record that touched it. `need`: how far the log has come, as somebody
     said; `hinted`: as was said since the log was asked last. `heard_at`: when the log was asked last, of which
-    the answer has come. `root`: the id of the record at `base`, while nobody has looked at what was before it.
+    the answer has come; `doubted_at`: what was asked before says nothing. `root`: the id of the record at `base`, while
+    nobody has looked at what was before it.
     """
 
     __slots__ = (
         "base",
         "clinic_id",
+        "doubted_at",
         "epoch",
         "followers",
         "head",
@@ -58,6 +60,7 @@ class Followed:
         self.hinted = UNKNOWN
         self.lease = 0.0
         self.heard_at = 0.0
+        self.doubted_at = 0.0
         self.since = 0.0
         self.followers = 0
         self.used = False

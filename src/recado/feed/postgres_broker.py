@@ -105,8 +105,8 @@ class PostgresBroker:
             with line.watched():
                 while True:
                     await self._more.wait()
+                    line.check()  # first: what is unsaid is to be said as soon as there is a line again
                     self._more.clear()
-                    line.check()
                     if await self._nobody_hears(line):
                         self._unsaid.clear()
                     else:

@@ -18,7 +18,7 @@ from recado.app.clinics import Clinics
 from recado.app.inbox import Inbox
 from recado.app.origins import SESSION_COOKIE, OwnOrigins, provenance
 from recado.app.payloads import payload_of
-from recado.app.queries import Queries
+from recado.app.queries import Queries, start_of
 from recado.app.sessions import Sessions
 from recado.app.vocabulary import (
     CHANNEL_COMMANDS,
@@ -227,6 +227,7 @@ class Gateway:
 
     async def _join_clinic(self, session: Session, seat: Seat, order: JoinClinic) -> Joined:
         self._access.clinic(seat.identity, order.clinic_id, "inbox.read")
+        start_of(order.after, order.conversation_ids)  # who is refused stays where they are
         if order.clinic_id != seat.clinic_id:
             await self._switch(session, seat, order.clinic_id)
         session.hold()
@@ -260,6 +261,7 @@ class Gateway:
         clinic_id = await self._access.conversation(seat.identity, order.conversation_id, "inbox.read")
         if clinic_id != seat.clinic_id:
             raise NotFoundError
+        start_of(order.after)  # as above
         session.hold()
         try:
             self._rooms.join(session, conversation_room(order.conversation_id))

@@ -42,8 +42,10 @@ class Rooms:
             del self._members[room]
 
     def leave_all(self, session: Session) -> None:
+        """What is held of them is heard no more."""
         for room in list(session.room_names):
             self.leave(session, room)
+        session.forget_held()
 
     def members(self, room: str) -> Collection[Session]:
         return self._members.get(room, {}).keys()

@@ -109,6 +109,10 @@ class Session:
         """Let held room packets follow what this tick sends: call it last in a handler, and its ack goes first."""
         self.link.hub.flusher.release(self)
 
+    def forget_held(self) -> None:
+        if self._holds:
+            self.sink = HeldFrames(self.link)
+
     def close(self, reason: str = "closed") -> None:
         """End the client's whole connection; `reason` is one of `recado.errors.CLOSES`."""
         if not self.closed:

@@ -135,7 +135,7 @@ def _member_routes(sessions: Sessions, own: OwnOrigins, **use_cases: Any) -> Rou
             channel_routes.update_channel,
             channel_routes.rotate_secret,
         ],
-        dependencies={name: _given(part) for name, part in use_cases.items()},
+        dependencies={name: _given(part) for name, part in {"sessions": sessions, **use_cases}.items()},
         middleware=[authentication(sessions, own)],
         security=SECURITY,
         request_class=JsonRequest,

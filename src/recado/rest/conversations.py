@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from litestar import Response, get
@@ -11,6 +12,7 @@ from litestar.openapi import ResponseSpec
 
 from recado.app.paging import DEFAULT_PAGE, AskedPlace
 from recado.app.queries import MAX_WAIT_S, Queries
+from recado.app.sessions import Sessions
 from recado.domain.values import ClinicId, Conversation, MessageId
 from recado.domain.views import ConversationPage, Delta, MessagePage
 from recado.errors import (
@@ -24,7 +26,7 @@ from recado.errors import (
 )
 from recado.rest import parameters
 from recado.rest.at_once import Reads, answered
-from recado.rest.authentication import MemberRequest
+from recado.rest.authentication import MemberRequest, credentials_of
 from recado.rest.problems import ClientGoneError, refusals
 
 T = TypeVar("T")
@@ -134,6 +136,7 @@ async def list_messages(  # noqa: PLR0917 - Litestar hands them in by name
 async def list_changes(
     request: MemberRequest,
     queries: NamedDependency[Queries],
+    sessions: NamedDependency[Sessions],
     clinic_id: parameters.ClinicPath,
     after: parameters.After = None,
     conversation_ids: parameters.ConversationIds = None,
@@ -147,6 +150,7 @@ async def list_changes(
         after=after,
         conversation_ids=parameters.conversation_ids_of(conversation_ids),
         wait_s=min(MAX_WAIT_S, max(0.0, wait)),
+        still=partial(sessions.verify, credentials_of(request).token),
     )
     return await _while_connected(request, delta)
 

@@ -150,7 +150,8 @@ def on_litestar_error(request: Request[Any, Any, Any], error: HTTPException) -> 
         return on_error(request, error)
     response = problem_response(request, translated)
     if error.status_code == 405:
-        response.headers["Allow"] = (error.headers or {}).get("allow", "")
+        allowed = (error.headers or {}).get("allow", "")
+        response.headers["Allow"] = allowed.replace("GET", "GET, HEAD")  # which every GET route has
     return response
 
 

@@ -25,6 +25,7 @@ from recado.domain.events import (
 )
 from recado.domain.packets import ConversationTold, Told
 from recado.domain.values import (
+    REPORTING,
     ClinicId,
     Conversation,
     ConversationId,
@@ -176,9 +177,10 @@ class Changes(Struct):
             case RecordDelivery():
                 self.left.append(command.message_id)
                 if command.external_id:
+                    self.taken.append({"id": command.message_id, "external_id": command.external_id})
+                if command.external_id and conversation.channel.kind in REPORTING:
                     theirs = CommandKey(channel_scope(command.channel_id), command.external_id, "sent")
                     self.remember(found, theirs, conversation.clinic_id, conversation.id, message_id)
-                    self.taken.append({"id": command.message_id, "external_id": command.external_id})
 
     def save(
         self, connection: Connection, found: WorkingSet, signs: Sequence[Sign], *, commits: bool

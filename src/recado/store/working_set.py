@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from recado.domain.clinic_commands import PasswordCommand
 from recado.domain.commands import (
@@ -102,7 +102,12 @@ class WorkingSet(Struct):
                 return thread
             case EditMessage() | DeleteMessage() | RecordDelivery() | ReportStatus() if named:
                 waiting = self.outbox.get(named.id)
-                return replace(thread, outbox={named.id: waiting} if waiting else {})
+                around = self._said_in(conversation_id) if _may_unanswer(command) else {}
+                return replace(
+                    thread,
+                    messages={**thread.messages, **around},
+                    outbox={named.id: waiting} if waiting else {},
+                )
             case MarkRead():
                 mark = self.reads.get((conversation_id, command.member_id))
                 return replace(
@@ -151,6 +156,10 @@ class WorkingSet(Struct):
 
     def first_result(self, key: CommandKey) -> RememberedKey | None:
         return self.keys.get((key.scope, key.key))
+
+    def _said_in(self, conversation_id: ConversationId) -> dict[MessageId, Message]:
+        """What is in hand of it."""
+        return {id_: each for id_, each in self.messages.items() if each.conversation_id == conversation_id}
 
     def _message_of(self, command: InboxCommand) -> Message | None:
         match command:
@@ -219,6 +228,45 @@ _INBOUND_UNTIL = select(
     .where(messages.c.conversation_id == _places.c.conversation_id, messages.c.seq <= _places.c.seq)
     .scalar_subquery(),
 )
+_answer = messages.alias("answer")
+_named = tuples_of(messages.c.conversation_id, messages.c.seq).subquery("named")
+_whose = select(_named.c.conversation_id).distinct().subquery("whose")
+_last_answer = (
+    select(_answer.c.seq)
+    .where(
+        _answer.c.conversation_id == _whose.c.conversation_id,
+        _answer.c.direction == "outbound",
+        _answer.c.kind == "message",
+        _answer.c.status != "failed",
+        _answer.c.deleted.is_(False),
+        ~exists().where(_named.c.conversation_id == _answer.c.conversation_id, _named.c.seq == _answer.c.seq),
+    )
+    .order_by(_answer.c.seq.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_said = (
+    select(
+        messages.c.id,
+        messages.c.direction,
+        func.lag(messages.c.direction)
+        .over(partition_by=messages.c.conversation_id, order_by=messages.c.seq)
+        .label("before"),
+    )
+    .join(
+        _whose,
+        and_(
+            messages.c.conversation_id == _whose.c.conversation_id,
+            messages.c.seq >= func.coalesce(_last_answer, 0),
+        ),
+    )
+    .where(messages.c.kind == "message")
+    .subquery("said")
+)
+_SINCE_THE_LAST_ANSWER = select(_said.c.id).where(
+    or_(_said.c.direction == "outbound", func.coalesce(_said.c.before, "outbound") == "outbound")
+)
+"""Replies, and of what the patient wrote the first behind each: they may have written thousands."""
 _MEMBERS = select(memberships.c.member_id, memberships.c.clinic_id).where(
     among(memberships.c.member_id, memberships.c.clinic_id), memberships.c.active
 )
@@ -249,6 +297,7 @@ def load(
         connection, found, by_id - found.conversations.keys(), known.keys() - found.by_contact.keys()
     )
     _load_outbox(connection, found, commands)
+    _load_since_the_last_answer(connection, found, commands)
     _load_reads(connection, found, [c for c in commands if isinstance(c, MarkRead)])
     _load_members(connection, found, [c for c in commands if isinstance(c, UpdateConversation)])
     return found
@@ -328,6 +377,30 @@ def _load_outbox(connection: Connection, found: WorkingSet, commands: Sequence[C
         return
     rows = ask(connection, _OUTBOX, ((id_,) for id_ in found.messages)).fetchall()
     found.outbox = {id_: Waiting(attempts > 0, ended_wait) for id_, attempts, ended_wait in rows}
+
+
+def _may_unanswer(command: Command) -> bool:
+    """Whether a reply that was an answer may be none afterwards."""
+    match command:
+        case SendMessage():
+            return False
+        case DeleteMessage() | RecordDelivery(outcome="failed") | ReportStatus(status="failed"):
+            return True
+        case _:
+            return False
+
+
+def _load_since_the_last_answer(
+    connection: Connection, found: WorkingSet, commands: Sequence[Command]
+) -> None:
+    """The last but those in hand: several may fall at once, one perhaps under an id that this batch brings."""
+    if not any(map(_may_unanswer, commands)):
+        return
+    answers = [each for each in found.messages.values() if each.direction == "outbound"]
+    places = {(each.conversation_id, each.seq) for each in answers if each.kind == "message"}
+    ids = {MessageId(id_) for (id_,) in ask(connection, _SINCE_THE_LAST_ANSWER, places).fetchall()}
+    if unknown := ids - found.messages.keys():
+        found.messages |= messages_by_id(connection, unknown)
 
 
 def _load_reads(connection: Connection, found: WorkingSet, commands: Sequence[MarkRead]) -> None:

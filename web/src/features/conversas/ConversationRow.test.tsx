@@ -3,7 +3,7 @@ import { render, screen } from '@testing-library/react';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { RealtimeConnection } from '@/realtime/connection';
 import { FakeSocket } from '@/realtime/fakeSocket';
-import type { ClinicProfile } from '@/shared/api/types';
+import type { ClinicProfile, Conversation } from '@/shared/api/types';
 import { ConversationRow } from './ConversationRow';
 import { ANA, conversation, type message, ownMessage, page } from './fixtures';
 import { Inbox } from './inbox';
@@ -26,8 +26,8 @@ const said = {
   at: '2026-11-23T13:00:00Z',
 } as const;
 
-function Row() {
-  const row = conversation('a', 5, { lastMessage: { ...said, authorName: ANA.name } });
+function Row(props: { minute?: number; also?: Partial<Conversation> }) {
+  const row = conversation('a', 5, { lastMessage: { ...said, authorName: ANA.name }, ...props.also });
   return (
     <ConversationRow
       conversation={row}
@@ -35,7 +35,7 @@ function Row() {
       clinic={useClinic()}
       selected={false}
       unsent={false}
-      minute={0}
+      minute={props.minute ?? 0}
     />
   );
 }
@@ -82,4 +82,28 @@ it('with the message at hand, who wrote it says', () => {
 it('with a colleague’s message at hand, the name is theirs', () => {
   hold(ownMessage('a', 5, 'key', { author: { type: 'member', ...NAMESAKE } }));
   expect(shownAuthor()).toBe('Ana: ');
+});
+
+it.each([
+  ['open', 1],
+  ['resolved', 0],
+] as const)('a wait that is too long shows in a row that is %s %d times', (status, marks) => {
+  inbox.ingest({
+    kind: 'profile',
+    clinic: {
+      id: 1,
+      version: 1,
+      labels: [],
+      cannedReplies: [],
+      members: [ANA],
+      waitingLimitMinutes: 30,
+    } as unknown as ClinicProfile,
+  });
+  const also = { status, waitingSince: '2026-11-23T13:00:00Z' };
+  render(
+    <InboxContext value={inbox}>
+      <Row minute={Date.parse('2026-11-23T13:45:00Z')} also={also} />
+    </InboxContext>,
+  );
+  expect(screen.queryAllByText(/45/)).toHaveLength(marks);
 });

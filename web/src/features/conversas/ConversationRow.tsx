@@ -78,9 +78,9 @@ export const ConversationRow = memo(function ConversationRow(props: RowProps) {
 /** How long the patient has been waiting, once it is longer than the clinic wants: amber, twice as long red. */
 function Waiting(props: { conversation: Conversation; clinic: ClinicView; minute: number }) {
   const { t } = useI18n();
-  const { waitingSince } = props.conversation;
+  const { waitingSince, status } = props.conversation;
   const limit = props.clinic.waitingLimitMinutes;
-  if (limit === undefined || waitingSince === undefined) return null;
+  if (limit === undefined || waitingSince === undefined || status === 'resolved') return null;
   const minutes = Math.floor((props.minute - Date.parse(waitingSince)) / 60_000);
   if (minutes < limit) return null;
   const look = minutes >= 2 * limit ? 'text-broken' : 'text-waiting';

@@ -58,7 +58,9 @@ export function Details({ conversation, onClose }: { conversation: Conversation;
               ))}
         </Fact>
         <Fact name={t.details.waiting}>
-          {waitingSince ? t.details.waitingSince(time(waitingSince)) : t.details.notWaiting}
+          {waitingSince && status !== 'resolved'
+            ? t.details.waitingSince(time(waitingSince))
+            : t.details.notWaiting}
         </Fact>
         <Fact name={t.details.since}>{time(conversation.createdAt)}</Fact>
         <Fact name={t.details.written}>

@@ -81,6 +81,30 @@ def test_a_connection_whose_statements_somebody_gave_up_prepares_them_anew(stock
     stock.database.read_now(fail)
 
 
+async def test_a_read_that_fails_harms_no_later_one(stock):
+    """psycopg, which prepares what it is asked six times, gives up all of a connection's statements at a rollback."""
+
+    def work(connection, by):
+        connection.execute(text("SELECT 1"))
+        return ask(connection, "SELECT 6 / %(by)s::integer", by=by)
+
+    for _ in range(3):
+        for by in (1, 2, 3, 1, 2, 3, 1):
+            assert await stock.database.read(lambda c, by=by: work(c, by)) == [(6 // by,)]
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await stock.database.read(lambda c: work(c, 0))
+
+
+def test_a_read_of_the_command_line_harms_no_later_one(stock):
+    def write(connection):
+        return [connection.execute(text("SELECT 1")) for _ in range(12)]
+
+    for _ in range(3):  # they take the one connection of the pool in turns
+        stock.database.write_now(write)
+        for _ in range(2):
+            assert stock.database.read_now(lambda connection: ask(connection, "SELECT 2")) == [(2,)]
+
+
 def test_what_the_server_refuses_is_raised_as_it_says(stock):
     def work(connection):
         with pytest.raises(psycopg.errors.DivisionByZero):

@@ -357,6 +357,20 @@ async def test_a_database_error_fails_the_guilty_command_alone(writing, capfd):
     assert [told.record.seq for told in log_of(writing)] == [1, 2]
 
 
+async def test_a_database_error_harms_nobody_else_on_a_connection_that_has_served_for_long(writing):
+    """On PostgreSQL psycopg has prepared some on it by then, and gives up all of the connection's at a rollback."""
+    writing.database.write_now(lambda c: c.exec_driver_sql(POISON[c.dialect.name]))
+    for number in range(12):
+        await writing.database.write(lambda c: c.execute(text("SELECT count(*) FROM outbox")).scalar_one())
+        await writing.writer.execute(writing.inbound(address=f"55{number}"))
+    for _ in range(3):
+        bodies = ("um", "poison", "dois")
+        outcomes = await asyncio.gather(
+            *(writing.writer.execute(writing.inbound(body=body)) for body in bodies), return_exceptions=True
+        )
+        assert [getattr(each, "code", "done") for each in outcomes] == ["done", "internal", "done"]
+
+
 async def test_a_full_queue_refuses_and_keeps_what_it_took(stock, monkeypatch):
     monkeypatch.setattr(writer, "MAX_WAITING", 3)
     waiting = [asyncio.create_task(stock.writer.execute(stock.inbound())) for _ in range(3)]

@@ -115,7 +115,7 @@ class Database:
                     result = work(connection)
                     connection.connection.commit()  # if it was not the last of what `work` sent
             except BaseException:
-                connection.close()
+                _let_go(connection)
                 raise
             self._kept = connection
             self._commits += 1
@@ -213,7 +213,7 @@ class Database:
                 with self._heeded(connection), connection.begin():
                     yield connection
             except BaseException:
-                connection.close()
+                _let_go(connection)
                 self._close_idle()
                 raise
             self._idle.append(connection)
@@ -225,8 +225,14 @@ class Database:
 
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:
-        with _unavailable(), self._reading.connect() as connection:
+        with _unavailable(), self._reading.begin() as connection:
             yield connection
+
+
+def _let_go(connection: Connection) -> None:
+    """For good: at a rollback psycopg gives up what it has prepared there, and tells neither trips.py nor libpq.py."""
+    connection.invalidate()
+    connection.close()
 
 
 @contextmanager

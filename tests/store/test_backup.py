@@ -206,3 +206,19 @@ def test_a_backup_changes_nothing_not_even_the_schema(stock, tmp_path):
         backup(nothing, tmp_path / "another")
     assert not (tmp_path / "none").exists()
     assert not (tmp_path / "another").exists()
+
+
+def test_what_patients_wrote_is_for_the_owner_of_the_files_alone(tmp_path, stock):
+    old = os.umask(0o022)
+    try:
+        backup(stock.database, tmp_path / "copy")
+        made = Database(f"sqlite:///{tmp_path}/made/recado.db")
+        with closing(made):
+            upgrade(made)
+            made.read_now(lambda c: c.exec_driver_sql("SELECT 1").scalar_one())
+            files = [tmp_path / "copy", *(tmp_path / "made").iterdir()]
+            assert {file.name: oct(file.stat().st_mode & 0o777) for file in files} == dict.fromkeys(
+                ["copy", "recado.db", "recado.db-shm", "recado.db-wal"], "0o600"
+            )
+    finally:
+        os.umask(old)

@@ -17,7 +17,7 @@ from recado.errors import ConfigError
 from recado.store import dumps
 from recado.store.database import Database
 from recado.store.migrate import is_known, revision, upgrade
-from recado.store.sqlite import path_of
+from recado.store.sqlite import make_file, path_of
 from recado.store.tables import history
 
 NO_COPY = "FILE: is no copy of a Recado database"
@@ -77,6 +77,7 @@ def _restore_file(target: Path, source: Path, begin: Callable[[Connection], None
         with closing(Database(URL.create("sqlite", database=str(part)))) as copy:
             upgrade(copy)
             copy.write_now(begin)
+        make_file(target)
         with closing(sqlite3.connect(part)) as read:
             _copy(read, target)
 
@@ -108,11 +109,15 @@ def _check(revisions: Sequence[str]) -> None:
 
 @contextmanager
 def _part(target: Path) -> Iterator[Path]:
-    """A place beside `target` for what is not whole yet. Nothing of it stays, nor of one that was killed before."""
+    """An empty file beside `target` for what is not whole yet, its owner's alone.
+
+    Nothing of it stays, nor of one that was killed before.
+    """
     part = target.with_name(f".{target.name}.part")
     every = [part.with_name(part.name + suffix) for suffix in ("", "-journal", "-wal", "-shm")]
     for each in every:
         each.unlink(missing_ok=True)
+    part.touch(0o600, exist_ok=False)
     try:
         yield part
     finally:

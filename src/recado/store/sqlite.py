@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -62,6 +62,13 @@ def make_folder(database: Path) -> None:
         database.parent.mkdir(parents=True, exist_ok=True)
 
 
+def make_file(database: Path) -> None:
+    """And its folder, unless it is there: its owner's alone. SQLite gives what it makes beside it the same rights."""
+    make_folder(database)
+    with _in_the_folder(), suppress(FileExistsError):
+        os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+
+
 def path_of(url: URL) -> Path:
     if not url.database or url.database == ":memory:":
         raise ConfigError("RECADO_DATABASE_URL: must name a file")
@@ -83,7 +90,7 @@ def open_sqlite(url: URL, connections: int) -> tuple[Engine, Engine, Engine]:
 
     @event.listens_for(engine, "do_connect")
     def make_room(*_: Any) -> None:
-        make_folder(path_of(url))
+        make_file(path_of(url))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

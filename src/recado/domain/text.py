@@ -47,8 +47,9 @@ def email_from(text: str, *, path: str = "email") -> str:
 
     Raises InvalidError unless it looks like `name@host`.
     """
-    email = clean(text).strip().lower()
+    email = text.strip().lower()
     name, _, host = email.partition("@")
-    if not name or not host or "@" in host or len(email) > MAX_EMAIL_CHARS or email.split() != [email]:
+    one_word = email.split() == [email] and is_clean(email)
+    if not name or not host or "@" in host or len(email) > MAX_EMAIL_CHARS or not one_word:
         raise InvalidError(f"{path}: must look like name@host", errors=[FieldError(path, "malformed")])
     return email

@@ -236,7 +236,7 @@ class TestOutbox:
         now = writing.sources.now()
         other = Database(writing.database.url.render_as_string())
         with other.engine.begin() as connection:
-            theirs = lease(connection, now, shift(now, LEASE_S), 2)
+            theirs = lease(connection, now, shift(now, LEASE_S), 2, of_each=2)
             mine = await outbox.lease(10)
         assert await outbox.lease(10) == []
         other.close()

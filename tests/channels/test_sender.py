@@ -15,10 +15,11 @@ from channels.serving import serving
 from channels.stack import GENERIC_SECRET, NUMBER, Stack, running
 from recado.app.outbox import LEASE_S, Outbox
 from recado.channels import sender as sender_module
-from recado.channels.sender import MAX_AT_ONCE, Sender, SenderSettings, http_client
+from recado.channels.sender import MAX_AT_ONCE, MAX_OF_CHANNEL, Sender, SenderSettings, http_client
 from recado.channels.standin import create_standin
 from recado.domain.commands import ReceiveMessage
 from recado.domain.instants import seconds_between, shift
+from recado.domain.values import ChannelId
 from recado.errors import MessageLeftError, UnavailableError
 from recado.observe import OUTBOX_POSTS
 from recado.store.sqlite import BUSY_TIMEOUT_S
@@ -365,6 +366,7 @@ class SlowProvider:
         self.bodies = []
         self.most_at_once = self.at_once = 0
         self.answer = asyncio.Event()
+        self.url = ""
 
     def app(self):
         @post("/in", status_code=200)
@@ -384,20 +386,101 @@ class SlowProvider:
 async def slow(stack):
     provider = SlowProvider()
     async with serving(provider.app()) as url:
-        stack.put(replace(stack.generic, outbound_url=f"{url}/in"))
+        provider.url = f"{url}/in"
+        stack.put(replace(stack.generic, outbound_url=provider.url))
         yield provider
         provider.answer.set()
 
 
+async def replies(stack, channel, count):
+    """To as many patients."""
+    for patient in range(count):
+        await stack.reply(await conversation(stack, channel, f"patient-{patient}"), "oi")
+
+
+async def test_no_more_than_so_many_posts_of_a_channel_are_under_way_at_once(stack, slow):
+    await replies(stack, stack.generic, 3 * MAX_OF_CHANNEL)
+    async with sending(stack):
+        await eventually(lambda: len(slow.arrived) == MAX_OF_CHANNEL, "as many as may")
+        slow.answer.set()
+        await eventually(lambda: statuses(stack) == ["sent"] * 3 * MAX_OF_CHANNEL, "all sent")
+    assert slow.most_at_once == MAX_OF_CHANNEL
+    assert len(set(slow.arrived)) == len(slow.arrived) == 3 * MAX_OF_CHANNEL
+
+
+def channels_like(stack, channel, count):
+    """`channel`, so many times over."""
+    copies = [replace(channel, id=ChannelId(new_id())) for _ in range(count)]
+    for copy in copies:
+        stack.put(copy)
+    return copies
+
+
 async def test_no_more_than_so_many_posts_are_under_way_at_once(stack, slow):
-    for patient in range(3 * MAX_AT_ONCE):
-        await stack.reply(await conversation(stack, stack.generic, f"patient-{patient}"), "oi")
+    slow_generic = replace(stack.generic, outbound_url=slow.url)
+    for channel in channels_like(stack, slow_generic, 5):
+        await replies(stack, channel, MAX_OF_CHANNEL)
     async with sending(stack):
         await eventually(lambda: len(slow.arrived) == MAX_AT_ONCE, "as many as may")
         slow.answer.set()
-        await eventually(lambda: statuses(stack) == ["sent"] * 3 * MAX_AT_ONCE, "all sent")
+        await eventually(lambda: statuses(stack) == ["sent"] * 5 * MAX_OF_CHANNEL, "all sent")
     assert slow.most_at_once == MAX_AT_ONCE
-    assert len(set(slow.arrived)) == len(slow.arrived) == 3 * MAX_AT_ONCE
+
+
+async def test_a_provider_that_hangs_does_not_hold_up_anothers_replies(stack, slow, provider):
+    await replies(stack, stack.generic, 3 * MAX_OF_CHANNEL)
+    async with sending(stack):
+        await eventually(lambda: len(slow.arrived) == MAX_OF_CHANNEL, "the first wait for their provider")
+        await stack.reply(await conversation(stack, stack.whatsapp), "Pode ser às 10h")
+        await eventually(lambda: "sent" in statuses(stack), "the other channel's was sent")
+        assert [message["body"] for message in await taken(provider)] == ["Pode ser às 10h"]
+        slow.answer.set()
+        await eventually(lambda: set(statuses(stack)) == {"sent"}, "all sent")
+
+
+async def test_providers_that_are_known_to_hang_leave_half_of_the_room(stack, slow, monkeypatch):
+    monkeypatch.setattr(sender_module, "SLOW_S", 0.0)
+    hanging = channels_like(stack, replace(stack.generic, outbound_url=slow.url), MAX_AT_ONCE)
+    slow.answer.set()
+    async with sending(stack):
+        for channel in hanging:  # each answers slowly once, and is known from there on
+            await replies(stack, channel, 1)
+        await eventually(lambda: statuses(stack) == ["sent"] * MAX_AT_ONCE, "all are known")
+        slow.answer.clear()
+        slow.arrived.clear()
+        for channel in hanging:
+            await replies(stack, channel, 2)
+        await eventually(lambda: len(slow.arrived) == MAX_AT_ONCE // 2, "half of the room is theirs")
+        await stack.reply(await conversation(stack, stack.whatsapp), "Pode ser às 10h")
+        await eventually(lambda: statuses(stack)[-1] == "sent", "the other channel's was sent")
+        assert len(slow.arrived) == MAX_AT_ONCE // 2
+        slow.answer.set()
+        await eventually(lambda: set(statuses(stack)) == {"sent"}, "all sent")
+
+
+async def test_a_channel_that_answered_slowly_has_one_post_at_a_time_until_it_answers_in_time(
+    stack, slow, monkeypatch
+):
+    monkeypatch.setattr(sender_module, "SLOW_S", 0.0)
+    slow.answer.set()
+    async with sending(stack):
+        await replies(stack, stack.generic, 1)
+        await eventually(lambda: statuses(stack) == ["sent"], "known to be slow")
+        slow.most_at_once = 0
+        await replies(stack, stack.generic, MAX_OF_CHANNEL)
+        await eventually(lambda: statuses(stack) == ["sent"] * (1 + MAX_OF_CHANNEL), "sent one by one")
+        assert slow.most_at_once == 1
+        monkeypatch.setattr(sender_module, "SLOW_S", 60.0)
+        slow.answer.clear()
+        await replies(stack, stack.generic, MAX_OF_CHANNEL)
+        await eventually(lambda: slow.at_once, "the next one")
+        slow.answer.set()
+        await eventually(lambda: slow.most_at_once == 1 and set(statuses(stack)) == {"sent"}, "sent")
+        slow.answer.clear()
+        await replies(stack, stack.generic, MAX_OF_CHANNEL)
+        await eventually(lambda: slow.at_once == MAX_OF_CHANNEL, "as many as may again")
+        slow.answer.set()
+        await eventually(lambda: set(statuses(stack)) == {"sent"}, "sent")
 
 
 async def test_what_waits_behind_a_post_under_way_may_still_change(stack, slow):
@@ -459,7 +542,7 @@ async def test_a_cancelled_sender_leaves_no_post_behind(stack, slow):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert sender._posting == set()
+    assert not sender._posting
 
 
 class ForgetfulOutbox(Outbox):
@@ -475,9 +558,9 @@ class ForgetfulOutbox(Outbox):
             self.refused.add(name)
             raise UnavailableError
 
-    async def lease(self, limit):
+    async def lease(self, limit, **shares):
         self._refuse_once("lease")
-        return await super().lease(limit)
+        return await super().lease(limit, **shares)
 
     async def sent(self, departure, external_id):
         self._refuse_once("sent")

@@ -258,7 +258,7 @@ async def test_many_commands_and_leases_are_carried_out_in_the_words_for_one(sto
                 *(stock.order(command, conversation_id=each.conversation.id, **fields) for each in threads),
             )
         carried_out(stock, *(stock.reply(each.conversation.id) for each in threads))
-        leased = stock.database.write_now(lambda c: outbox.lease(c, "9", "8", 10))
+        leased = stock.database.write_now(lambda c: outbox.lease(c, "9", "8", 10, of_each=10))
         assert len(leased) == len(threads)
         stock.database.write_now(lambda c: [outbox.postpone(c, each.message_id, "a") for each in leased])
 

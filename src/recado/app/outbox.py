@@ -1,14 +1,14 @@
 """What the sender works on: leases of messages that wait to leave, and its answers, which are commands."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Literal
 
 from recado.app.inbox import Inbox
 from recado.domain.commands import RecordDelivery
 from recado.domain.instants import seconds_between, shift
-from recado.domain.values import Failure, Instant
+from recado.domain.values import ChannelId, Failure, Instant
 from recado.store import outbox
 from recado.store.database import Database
 from recado.store.outbox import Departure
@@ -26,11 +26,23 @@ class Outbox:
         self._now = now
         self.wake = asyncio.Event()
 
-    async def lease(self, limit: int) -> list[Departure]:
-        """Messages that are due, at most one per conversation, ours alone for LEASE_S."""
+    async def lease(
+        self, limit: int, *, of_each: int | None = None, without: Collection[ChannelId] = ()
+    ) -> list[Departure]:
+        """Messages that are due, at most one per conversation, ours alone for LEASE_S.
+
+        At most `of_each` per channel, and none of the channels `without`.
+        """
         now = self._now()
         return await self._database.write(
-            partial(outbox.lease, now=now, until=shift(now, LEASE_S), limit=limit)
+            partial(
+                outbox.lease,
+                now=now,
+                until=shift(now, LEASE_S),
+                limit=limit,
+                of_each=of_each or limit,
+                without=without,
+            )
         )
 
     async def take_over(self) -> None:
@@ -41,9 +53,9 @@ class Outbox:
         if not self._database.shared:
             await self._database.write(partial(outbox.end_leases, now=self._now()))
 
-    async def next_due_in_s(self) -> float | None:
-        """Seconds until the next message comes due, 0 if it is; None when nothing waits."""
-        due = await self._database.read(outbox.next_due)
+    async def next_due_in_s(self, *, without: Collection[ChannelId] = ()) -> float | None:
+        """Seconds until the other channels' next message comes due, 0 if it is; None when nothing waits."""
+        due = await self._database.read(partial(outbox.next_due, without=without))
         return None if due is None else max(0.0, seconds_between(self._now(), due))
 
     async def sent(self, departure: Departure, external_id: str | None) -> None:

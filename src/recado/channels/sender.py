@@ -6,6 +6,8 @@ the message comes due again, under the same idempotency key. docs/channels.md, "
 
 import asyncio
 import random
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import assert_never
@@ -17,12 +19,16 @@ from recado import __version__
 from recado.app.outbox import Outbox
 from recado.channels.providers import GAVE_UP, INCOMPLETE, Again, Answer, Sent, compose, read_answer
 from recado.domain.instants import seconds_between
-from recado.domain.values import Failure, Instant
+from recado.domain.values import ChannelId, Failure, Instant
 from recado.errors import UnavailableError
 from recado.observe import OUTBOX_POST_SECONDS, OUTBOX_POSTS, get_logger
 from recado.store.outbox import Departure
 
-MAX_AT_ONCE = 16
+MAX_AT_ONCE = 64
+MAX_OF_CHANNEL = 16
+SLOW_S = 2.0
+"""A channel whose last answer took longer, if one came at all, has one post under way at a time. All such channels
+together leave half of the room to the others: one clinic's dead provider must not hold up another's replies."""
 MAX_ANSWER_BYTES = 65_536
 STEP_S = 10.0
 """For connecting, for writing, and for each piece of an answer."""
@@ -80,7 +86,8 @@ class Sender:
         self._settings = settings
         self._now = now
         self._random = random
-        self._posting: set[asyncio.Task[None]] = set()
+        self._posting: dict[asyncio.Task[None], ChannelId] = {}
+        self._slow: set[ChannelId] = set()
         self._stopping = False
 
     async def run(self) -> None:
@@ -98,19 +105,39 @@ class Sender:
     async def _start_due(self, client: httpx.AsyncClient) -> float:
         """Start posting what is due, as far as there is room. Seconds until there may be more to do."""
         self._outbox.wake.clear()  # before looking, so that nothing queued meanwhile is slept through
-        room = MAX_AT_ONCE - len(self._posting)
-        if room == 0:
-            return LOOK_AGAIN_S
         try:
-            for departure in await self._outbox.lease(room):
-                task = asyncio.create_task(self._send(client, departure))
-                self._posting.add(task)
-                task.add_done_callback(self._ended)
-            due_in_s = await self._outbox.next_due_in_s()
+            while room := MAX_AT_ONCE - len(self._posting):
+                leased = await self._lease(room)
+                for departure in leased:
+                    task = asyncio.create_task(self._send(client, departure))
+                    self._posting[task] = departure.channel.id
+                    task.add_done_callback(self._ended)
+                if not leased:
+                    break
+            else:
+                return LOOK_AGAIN_S
+            due_in_s = await self._outbox.next_due_in_s(without=self._full())
         except Exception:
             log.exception("outbox_unreadable")  # the sender's top: nothing is lost, the rows wait
             return 1.0
         return LOOK_AGAIN_S if due_in_s is None else due_in_s
+
+    async def _lease(self, room: int) -> list[Departure]:
+        """At most one of each channel, the slow ones last. Ask until there is none: each takes its share only."""
+        full = self._full()
+        leased = await self._outbox.lease(room, of_each=1, without=full | self._slow)
+        if leased or self._slow <= full:
+            return leased
+        return await self._outbox.lease(min(room, self._room_of_slow()), of_each=1, without=full)
+
+    def _full(self) -> set[ChannelId]:
+        """Channels that must wait until a post ends."""
+        under_way = Counter(self._posting.values())
+        full = {id_ for id_, posts in under_way.items() if posts >= MAX_OF_CHANNEL or id_ in self._slow}
+        return full if self._room_of_slow() > 0 else full | self._slow
+
+    def _room_of_slow(self) -> int:
+        return MAX_AT_ONCE // 2 - sum(id_ in self._slow for id_ in self._posting.values())
 
     async def _pause(self, seconds: float) -> None:
         """Until something was queued, a post has ended, `stop` was called, or the time has come."""
@@ -121,7 +148,7 @@ class Sender:
             pass
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._posting.discard(task)
+        del self._posting[task]
         self._outbox.wake.set()
 
     async def _finish(self) -> None:
@@ -135,18 +162,26 @@ class Sender:
         """One attempt, from request to record. A task's top."""
         kind = departure.channel.kind
         ids = {"message_id": departure.message_id, "channel": departure.channel.id}
+        started_at = time.monotonic()
         try:
-            with OUTBOX_POST_SECONDS.labels(kind).time():
-                answer = await self._attempt(client, departure)
+            answer = await self._attempt(client, departure)
         except Exception:
             log.exception("outbox_fault", **ids)
             answer = Again()
+        self._timed(departure, time.monotonic() - started_at)
         try:
             outcome = await self._record(departure, answer)
         except Exception:
             outcome = "unrecorded"  # it comes due again when its lease ends
             log.exception("outbox_unrecorded", **ids)
         OUTBOX_POSTS.labels(kind, outcome).inc()
+
+    def _timed(self, departure: Departure, took_s: float) -> None:
+        OUTBOX_POST_SECONDS.labels(departure.channel.kind).observe(took_s)
+        if took_s > SLOW_S:
+            self._slow.add(departure.channel.id)
+        else:
+            self._slow.discard(departure.channel.id)
 
     async def _attempt(self, client: httpx.AsyncClient, departure: Departure) -> Answer:
         post = compose(departure, whatsapp_url=self._settings.whatsapp_url, now=self._now())

@@ -1,11 +1,13 @@
 """What waits to leave. A lease is a due time ahead: if its holder dies, the row comes due again by itself."""
 
+from collections.abc import Collection
+
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, exists, func, select, update
 
 from recado.domain.accounts import Channel
-from recado.domain.values import ClinicId, ConversationId, Instant, MessageId
-from recado.store.bulk import among, execute, wanted
+from recado.domain.values import ChannelId, ClinicId, ConversationId, Instant, MessageId
+from recado.store.bulk import among, execute, tuples_of, wanted
 from recado.store.rows import channel_from
 from recado.store.tables import channels, contacts, conversations, messages, outbox
 
@@ -36,6 +38,20 @@ _is_first = ~exists().where(
 )
 """Nothing of the same conversation waits before it: messages leave in the order they were written."""
 
+_is_wanted = outbox.c.channel_id.not_in(tuples_of(outbox.c.channel_id)) & _is_first
+
+_turns = (
+    select(
+        outbox.c.message_id,
+        func.row_number()
+        .over(partition_by=outbox.c.channel_id, order_by=(outbox.c.due_at, outbox.c.seq))
+        .label("turn"),
+    )
+    .where(outbox.c.due_at <= bindparam("now"), _is_wanted)
+    .subquery("turns")
+)
+"""What is due, counted for each channel by itself, so that one that is far behind leaves room for the others."""
+
 _DUE = (
     select(
         outbox.c.message_id,
@@ -49,11 +65,12 @@ _DUE = (
         contacts.c.name,
         _replied.c.external_id,
     )
+    .join(_turns, _turns.c.message_id == outbox.c.message_id)
     .join(messages, messages.c.id == outbox.c.message_id)
     .join(conversations, conversations.c.id == outbox.c.conversation_id)
     .join(contacts, contacts.c.id == conversations.c.contact_id)
     .outerjoin(_replied, _replied.c.id == messages.c.reply_to)
-    .where(outbox.c.due_at <= bindparam("now"), _is_first)
+    .where(outbox.c.due_at <= bindparam("now"), _turns.c.turn <= bindparam("of_each"))
     .order_by(outbox.c.due_at, outbox.c.seq)
     .limit(bindparam("limit"))
     .with_for_update(of=(outbox, messages), skip_locked=True)
@@ -64,19 +81,30 @@ _LEASE = (
     .values(due_at=bindparam("until"), leased=True, attempts=outbox.c.attempts + 1)
 )
 _CHANNELS = select(channels).where(among(channels.c.id))
+_NEXT_DUE = select(func.min(outbox.c.due_at)).where(_is_wanted)
 
 
-def lease(connection: Connection, now: Instant, until: Instant, limit: int) -> list[Departure]:
+def lease(
+    connection: Connection,
+    now: Instant,
+    until: Instant,
+    limit: int,
+    *,
+    of_each: int,
+    without: Collection[ChannelId] = (),
+) -> list[Departure]:
     """The due messages, longest due first, now due again at `until`; of each conversation the first only.
 
-    What another node is leasing at this moment is left to it (PostgreSQL: SKIP LOCKED).
+    At most `of_each` of a channel, and none of those `without`. What another node is leasing at this moment is left
+    to it (PostgreSQL: SKIP LOCKED).
     """
-    rows = connection.execute(_DUE, {"now": now, "limit": limit}).all()
+    asked = {"now": now, "limit": limit, "of_each": of_each, **wanted((id_,) for id_ in without)}
+    rows = connection.execute(_DUE, asked).all()
     if not rows:
         return []
     execute(connection, _LEASE, {"until": until, **wanted((row.message_id,) for row in rows)})
-    asked = wanted((id_,) for id_ in {row.channel_id for row in rows})
-    known = {row["id"]: channel_from(row) for row in connection.execute(_CHANNELS, asked).mappings()}
+    theirs = wanted((id_,) for id_ in {row.channel_id for row in rows})
+    known = {row["id"]: channel_from(row) for row in connection.execute(_CHANNELS, theirs).mappings()}
     return [
         Departure(
             clinic_id=row.clinic_id,
@@ -106,6 +134,6 @@ def end_leases(connection: Connection, now: Instant) -> None:
     connection.execute(update(outbox).where(outbox.c.leased).values(due_at=now, leased=False))
 
 
-def next_due(connection: Connection) -> Instant | None:
-    """When the next message comes due; None when nothing waits."""
-    return connection.execute(select(func.min(outbox.c.due_at)).where(_is_first)).scalar_one_or_none()
+def next_due(connection: Connection, without: Collection[ChannelId] = ()) -> Instant | None:
+    """When the next message of the other channels comes due; None when nothing of theirs waits."""
+    return connection.execute(_NEXT_DUE, wanted((id_,) for id_ in without)).scalar_one_or_none()

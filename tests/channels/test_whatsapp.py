@@ -152,10 +152,16 @@ def test_an_item_without_what_its_type_promises_is_counted_and_harms_no_neighbou
     assert inbound.ignored == {"malformed": 1}
 
 
-@pytest.mark.parametrize("timestamp", [None, "", "soon", "-5", "99999999999999", 1763802000])
+@pytest.mark.parametrize("timestamp", [None, "", "soon", "-5", "99999999999999", 1763802000, 1763802000.5, 10**30, []])
 def test_a_strange_time_never_costs_a_message(timestamp):
     [(_, command)] = read(message_of(timestamp=timestamp)).items
     assert command.sent_at in {NOW, "2025-11-22T09:00:00.000Z"}
+
+
+@pytest.mark.parametrize("context", [{}, {"id": None}, {"id": 5}, {"forwarded": True}, "wamid.1", []])
+def test_a_strange_context_never_costs_a_message(context):
+    [(_, command)] = read(message_of(context=context)).items
+    assert command.reply_to_external_id is None
 
 
 def test_a_patient_without_a_name_is_called_by_the_number():
@@ -274,6 +280,7 @@ def test_a_status_without_what_it_promises_is_counted_and_harms_no_neighbour(cha
         (False, {"timestamp": str(int(NOW_S + LEASE_S + 1))}),
         (False, {"timestamp": "soon"}),
         (False, {"timestamp": None}),
+        (False, {"timestamp": 1.5}),
         (False, {"biz_opaque_callback_data": None}),
         (False, {"biz_opaque_callback_data": "campaign 7"}),
         (False, {"biz_opaque_callback_data": {"id": 7}}),

@@ -51,13 +51,13 @@ class _Context(Struct, frozen=True):
 
 
 class _Item(Struct, frozen=True):
-    """What every message has, whatever its type."""
+    """What every message has, whatever its type. Time and context are asked for later: they cost no message."""
 
     id: Identifier
     sender: Identifier = field(name="from")
     type: str
-    timestamp: str | int = ""
-    context: _Context | None = None
+    timestamp: Any = ""
+    context: Any = None
 
 
 class _Text(Struct, frozen=True):
@@ -74,7 +74,7 @@ class _Media(Struct, frozen=True):
 class _Status(Struct, frozen=True):
     id: Identifier
     status: str
-    timestamp: str | int = ""
+    timestamp: Any = ""
     biz_opaque_callback_data: Any = None
 
 
@@ -124,7 +124,8 @@ def _message(
     if content is None:
         return "malformed"
     body, attachments = content
-    replied = (item.context.id if item.context else None) or ""
+    context = _as(item.context, _Context)
+    replied = (context.id if context else None) or ""
     return kind or "text", ReceiveMessage(
         clinic_id=channel.clinic_id,
         channel=channel.ref,

@@ -1,6 +1,7 @@
 """Sessions: who may in, for how long, and how it ends."""
 
 import asyncio
+import contextlib
 import hmac
 import secrets
 import threading
@@ -109,6 +110,28 @@ async def test_a_guesser_elsewhere_does_not_lock_the_member_out(sessions):
         with pytest.raises(InvalidCredentialsError):
             await login(sessions, "errada", address="203.0.113.9")
     assert (await login(sessions)).token
+
+
+async def test_the_addresses_of_one_ipv6_network_count_as_one(sessions):
+    for last in range(3):
+        with pytest.raises(InvalidCredentialsError):
+            await login(sessions, "errada", address=f"2001:db8:0:7::{last}")
+    with pytest.raises(RateLimitedError):
+        await login(sessions, address="2001:db8:0:7:ffff::1")
+    assert (await login(sessions, address="2001:db8:0:8::1")).token
+
+
+async def test_many_who_log_in_from_one_address_keep_nobody_elsewhere_waiting(sessions):
+    ended = []
+
+    async def enter(who, *args, **where):
+        with contextlib.suppress(InvalidCredentialsError):
+            await login(sessions, *args, **where)
+        ended.append(who)
+
+    crowd = [enter("crowd", "errada", email=f"{number}@clinica.example") for number in range(12)]
+    await asyncio.gather(*crowd, enter("ana", address="203.0.113.9"))
+    assert ended.index("ana") < 4
 
 
 async def test_one_address_that_tries_many_members_is_stopped(sessions):

@@ -36,6 +36,14 @@ def client_address(peer: str | None, forwarded_for: str | None, trusted: Iterabl
     return str(address)
 
 
+def neighbourhood(address: str) -> str:
+    """Whose attempts count as one's: of IPv6 the /64, for every home line has one and may choose within it."""
+    known = _parse(address)
+    if not isinstance(known, ipaddress.IPv6Address):
+        return address
+    return str(ipaddress.ip_network((known, 64), strict=False))
+
+
 def is_loopback(peer: str) -> bool:
     address = _parse(peer)
     return address is not None and address.is_loopback

@@ -4,18 +4,21 @@ A token is 256 random bits and opens its session; the database keeps only its HM
 in memory for seconds. When a session ends, the listeners hear it at once and close its sockets.
 """
 
+import asyncio
 import base64
 import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from functools import partial
+from weakref import WeakValueDictionary
 
 from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from recado import observe
+from recado.app.addresses import neighbourhood
 from recado.app.attempts import Attempts
 from recado.app.passwords import Passwords
 from recado.domain.accounts import Identity
@@ -116,6 +119,8 @@ class Sessions:
         limit, window = settings.login_attempts, settings.login_window_s
         self._by_member = Attempts(limit, window, time.monotonic)
         self._by_address = Attempts(limit * ADDRESS_FACTOR, window, time.monotonic)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """One password of an address at a time, lest a crowd there, or somebody who guesses, keep all others waiting."""
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._ended = 0
         self._on_end: list[Callable[[str], None]] = []
@@ -136,15 +141,17 @@ class Sessions:
         return login
 
     async def _login(self, email: str, password: str, client_address: str) -> Login:
-        member_key = f"{client_address} {email}"
-        self._by_address.begin(client_address)
+        asker = neighbourhood(client_address)
+        member_key = f"{asker} {email}"
+        self._by_address.begin(asker)
         self._by_member.begin(member_key)
-        found = await self._database.read(lambda connection: accounts.credentials_of(connection, email))
-        valid = await self._passwords.verify(found.password_hash if found else None, password)
+        async with self._turns.setdefault(asker, asyncio.Lock()):
+            found = await self._database.read(lambda connection: accounts.credentials_of(connection, email))
+            valid = await self._passwords.verify(found.password_hash if found else None, password)
         if not found or not valid:
             raise InvalidCredentialsError
         self._by_member.take_back(member_key)
-        self._by_address.take_back(client_address)
+        self._by_address.take_back(asker)
         token = base64.urlsafe_b64encode(self._random_bytes(32)).rstrip(b"=").decode()
         now = self._now()
         row = SessionRow(self._new_id(), found.member_id, now, shift(now, self._settings.lifetime_s))

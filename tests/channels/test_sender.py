@@ -13,6 +13,7 @@ from standardwebhooks import Webhook
 from channels.polling import eventually
 from channels.serving import serving
 from channels.stack import GENERIC_SECRET, NUMBER, Stack, running
+from recado.app.inbox import EraseOrder
 from recado.app.outbox import LEASE_S, Outbox
 from recado.channels import sender as sender_module
 from recado.channels.sender import MAX_AT_ONCE, MAX_OF_CHANNEL, Sender, SenderSettings, http_client
@@ -497,6 +498,22 @@ async def test_what_waits_behind_a_post_under_way_may_still_change(stack, slow):
         await eventually(lambda: waiting(stack) == [], "all sent")
     assert slow.arrived == [first, edited]
     assert slow.bodies == ["um", "2"]
+
+
+async def test_a_conversation_that_is_deleted_under_a_post_leaves_nothing_to_be_posted_again(stack, slow):
+    conversation_id = await conversation(stack, stack.generic)
+    async with sending(stack):
+        first, _ = [await stack.reply(conversation_id, body) for body in ("um", "dois")]
+        await eventually(lambda: slow.arrived, "the first is under way")
+        order = EraseOrder(conversation_id=conversation_id, client_key=new_id())
+        await stack.inbox.delete_conversation(replace(stack.member, roles={stack.clinic_id: "admin"}), order)
+        unrecorded = OUTBOX_POSTS.labels("generic", "unrecorded")._value.get()
+        sent = OUTBOX_POSTS.labels("generic", "sent")._value.get()
+        slow.answer.set()
+        await eventually(lambda: OUTBOX_POSTS.labels("generic", "sent")._value.get() > sent, "sent")
+    assert slow.arrived == [first]
+    assert waiting(stack) == []
+    assert OUTBOX_POSTS.labels("generic", "unrecorded")._value.get() == unrecorded
 
 
 async def test_a_reply_that_was_tried_once_is_not_changed_any_more(stack, provider):

@@ -152,7 +152,9 @@ def test_an_item_without_what_its_type_promises_is_counted_and_harms_no_neighbou
     assert inbound.ignored == {"malformed": 1}
 
 
-@pytest.mark.parametrize("timestamp", [None, "", "soon", "-5", "99999999999999", 1763802000, 1763802000.5, 10**30, []])
+@pytest.mark.parametrize(
+    "timestamp", [None, "", "soon", "-5", "99999999999999", 1763802000, 1763802000.5, 10**30, []]
+)
 def test_a_strange_time_never_costs_a_message(timestamp):
     [(_, command)] = read(message_of(timestamp=timestamp)).items
     assert command.sent_at in {NOW, "2025-11-22T09:00:00.000Z"}

@@ -120,7 +120,7 @@ class Sessions:
         self._by_member = Attempts(limit, window, time.monotonic)
         self._by_address = Attempts(limit * ADDRESS_FACTOR, window, time.monotonic)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        """One password of an address at a time, lest a crowd there, or somebody who guesses, keep all others waiting."""
+        """One password of an address at a time, lest a crowd there, or who guesses, keep all others waiting."""
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._ended = 0
         self._on_end: list[Callable[[str], None]] = []

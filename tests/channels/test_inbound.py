@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 
 import httpx
@@ -19,6 +20,7 @@ from recado.channels.bodies import MAX_BODY_BYTES
 from recado.channels.delivery import MAX_AT_ONCE
 from recado.channels.signatures import sign
 from recado.errors import InvalidError, OverloadedError, RecadoError, UnavailableError
+from rest.service import listening
 from stock import new_id
 
 MESSAGE = {
@@ -313,3 +315,25 @@ bytes_or_damage = st.binary(max_size=200) | st.sampled_from(sorted(FIXTURES.glob
 async def test_any_signed_bytes_are_answered_200_or_400(stack, client, body):
     assert (await post_generic(client, stack.generic, body)).status_code in {200, 400}
     assert (await post_whatsapp(client, stack.whatsapp, body)).status_code in {200, 400}
+
+
+@pytest.mark.parametrize("channel", ["generic", "nobody"])
+async def test_a_body_may_be_slow_but_not_stand_still(stack, channel):
+    """Else who says half of a body keeps a connection for ever; some thousands of them leave none for patients."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = application(stack.inbox, stack.known_channels)
+    address = f"/api/v1/channels/{stack.generic.id if channel == 'generic' else new_id()}/inbound"
+    head = f"POST {address} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with listening(app, listener, body_patience_s=0.3):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(head.encode())
+        begun = asyncio.get_running_loop().time()
+        answer = asyncio.create_task(reader.read())
+        while asyncio.get_running_loop().time() < begun + 0.6:
+            await asyncio.wait([answer], timeout=0.1)
+            assert not writer.is_closing() and not reader.at_eof()
+            writer.write(b"1\r\n{\r\n")
+        ended = await asyncio.wait_for(answer, 10)
+        writer.close()
+    assert ended.startswith(b"HTTP/1.1 408" if channel == "generic" else b"HTTP/1.1 404")
+    assert ended.count(b"HTTP/1.1") == 1

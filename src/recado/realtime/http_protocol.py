@@ -41,6 +41,8 @@ class HttpProtocol(HttpToolsProtocol):
     """For uvicorn's `http=`. `head_timeout_s` counts from the connection's opening, or a later head's first byte."""
 
     head_timeout_s: ClassVar[float] = 10.0
+    body_patience_s: ClassVar[float] = 60.0
+    """A body may be slow, but not stand still for this long. A polling session's gives up sooner by itself."""
     polling: ClassVar[Polling | None] = None
     """Takes whole GETs of its own past parser and task: half of what a poll costs."""
     at_once: ClassVar[AtOnce | None] = None
@@ -53,6 +55,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._heads_begun = 0
         self._head_is_open = False
         self._head_timer: asyncio.TimerHandle | None = None
+        """Of a body that stands still, too."""
         self._head_bytes = 0
         """Of the open head; of a later one without the read it began in, which held others too."""
         self._message_is_open = False
@@ -119,6 +122,9 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(400, b"Invalid HTTP request received.")
             return
+        if self._message_is_open and not self._head_is_open:
+            self._head_is_here()
+            self._head_timer = self.loop.call_later(self.body_patience_s, self._refuse_still_body)
         if self._head_is_open and self._heads_begun in {1, begun}:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
@@ -238,6 +244,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._message_is_open = False
+        self._head_is_here()
         super().on_message_complete()
 
     def _await_head(self, since: float | None = None) -> None:
@@ -254,6 +261,11 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse_slow_head(self) -> None:
         if not self.transport.is_closing():
             self._refuse(408, b"The request head took too long.")
+
+    def _refuse_still_body(self) -> None:
+        if self.cycle is not None and not self.cycle.response_started and not self.transport.is_closing():
+            self._refuse(408, b"The request body stood still.")
+        self.transport.close()
 
     def _answer_whole(self, scope: object, status: int, headers: Headers, body: bytes) -> bool:
         cycle = self.cycle

@@ -106,15 +106,11 @@ class Sender:
         """Start posting what is due, as far as there is room. Seconds until there may be more to do."""
         self._outbox.wake.clear()  # before looking, so that nothing queued meanwhile is slept through
         try:
-            while room := MAX_AT_ONCE - len(self._posting):
-                leased = await self._lease(room)
-                for departure in leased:
-                    task = asyncio.create_task(self._send(client, departure))
-                    self._posting[task] = departure.channel.id
-                    task.add_done_callback(self._ended)
-                if not leased:
-                    break
-            else:
+            while await self._start_shares(client):
+                pass
+            if not self._slow <= (full := self._full()):
+                await self._start(client, self._room_of_slow(), of_each=1, without=full)
+            if len(self._posting) == MAX_AT_ONCE:
                 return LOOK_AGAIN_S
             due_in_s = await self._outbox.next_due_in_s(without=self._full())
         except Exception:
@@ -122,13 +118,24 @@ class Sender:
             return 1.0
         return LOOK_AGAIN_S if due_in_s is None else due_in_s
 
-    async def _lease(self, room: int) -> list[Departure]:
-        """At most one of each channel, the slow ones last. Ask until there is none: each takes its share only."""
-        full = self._full()
-        leased = await self._outbox.lease(room, of_each=1, without=full | self._slow)
-        if leased or self._slow <= full:
-            return leased
-        return await self._outbox.lease(min(room, self._room_of_slow()), of_each=1, without=full)
+    async def _start_shares(self, client: httpx.AsyncClient) -> bool:
+        """Of each channel but the slow as many as the busiest may still have. Whether another may have more."""
+        full, under_way = self._full(), Counter(self._posting.values())
+        share = MAX_OF_CHANNEL - max((under_way[id_] for id_ in under_way.keys() - full), default=0)
+        started = await self._start(client, MAX_AT_ONCE, of_each=share, without=full | self._slow)
+        return any(started[id_] == share for id_ in started.keys() - self._full())
+
+    async def _start(
+        self, client: httpx.AsyncClient, limit: int, *, of_each: int, without: set[ChannelId]
+    ) -> Counter[ChannelId]:
+        """How many of which channel."""
+        room = min(limit, MAX_AT_ONCE - len(self._posting))
+        leased = await self._outbox.lease(room, of_each=of_each, without=without) if room else []
+        for departure in leased:
+            task = asyncio.create_task(self._send(client, departure))
+            self._posting[task] = departure.channel.id
+            task.add_done_callback(self._ended)
+        return Counter(each.channel.id for each in leased)
 
     def _full(self) -> set[ChannelId]:
         """Channels that must wait until a post ends."""

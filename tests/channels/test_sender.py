@@ -449,8 +449,7 @@ async def test_providers_that_are_known_to_hang_leave_half_of_the_room(stack, sl
         await eventually(lambda: statuses(stack) == ["sent"] * MAX_AT_ONCE, "all are known")
         slow.answer.clear()
         slow.arrived.clear()
-        for channel in hanging:
-            await replies(stack, channel, 2)
+        await asyncio.gather(*(replies(stack, channel, 2) for channel in hanging))
         await eventually(lambda: len(slow.arrived) == MAX_AT_ONCE // 2, "half of the room is theirs")
         await stack.reply(await conversation(stack, stack.whatsapp), "Pode ser às 10h")
         await eventually(lambda: statuses(stack)[-1] == "sent", "the other channel's was sent")

@@ -17,11 +17,11 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-const show = () =>
+const show = (trueUntil: number | null = null) =>
   render(
     <StrictMode>
       <RealtimeProvider connection={connection}>
-        <WebSocketStatus trueUntil={null} standIn="off" />
+        <WebSocketStatus trueUntil={trueUntil} standIn="off" />
       </RealtimeProvider>
     </StrictMode>,
   );
@@ -46,6 +46,15 @@ it('says each state in words', () => {
   expect(screen.getByRole('button', { name: 'Tentar agora' })).toBeInTheDocument();
   act(() => connection.stop());
   expect(badge()).toHaveTextContent('Desconectado');
+});
+
+it('connected, and still without what it missed, says how old the screen is', () => {
+  show(new Date(2026, 10, 23, 10, 42, 7).getTime());
+  comes('connect');
+  pass(1499);
+  expect(screen.queryByText('em dia até 10:42:07')).not.toBeInTheDocument();
+  pass(1);
+  expect(screen.getByText('em dia até 10:42:07')).toBeInTheDocument();
 });
 
 it.each([

@@ -34,6 +34,7 @@ export function WebSocketStatus({ trueUntil, standIn }: WebSocketStatusProps) {
   const error = connection.error === null ? null : inWords(t, connection.error);
   const status = useShownStatus(connection.status);
   const look = LOOKS[status ?? 'disconnected'];
+  const behind = useDelayed(status === 'connected' && trueUntil !== null, YELLOW_AFTER_MS);
   const asOf =
     trueUntil === null ? null : t.status.trueUntil(clockTimeWithSeconds(locale, new Date(trueUntil)));
   return (
@@ -54,6 +55,8 @@ export function WebSocketStatus({ trueUntil, standIn }: WebSocketStatusProps) {
           )}
           <NextAttempt />
         </span>
+      ) : behind ? (
+        <span className="hidden whitespace-nowrap sm:inline">{asOf}</span>
       ) : (
         connection.clinicConnections !== null && (
           <span className="hidden whitespace-nowrap xl:inline">

@@ -668,6 +668,36 @@ it('knows until when it was true', async () => {
   expect(inbox.getSnapshot().trueUntil).toBe(now);
 });
 
+it('was true no longer than the server was heard, however late the end is noticed', async () => {
+  await opened();
+  await vi.advanceTimersByTimeAsync(25_000);
+  socket.beats();
+  const heard = Date.now();
+  await vi.advanceTimersByTimeAsync(45_000);
+  await drop();
+  expect(inbox.getSnapshot().trueUntil).toBe(heard);
+});
+
+it('with a hole in it, it was not true', async () => {
+  await opened();
+  socket.comes('conversation:list:updated', listPacket(conversation('b', 8)));
+  await drop();
+  expect(inbox.getSnapshot().trueUntil).toBeNull();
+});
+
+it('a stand-in that has more to tell is not up to date', async () => {
+  await opened();
+  const now = Date.now();
+  await drop();
+  await vi.advanceTimersByTimeAsync(3000);
+  rest.changes.shift()?.({ cursor: 'e:6', more: true, ...rows });
+  await settle();
+  expect(inbox.getSnapshot().trueUntil).toBe(now);
+  rest.changes.shift()?.({ cursor: 'e:7', more: false, ...rows });
+  await settle();
+  expect(inbox.getSnapshot().trueUntil).toBe(Date.now());
+});
+
 it('announces patients’ messages that come live, and no others', async () => {
   await opened();
   const heard: string[] = [];

@@ -64,10 +64,13 @@ it('what is typed while a save is on its way stays, to be saved', async () => {
   answers = [new Promise((resolve) => (give = resolve)), Response.json(clinic(3, 'Minha clínica'))];
   const { result, type, save } = form(clinic(1, 'Clínica'));
   type('Minha');
-  const saved = save();
+  let saved: Promise<void> | undefined;
+  act(() => {
+    saved = result.current.save({ name: 'Minha' });
+  });
   type('Minha clínica');
   give(Response.json(clinic(2, 'Minha')));
-  await saved;
+  await act(() => saved);
   expect(result.current).toMatchObject({ value: 'Minha clínica', dirty: true });
   await save();
   expect(expected).toEqual([1, 2]);

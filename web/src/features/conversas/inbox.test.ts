@@ -374,6 +374,26 @@ describe('sending', () => {
     expect(bodies('a')).toEqual(['texto 5', 'oi']);
   });
 
+  it('a reply that failed is repeated once, however often that is asked for', async () => {
+    await opened();
+    const failed = ownMessage('a', 6, 'key', { status: 'failed', body: 'oi' });
+    socket.comes('message:new', messagePacket(failed));
+    const key = inbox.repeat(failed);
+    inbox.repeat(failed);
+    await settle();
+    expect(sent('message:send')).toEqual([
+      { conversationId: 'a', clientKey: key, body: 'oi', kind: 'message', expectedSeq: 6 },
+    ]);
+    const again = ownMessage('a', 7, key, { body: 'oi' });
+    await answer('message:send', { ok: true, message: again });
+    inbox.repeat(failed);
+    await settle();
+    await answer('message:send', { ok: true, message: again });
+    expect(bodies('a')).toEqual(['texto 5', 'oi', 'oi']);
+    expect(inbox.outbox.getSnapshot()).toEqual([]);
+    expect(inbox.repeat(again)).not.toBe(key);
+  });
+
   it('without anything it waits, and goes out in order when the connection is back', async () => {
     await opened();
     await drop();

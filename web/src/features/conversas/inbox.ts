@@ -182,6 +182,12 @@ export class Inbox {
     );
   }
 
+  /** A message that its provider refused, written once more: by one key, for who clicks twice means it once. */
+  repeat({ id, conversationId, body, kind }: Message): string {
+    const again = { type: 'message', conversationId, body, kind, ...this.#seenBy(conversationId) } as const;
+    return this.outbox.order(again, `again:${id}`);
+  }
+
   /**
    * A refused message again. If it was refused because the patient had written in between, its author has now seen what:
    * so everything that was held back for it goes, in order.

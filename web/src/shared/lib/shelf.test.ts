@@ -45,6 +45,16 @@ it('drops what it cannot read', () => {
   }
 });
 
+it('of two tabs that write the same entry both have what was written last', () => {
+  const [one, other] = [shelf('ana'), shelf('ana')];
+  one.put('a', 'um');
+  other.put('a', 'dois');
+  expect(one.get('a')).toBe('dois');
+  other.remove('a');
+  expect(one.get('a')).toBeUndefined();
+  expect(one.all()).toEqual([]);
+});
+
 it('hears when another tab removes an entry', () => {
   const removed: string[] = [];
   const forget = shelf('ana').onRemoved((key) => removed.push(key));

@@ -394,6 +394,29 @@ describe('sending', () => {
     expect(inbox.repeat(again)).not.toBe(key);
   });
 
+  it.each(['before', 'after'])(
+    'to a conversation that a colleague has deleted it is taken back and told, refused %s that is known',
+    async (when) => {
+      await opened();
+      const told: [string, string][] = [];
+      inbox.onRefused(({ type }, code) => told.push([type, code]));
+      inbox.send('a', 'oi', 'message');
+      await settle();
+      const refuse = () =>
+        answer('message:send', {
+          ok: false,
+          error: { code: 'not_found', message: '', retryable: false },
+        });
+      if (when === 'before') await refuse();
+      expect(inbox.outbox.getSnapshot()).toHaveLength(1);
+      socket.comes('conversation:list:updated', listPacket(conversation('a', 6, { deleted: true })));
+      if (when === 'after') await refuse();
+      expect(inbox.outbox.getSnapshot()).toEqual([]);
+      expect(told).toEqual([['message', 'not_found']]);
+      expect(localStorage).toHaveLength(0);
+    },
+  );
+
   it('without anything it waits, and goes out in order when the connection is back', async () => {
     await opened();
     await drop();

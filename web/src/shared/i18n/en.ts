@@ -176,6 +176,7 @@ export const en: Messages = {
     eraseAction: 'Delete',
     refused: (what, why) => `${what}: not possible. ${why}`,
     what: {
+      message: 'Send the message',
       update: 'Change the conversation',
       rename: 'Rename',
       edit: 'Edit the message',

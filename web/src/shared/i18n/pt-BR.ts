@@ -176,6 +176,7 @@ export const ptBR = {
     eraseAction: 'Excluir',
     refused: (what: string, why: string) => `${what}: não foi possível. ${why}`,
     what: {
+      message: 'Enviar a mensagem',
       update: 'Mudar a conversa',
       rename: 'Mudar o nome',
       edit: 'Editar a mensagem',

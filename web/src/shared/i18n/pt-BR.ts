@@ -58,6 +58,12 @@ export const ptBR = {
       `${count(n, 'envio ainda não saiu', 'envios ainda não saíram')} deste navegador. Ao sair, ${n === 1 ? 'ele é descartado' : 'eles são descartados'}.`,
     action: 'Sair e descartar',
   },
+  otherClinic: {
+    title: 'Mudar de clínica com mensagens não enviadas?',
+    text: (n: number) =>
+      `${count(n, 'envio ainda não saiu', 'envios ainda não saíram')} deste navegador e ${n === 1 ? 'espera' : 'esperam'} até você voltar a esta clínica.`,
+    action: 'Mudar de clínica',
+  },
   dialog: { close: 'Fechar', cancel: 'Cancelar', save: 'Salvar' },
   status: {
     connected: 'Tempo Real',

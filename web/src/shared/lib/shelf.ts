@@ -80,9 +80,9 @@ export function wipe(memberId: string) {
   for (const key of keysUnder(prefixOf(memberId))) attempt(() => localStorage.removeItem(key));
 }
 
-/** How many entries of a kind are kept for this member, of all clinics. */
-export const countKept = (memberId: string, kind: string): number =>
-  keysUnder(prefixOf(memberId, kind)).length;
+/** How many entries of a kind are kept for this member, of one clinic or of all. */
+export const countKept = (memberId: string, kind: string, clinicId?: number): number =>
+  keysUnder(prefixOf(memberId, kind, ...(clinicId === undefined ? [] : [clinicId]))).length;
 
 const keysUnder = (prefix: string): string[] =>
   attempt(() => Object.keys(localStorage).filter((key) => key.startsWith(prefix))) ?? [];

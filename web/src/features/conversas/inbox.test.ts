@@ -455,6 +455,15 @@ describe('a patient who wrote in between', () => {
     expect(sent('message:send')[1]).not.toHaveProperty('expectedSeq');
   });
 
+  it('is read first also when the thread is not there yet: its author has seen what they had read of it', async () => {
+    rest.reads = [readMark('a', 4, { upTo: 3 })];
+    rest.getMessages = () => new Promise(() => undefined);
+    await opened();
+    inbox.send('a', 'até amanhã', 'message');
+    await settle();
+    expect(sent('message:send')).toMatchObject([{ body: 'até amanhã', expectedSeq: 3 }]);
+  });
+
   it('sent again on purpose, all that was held back goes, in order, with what is seen now', async () => {
     await opened();
     inbox.send('a', 'um', 'message');

@@ -265,9 +265,10 @@ export class Inbox {
     this.#readMarks.kick();
   }
 
-  /** What the author has before their eyes when they send. */
+  /** What the author has before their eyes when they send; before the thread is there, what they have read of it before. */
   #seenBy(conversationId: string): { expectedSeq?: number } {
-    const seq = this.state.threads.get(conversationId)?.shown.at(-1)?.seq;
+    const { threads, reads } = this.state;
+    const seq = threads.get(conversationId)?.shown.at(-1)?.seq ?? reads.get(conversationId)?.upTo;
     return seq === undefined ? {} : { expectedSeq: seq };
   }
 

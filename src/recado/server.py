@@ -224,7 +224,7 @@ class Server:
     async def readiness(self) -> Mapping[str, bool]:
         """Every part a request needs, and whether it answers."""
         await self.database.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
-        return {"database": True, "accepting": not self.draining}
+        return {"database": self.database.is_in_place(), "accepting": not self.draining}
 
     async def serve(self, listening: socket.socket) -> None:
         """Answer on `listening` until SIGTERM or SIGINT; returns when everything has ended in order."""

@@ -26,7 +26,7 @@ from recado.store.pending_words import PendingWords
 from recado.store.postgres import alone_on_postgres, arguments, open_postgres
 from recado.store.readers import Readers
 from recado.store.silence import Silence
-from recado.store.sqlite import ServeLock, open_sqlite, path_of
+from recado.store.sqlite import OpenFile, ServeLock, open_sqlite, path_of
 from recado.store.trips import begin
 
 T = TypeVar("T")
@@ -55,6 +55,7 @@ class Database:
         """The reading threads': the pool would take 130 µs to give one out and to take it back."""
         self._commits = 0
         self._silence = Silence(arguments(self.url)) if self.shared else None
+        self._file = None if self.shared else OpenFile(path_of(self.url))
 
     async def read(self, work: Callable[[Connection], T], *, ahead: bool = False) -> T:
         """`work` sees one snapshot, taken after this call; others that wait may share it, or be overtaken: `ahead`."""
@@ -119,13 +120,29 @@ class Database:
                 raise
             self._kept = connection
             self._commits += 1
+            self._check_file()  # last: what it has committed since may be lost
             return result
 
     def _open_to_write(self) -> Connection:
         """SQLAlchemy takes all that is done on it for one transaction: to begin and commit each took it 40 µs."""
+        self._check_file()
         connection = self._writing.connect()
         connection.begin()
+        if self._file is not None:
+            self._file.note()
         return connection
+
+    def _check_file(self) -> None:
+        if self._file is not None:
+            self._file.check()
+
+    def is_in_place(self) -> bool:
+        """Whether what is written stays: SQLite's file has still its name."""
+        try:
+            self._check_file()
+        except UnavailableError:
+            return False
+        return True
 
     def exists(self) -> bool:
         """Whether there is something to open: who opens a SQLite file that is not there makes it."""

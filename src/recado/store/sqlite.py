@@ -1,5 +1,6 @@
 """SQLite as the store uses it: how connections are opened, how transactions begin, and who may serve a file."""
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -11,7 +12,7 @@ from typing import Any, cast
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from recado import observe
-from recado.errors import ConfigError
+from recado.errors import ConfigError, UnavailableError
 from recado.store.trips import BEGIN_ON_SQLITE
 
 BUSY_TIMEOUT_S = 5.0
@@ -45,6 +46,30 @@ class ServeLock:
 
     def release(self) -> None:
         os.close(self._file)
+
+
+class OpenFile:
+    """The file that is written to. What is written to one that has lost its name is lost when the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened: tuple[int, int] | None = None
+
+    def note(self) -> None:
+        """It has just been opened: the first one that is, is meant from now on."""
+        self._opened = self._opened or self._found()
+
+    def check(self) -> None:
+        """Raises UnavailableError if it was removed, or another one has its name."""
+        if self._opened is not None and self._found() != self._opened:
+            raise UnavailableError from OSError(errno.ESTALE, "removed or replaced")
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 @contextmanager

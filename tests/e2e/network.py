@@ -15,6 +15,7 @@ class Network:
         self._to = port
         self._delay_s = delay_s
         self._up = True
+        self._silent = False
         self._lines: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         ready = threading.Event()
@@ -29,6 +30,10 @@ class Network:
     def cut(self) -> None:
         """All connections break, and new ones find nobody."""
         self._do(self._cut)
+
+    def fall_silent(self) -> None:
+        """All connections stand, and nothing goes through: a cable was pulled somewhere."""
+        self._do(lambda: setattr(self, "_silent", True))
 
     def mend(self) -> None:
         self._up = True
@@ -87,6 +92,8 @@ class Network:
         with contextlib.suppress(OSError):
             while (due := await pieces.get())[1]:
                 await asyncio.sleep(max(0.0, due[0] - self._loop.time()))
+                if self._silent:
+                    continue
                 sink.write(due[1])
                 await sink.drain()
         taking.cancel()

@@ -1,12 +1,14 @@
 """What a receptionist sees, and what reaches the patient, when the way to the server breaks."""
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from e2e.network import Network
 from e2e.patients import deliver
-from e2e.processes import eventually
+from e2e.processes import Server, eventually
 
 
 @pytest.fixture
@@ -132,6 +134,27 @@ def test_a_minute_away_while_others_write_everything_is_right_after_the_return(
         "rows => rows.map(r => r.dataset.conversationId)"
     )
     assert shown == [conversation["id"] for conversation in held]
+
+
+def test_a_line_that_fell_silent_was_true_until_the_server_was_last_heard(tmp_path, standin, open_window):
+    server = Server(tmp_path, standin, PING_INTERVAL_S="1", PING_TIMEOUT_S="2")
+    server.start()
+    network = Network(server.port)
+    try:
+        screen = open_window(server.members(server.clinic_ids()[0])[0], url=network.url)
+        time_of = "() => new Date().toLocaleTimeString('pt-BR', { hourCycle: 'h23' })"
+        live_since = screen.page.evaluate(time_of)
+        screen.page.wait_for_function(
+            "since => Date.now() - since > 2500", arg=time.time() * 1000
+        )  # two heartbeats
+        network.fall_silent()
+        silent_since = screen.page.evaluate(time_of)
+        screen.wait_until("connecting")  # two seconds and more after what was heard last
+        said = screen.page.get_by_text(re.compile(r"^em dia até \d\d:\d\d:\d\d$"))
+        assert live_since < said.first.inner_text().removeprefix("em dia até ") <= silent_since
+    finally:
+        network.close()
+        server.stop()
 
 
 def test_newer_server_asks_for_a_reload_and_breaks_nothing(ana, patient, patient_writes, open_window):

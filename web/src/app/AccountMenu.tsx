@@ -22,6 +22,12 @@ export function AccountMenu({ session, me, clinic, onClinic }: AccountMenuProps)
   const { t, locale } = useI18n();
   const [, navigate] = useLocation();
   const [unsent, setUnsent] = useState(0);
+  const [next, setNext] = useState<{ clinicId: number; unsent: number }>();
+  const change = (clinicId: number) => {
+    const kept = clinic && clinic.id !== clinicId ? countKept(me.member.id, 'outbox', clinic.id) : 0;
+    if (kept > 0) setNext({ clinicId, unsent: kept });
+    else onClinic(clinicId);
+  };
   const leave = () => {
     const kept = countKept(me.member.id, 'outbox');
     if (kept > 0) setUnsent(kept);
@@ -41,7 +47,7 @@ export function AccountMenu({ session, me, clinic, onClinic }: AccountMenuProps)
             label={t.nav.clinic}
             value={String(clinic.id)}
             choices={me.clinics.map(({ id, name }) => [String(id), name] as const)}
-            onChange={(id) => onClinic(Number(id))}
+            onChange={(id) => change(Number(id))}
           />
         )}
         <MenuChoice
@@ -58,6 +64,15 @@ export function AccountMenu({ session, me, clinic, onClinic }: AccountMenuProps)
           {t.nav.signOut}
         </MenuItem>
       </Menu>
+      {next && (
+        <Confirm
+          title={t.otherClinic.title}
+          text={t.otherClinic.text(next.unsent)}
+          action={t.otherClinic.action}
+          onConfirm={() => onClinic(next.clinicId)}
+          onClose={() => setNext(undefined)}
+        />
+      )}
       {unsent > 0 && (
         <Confirm
           title={t.leave.title}

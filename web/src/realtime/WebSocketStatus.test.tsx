@@ -17,11 +17,11 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-const show = () =>
+const show = (trueUntil: number | null = null) =>
   render(
     <StrictMode>
       <RealtimeProvider connection={connection}>
-        <WebSocketStatus trueUntil={null} standIn="off" />
+        <WebSocketStatus trueUntil={trueUntil} standIn="off" />
       </RealtimeProvider>
     </StrictMode>,
   );
@@ -46,6 +46,24 @@ it('says each state in words', () => {
   expect(screen.getByRole('button', { name: 'Tentar agora' })).toBeInTheDocument();
   act(() => connection.stop());
   expect(badge()).toHaveTextContent('Desconectado');
+});
+
+it('connected, and still without what it missed, says how old the screen is', () => {
+  vi.setSystemTime(new Date(2026, 10, 23, 12, 0));
+  show(new Date(2026, 10, 23, 10, 42, 7).getTime());
+  comes('connect');
+  pass(1499);
+  expect(screen.queryByText('em dia até 10:42:07')).not.toBeInTheDocument();
+  pass(1);
+  expect(screen.getByText('em dia até 10:42:07')).toBeInTheDocument();
+});
+
+it('of a day that is over it says which', () => {
+  vi.setSystemTime(new Date(2026, 10, 24, 8, 0));
+  show(new Date(2026, 10, 23, 18, 5).getTime());
+  comes('connect');
+  pass(1500);
+  expect(screen.getByText('em dia até 23/11 18:05')).toBeInTheDocument();
 });
 
 it.each([

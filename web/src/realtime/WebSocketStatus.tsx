@@ -1,7 +1,7 @@
 import { useState } from 'react';
-import type { Messages } from '@/shared/i18n/catalogue';
+import type { Locale, Messages } from '@/shared/i18n/catalogue';
 import { useI18n } from '@/shared/i18n/useI18n';
-import { clockTimeWithSeconds } from '@/shared/lib/format';
+import { clockTimeWithSeconds, sameDay, soonTime } from '@/shared/lib/format';
 import { useDelayed } from '@/shared/lib/useDelayed';
 import { useNow } from '@/shared/lib/useNow';
 import { Popover } from '@/shared/ui/Popover';
@@ -34,8 +34,8 @@ export function WebSocketStatus({ trueUntil, standIn }: WebSocketStatusProps) {
   const error = connection.error === null ? null : inWords(t, connection.error);
   const status = useShownStatus(connection.status);
   const look = LOOKS[status ?? 'disconnected'];
-  const asOf =
-    trueUntil === null ? null : t.status.trueUntil(clockTimeWithSeconds(locale, new Date(trueUntil)));
+  const behind = useDelayed(status === 'connected' && trueUntil !== null, YELLOW_AFTER_MS);
+  const asOf = trueUntil === null ? null : t.status.trueUntil(momentPast(locale, new Date(trueUntil)));
   return (
     <div className="flex min-w-0 items-center gap-2 text-ink-soft text-meta tabular-nums">
       {status === 'error' || status === 'connecting' ? (
@@ -54,6 +54,8 @@ export function WebSocketStatus({ trueUntil, standIn }: WebSocketStatusProps) {
           )}
           <NextAttempt />
         </span>
+      ) : behind ? (
+        <span className="hidden whitespace-nowrap sm:inline">{asOf}</span>
       ) : (
         connection.clinicConnections !== null && (
           <span className="hidden whitespace-nowrap xl:inline">
@@ -79,6 +81,10 @@ export function WebSocketStatus({ trueUntil, standIn }: WebSocketStatusProps) {
     </div>
   );
 }
+
+/** "10:42:07", and of another day "22/11 18:05". */
+const momentPast = (locale: Locale, date: Date) =>
+  sameDay(date, new Date()) ? clockTimeWithSeconds(locale, date) : soonTime(locale, date, new Date());
 
 /**
  * Yellow only after 1.5 s: a blip keeps the state before it. Null in the first moment, when nothing is known yet.

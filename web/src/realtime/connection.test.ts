@@ -178,11 +178,18 @@ describe('waking', () => {
   });
 });
 
+/** The clock goes on, timers do not: they count on where they stood. */
+function sleep() {
+  vi.setSystemTime(Date.now() + 3_600_000);
+  vi.advanceTimersByTime(5000);
+}
+
 describe('a connection that may be dead', () => {
   const doubts: [string, () => void][] = [
     ['the network went', () => window.dispatchEvent(new Event('offline'))],
     ['the network came', () => window.dispatchEvent(new Event('online'))],
     ['the tab is shown again', () => document.dispatchEvent(new Event('visibilitychange'))],
+    ['the computer slept', sleep],
   ];
   beforeEach(() => {
     connection.start();
@@ -209,6 +216,21 @@ describe('a connection that may be dead', () => {
     doubt();
     expect(socket.sent).toHaveLength(2);
   });
+});
+
+it('a computer that slept tries again at once', () => {
+  connection.start();
+  exhaust();
+  const { connects } = socket;
+  sleep();
+  expect(socket.connects).toBe(connects + 1);
+});
+
+it('a clock that goes on as it should asks nothing', () => {
+  connection.start();
+  socket.comes('connect');
+  vi.advanceTimersByTime(3_600_000);
+  expect(socket.sent).toEqual([]);
 });
 
 describe('the end', () => {

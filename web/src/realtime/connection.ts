@@ -29,6 +29,8 @@ export const HELD_AFTER_MS = 5000;
 const ATTEMPT_TIMEOUT_MS = 12_000;
 const ACK_TIMEOUT_MS = 8000;
 const PROBE_TIMEOUT_MS = 4000;
+const LOOK_AROUND_MS = 5000;
+const SLEPT_MS = 20_000; // a clock that jumps by more has stood still with its computer
 const JITTER = 0.2; // many screens of one clinic return after a restart; never earlier than the schedule says
 
 const AT_REST: ConnectionSnapshot = {
@@ -61,6 +63,9 @@ export class RealtimeConnection {
   #attemptRuns = false;
   #probing = false;
   #comeBackAt: number | null = null;
+  #heardAt: number | null = null;
+  #lookedAt = 0;
+  #watch: ReturnType<typeof setInterval> | undefined;
   #retryTimer: Timer;
   #heldTimer: Timer;
   #attemptTimer: Timer;
@@ -77,6 +82,11 @@ export class RealtimeConnection {
     return this.#snapshot.status === 'connected';
   }
 
+  /** When the server last said anything, a heartbeat too (ms since 1970): a connection may be dead long before it ends. */
+  get heardAt() {
+    return this.#heardAt;
+  }
+
   start() {
     if (this.#wanted) return;
     this.#wanted = true;
@@ -84,6 +94,8 @@ export class RealtimeConnection {
     window.addEventListener('online', this.#onNetwork);
     window.addEventListener('offline', this.#onNetwork);
     document.addEventListener('visibilitychange', this.#onVisibility);
+    this.#lookedAt = Date.now();
+    this.#watch = setInterval(this.#onLookAround, LOOK_AROUND_MS);
     this.#set({ status: 'connecting', error: null, attempt: 0, retryAt: null });
     this.#attempt();
   }
@@ -92,6 +104,7 @@ export class RealtimeConnection {
     if (!this.#wanted) return;
     this.#wanted = false;
     this.#clearTimers();
+    clearInterval(this.#watch);
     window.removeEventListener('online', this.#onNetwork);
     window.removeEventListener('offline', this.#onNetwork);
     document.removeEventListener('visibilitychange', this.#onVisibility);
@@ -148,7 +161,12 @@ export class RealtimeConnection {
     }, ATTEMPT_TIMEOUT_MS);
     this.#socket.connect();
     this.#socket.io?.engine?.once('close', this.#onEarlyClose);
+    this.#socket.io?.engine?.on('packet', this.#onHeard);
   }
+
+  #onHeard = () => {
+    this.#heardAt = Date.now();
+  };
 
   /** The client tells nobody of a WebSocket that closes before it has said anything; some proxies do just that. */
   #onEarlyClose = (reason: string) => {
@@ -159,6 +177,7 @@ export class RealtimeConnection {
 
   #onConnect = () => {
     this.#clearTimers();
+    this.#onHeard();
     this.#attemptRuns = false;
     this.#comeBackAt = null;
     this.#heldTimer = setTimeout(() => this.#set({ attempt: 0 }), HELD_AFTER_MS);
@@ -209,6 +228,13 @@ export class RealtimeConnection {
 
   #onVisibility = () => {
     if (document.visibilityState === 'visible') this.#onNetwork();
+  };
+
+  /** No event tells a page that its computer has slept, and its timers may not have counted the time: the clock has. */
+  #onLookAround = () => {
+    const sleptMs = Date.now() - this.#lookedAt - LOOK_AROUND_MS;
+    this.#lookedAt = Date.now();
+    if (sleptMs > SLEPT_MS) this.#onVisibility();
   };
 
   /** Something changed around us: without a connection try now, with one ask whether it is still one. */

@@ -10,6 +10,15 @@ export class FakeSocket {
   disconnects = 0;
   readonly sent: { name: string; payload: unknown; ack: Ack }[] = [];
   readonly #handlers = new Map<string, Set<Handler>>();
+  #heartbeat: () => void = () => undefined;
+  readonly io = {
+    engine: {
+      once: () => undefined,
+      on: (name: string, handler: () => void) => {
+        if (name === 'packet') this.#heartbeat = handler;
+      },
+    },
+  };
 
   asSocket = () => this as unknown as SocketLike;
 
@@ -42,6 +51,11 @@ export class FakeSocket {
   emit(name: string, payload: unknown, ack: Ack) {
     this.sent.push({ name, payload, ack });
     return this;
+  }
+
+  /** The server has sent something, if only to say that it is there. */
+  beats() {
+    this.#heartbeat();
   }
 
   /** Plays an event of the client (`connect`, `disconnect`, …) or of the server. */

@@ -4,7 +4,7 @@ import { io, type Socket } from 'socket.io-client';
 export type SocketLike = Pick<
   Socket,
   'connected' | 'on' | 'off' | 'connect' | 'disconnect' | 'emit' | 'timeout'
-> & { readonly io?: { readonly engine?: Pick<Socket['io']['engine'], 'once'> } };
+> & { readonly io?: { readonly engine?: Pick<Socket['io']['engine'], 'once' | 'on'> } };
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 

@@ -1,4 +1,5 @@
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { type FormEvent, type ReactNode, useRef, useState } from 'react';
+import { asApiError } from '@/shared/api/errors';
 import type { ClinicChange, ClinicProfile } from '@/shared/api/types';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { Button } from '@/shared/ui/Button';
@@ -28,17 +29,26 @@ export function useClinicForm<Value>(
     setBase(clinic);
     setValue(read(clinic));
   }
+  const latest = useRef({ clinic, value });
+  latest.current = { clinic, value };
   const change = (next: Value) => {
     setDirty(true);
     setValue(next);
   };
+  const patch = async (changed: ClinicChange) => {
+    try {
+      return await patchClinic(clinic.id, changed, base.version);
+    } catch (thrown) {
+      if (asApiError(thrown).code === 'clinic_changed') setBase(latest.current.clinic); // again is on purpose
+      throw thrown;
+    }
+  };
   const save = async (changed: ClinicChange) => {
-    const { version } = base;
-    setBase(clinic); // after a clinic_changed, saving again is on purpose
-    const answer = await saving.save(() => patchClinic(clinic.id, changed, version), t.settings.saved);
+    const answer = await saving.save(() => patch(changed), t.settings.saved);
     if (!answer) return;
     onClinic(answer);
     setBase(answer);
+    if (latest.current.value !== value) return; // typed meanwhile, and to be saved
     setValue(read(answer));
     setDirty(false);
   };

@@ -1,10 +1,12 @@
 // @vitest-environment jsdom
-import { fireEvent, render, screen } from '@testing-library/react';
+import { act, fireEvent, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { RealtimeConnection } from '@/realtime/connection';
 import { FakeSocket } from '@/realtime/fakeSocket';
+import { Shelf } from '@/shared/lib/shelf';
 import { Composer } from './Composer';
+import { Drafts, readDraft } from './drafts';
 import { ANA } from './fixtures';
 import { Inbox } from './inbox';
 import { isMessage } from './orders';
@@ -86,4 +88,21 @@ it('each conversation keeps its own draft', async () => {
   second.unmount();
   show('a');
   expect(field()).toHaveValue('rascunho de a');
+});
+
+/** Another tab of the same browser does something to the storage; this one is told. */
+function elsewhere(work: (drafts: Drafts) => void) {
+  work(new Drafts(new Shelf(ANA.id, 'draft', 1, readDraft)));
+  const key = 'recado.private/ana/draft/1/a';
+  const newValue = localStorage.getItem(key);
+  act(() => void window.dispatchEvent(new StorageEvent('storage', { key, newValue })));
+}
+
+it('what another tab has typed or sent of this draft, this one shows', async () => {
+  show();
+  await userEvent.type(field(), 'Bom');
+  elsewhere((drafts) => drafts.set('a', { body: 'Bom dia', kind: 'message' }));
+  expect(field()).toHaveValue('Bom dia');
+  elsewhere((drafts) => drafts.set('a', { body: '', kind: 'message' }));
+  expect(field()).toHaveValue('');
 });

@@ -1,5 +1,5 @@
 import { Lock, Reply, SendHorizontal } from 'lucide-react';
-import { type KeyboardEvent, useId, useRef, useState } from 'react';
+import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
 import type { CannedReply, MessageKind } from '@/shared/api/types';
 import { useI18n } from '@/shared/i18n/useI18n';
 import { useShortcut } from '@/shared/lib/useShortcut';
@@ -16,6 +16,10 @@ export function Composer({ conversationId, contactName }: { conversationId: stri
   const inbox = useInbox();
   const { drafts } = inbox;
   const [draft, setDraft] = useState(() => drafts.get(conversationId));
+  useEffect(
+    () => drafts.onChanged((id) => id === conversationId && setDraft(drafts.get(id))),
+    [drafts, conversationId],
+  );
   const field = useRef<HTMLTextAreaElement>(null);
   const panelId = useId();
   const note = draft.kind === 'note';

@@ -159,11 +159,11 @@ function Messages(props: { conversationId: string; contactName: string; thread: 
 }
 
 /** Where the member's mark stood when the thread was opened. */
-function useNewSince(conversationId: string): number | null | undefined {
+export function useNewSince(conversationId: string): number | null | undefined {
   const now = useInboxState(({ state }) => newSince(state, conversationId));
   const [atOpening, setAtOpening] = useState(now);
   if (atOpening === undefined && now !== undefined) setAtOpening(now);
-  return atOpening ?? now;
+  return atOpening === undefined ? now : atOpening;
 }
 
 function repliedTo({ rows }: ThreadState, item: TimelineItem): Message | undefined {

@@ -48,7 +48,7 @@ function DrawnRow({ item, repliedTo, contactName, found }: RowProps) {
         item.message &&
         isChangeable(item.message, inbox.member.id) && <MessageActions message={item.message} />
       }
-      onRepeat={(message) => inbox.send(message.conversationId, message.body, message.kind)}
+      onRepeat={(message) => inbox.repeat(message)}
     />
   );
 }

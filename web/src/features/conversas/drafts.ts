@@ -23,6 +23,9 @@ export class Drafts {
 
   get = (conversationId: string): Draft => this.#shelf.get(conversationId) ?? NOTHING;
 
+  /** Another tab of this member has written or sent one. */
+  onChanged = (listener: (conversationId: string) => void) => this.#shelf.onChanged(listener);
+
   set(conversationId: string, draft: Draft) {
     if (draft.body === '' && draft.kind === 'message') this.#shelf.remove(conversationId);
     else this.#shelf.put(conversationId, draft);

@@ -20,6 +20,7 @@ import { type InboxStore, LIST } from './store';
 /** What the inbox needs of a connection. */
 export interface InboxConnection {
   readonly connected: boolean;
+  readonly heardAt: number | null;
   getSnapshot(): Pick<ConnectionSnapshot, 'status'>;
   subscribe(listener: () => void): () => void;
   on<Name extends keyof ServerEvents>(name: Name, handler: (payload: ServerEvents[Name]) => void): () => void;
@@ -74,7 +75,7 @@ export class Follower {
       ask: (asked, signal) => options.api.getChanges(options.clinicId, asked, signal),
       answered: (asked, answer) => {
         ingest({ kind: 'clinicAnswer', asked, answer });
-        store.set({ standIn: 'working', trueUntil: Date.now() });
+        store.set({ standIn: 'working', ...(!answer.more && { trueUntil: Date.now() }) });
         options.answered();
         this.#tendPages();
       },
@@ -184,9 +185,10 @@ export class Follower {
   }
 
   #onDisconnected() {
-    const { store } = this.#options;
+    const { connection, store } = this.#options;
     this.#wasConnected = false;
-    const trueUntil = this.#joined ? Date.now() : store.getSnapshot().trueUntil;
+    const wasTrue = this.#joined && !hasHole(store.state);
+    const trueUntil = wasTrue ? connection.heardAt : store.getSnapshot().trueUntil;
     this.#joined = false;
     store.set({ state: noLongerLive(store.state), trueUntil });
   }

@@ -374,6 +374,49 @@ describe('sending', () => {
     expect(bodies('a')).toEqual(['texto 5', 'oi']);
   });
 
+  it('a reply that failed is repeated once, however often that is asked for', async () => {
+    await opened();
+    const failed = ownMessage('a', 6, 'key', { status: 'failed', body: 'oi' });
+    socket.comes('message:new', messagePacket(failed));
+    const key = inbox.repeat(failed);
+    inbox.repeat(failed);
+    await settle();
+    expect(sent('message:send')).toEqual([
+      { conversationId: 'a', clientKey: key, body: 'oi', kind: 'message', expectedSeq: 6 },
+    ]);
+    const again = ownMessage('a', 7, key, { body: 'oi' });
+    await answer('message:send', { ok: true, message: again });
+    inbox.repeat(failed);
+    await settle();
+    await answer('message:send', { ok: true, message: again });
+    expect(bodies('a')).toEqual(['texto 5', 'oi', 'oi']);
+    expect(inbox.outbox.getSnapshot()).toEqual([]);
+    expect(inbox.repeat(again)).not.toBe(key);
+  });
+
+  it.each(['before', 'after'])(
+    'to a conversation that a colleague has deleted it is taken back and told, refused %s that is known',
+    async (when) => {
+      await opened();
+      const told: [string, string][] = [];
+      inbox.onRefused(({ type }, code) => told.push([type, code]));
+      inbox.send('a', 'oi', 'message');
+      await settle();
+      const refuse = () =>
+        answer('message:send', {
+          ok: false,
+          error: { code: 'not_found', message: '', retryable: false },
+        });
+      if (when === 'before') await refuse();
+      expect(inbox.outbox.getSnapshot()).toHaveLength(1);
+      socket.comes('conversation:list:updated', listPacket(conversation('a', 6, { deleted: true })));
+      if (when === 'after') await refuse();
+      expect(inbox.outbox.getSnapshot()).toEqual([]);
+      expect(told).toEqual([['message', 'not_found']]);
+      expect(localStorage).toHaveLength(0);
+    },
+  );
+
   it('without anything it waits, and goes out in order when the connection is back', async () => {
     await opened();
     await drop();
@@ -410,6 +453,15 @@ describe('a patient who wrote in between', () => {
     await answer('message:send', MOVED);
     expect(orders()[0]).toEqual(['failed', 'conversation_moved']);
     expect(sent('message:send')[1]).not.toHaveProperty('expectedSeq');
+  });
+
+  it('is read first also when the thread is not there yet: its author has seen what they had read of it', async () => {
+    rest.reads = [readMark('a', 4, { upTo: 3 })];
+    rest.getMessages = () => new Promise(() => undefined);
+    await opened();
+    inbox.send('a', 'até amanhã', 'message');
+    await settle();
+    expect(sent('message:send')).toMatchObject([{ body: 'até amanhã', expectedSeq: 3 }]);
   });
 
   it('sent again on purpose, all that was held back goes, in order, with what is seen now', async () => {
@@ -666,6 +718,36 @@ it('knows until when it was true', async () => {
   const now = Date.now();
   await drop();
   expect(inbox.getSnapshot().trueUntil).toBe(now);
+});
+
+it('was true no longer than the server was heard, however late the end is noticed', async () => {
+  await opened();
+  await vi.advanceTimersByTimeAsync(25_000);
+  socket.beats();
+  const heard = Date.now();
+  await vi.advanceTimersByTimeAsync(45_000);
+  await drop();
+  expect(inbox.getSnapshot().trueUntil).toBe(heard);
+});
+
+it('with a hole in it, it was not true', async () => {
+  await opened();
+  socket.comes('conversation:list:updated', listPacket(conversation('b', 8)));
+  await drop();
+  expect(inbox.getSnapshot().trueUntil).toBeNull();
+});
+
+it('a stand-in that has more to tell is not up to date', async () => {
+  await opened();
+  const now = Date.now();
+  await drop();
+  await vi.advanceTimersByTimeAsync(3000);
+  rest.changes.shift()?.({ cursor: 'e:6', more: true, ...rows });
+  await settle();
+  expect(inbox.getSnapshot().trueUntil).toBe(now);
+  rest.changes.shift()?.({ cursor: 'e:7', more: false, ...rows });
+  await settle();
+  expect(inbox.getSnapshot().trueUntil).toBe(Date.now());
 });
 
 it('announces patients’ messages that come live, and no others', async () => {

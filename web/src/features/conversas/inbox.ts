@@ -11,7 +11,7 @@ import { Commands } from './commands';
 import { Drafts, readDraft } from './drafts';
 import { EVERYTHING, type Filter } from './filters';
 import { Follower, type InboxConnection } from './follower';
-import { type Change, isMessage } from './orders';
+import { isMessage, type Order } from './orders';
 import { Outbox, readOrder } from './outbox';
 import { Reader } from './reader';
 import { ReadMarks } from './readMarks';
@@ -44,7 +44,7 @@ export class Inbox {
   readonly #options: InboxOptions;
   readonly #store: InboxStore;
   readonly #news = new Listeners<[News]>();
-  readonly #refusals = new Listeners<[Change, code: string]>();
+  readonly #refusals = new Listeners<[Order, code: string]>();
   readonly #reader: Reader;
   readonly #follower: Follower;
   readonly #readMarks: ReadMarks;
@@ -96,7 +96,7 @@ export class Inbox {
   subscribe = (listener: () => void) => this.#store.subscribe(listener);
   /** A patient's message that came live: for the announcer, and for alerts. */
   onNews = this.#news.add;
-  /** A change that was shown and had to be taken back. */
+  /** What was shown and had to be taken back. */
   onRefused = this.#refusals.add;
 
   get state() {
@@ -114,6 +114,7 @@ export class Inbox {
       connection.on('clinic:updated', (packet) => this.ingest({ kind: 'profilePacket', packet })),
       connection.on('clinic:tick', ({ seq }) => this.ingest({ kind: 'tick', seq })),
       connection.on('conversation:read', (packet) => this.ingest({ kind: 'readPacket', packet })),
+      this.outbox.subscribe(() => this.#discardOfDeleted()),
     ];
     this.outbox.start();
     this.#readMarks.start();
@@ -182,6 +183,12 @@ export class Inbox {
     );
   }
 
+  /** A message that its provider refused, written once more: by one key, for who clicks twice means it once. */
+  repeat({ id, conversationId, body, kind }: Message): string {
+    const again = { type: 'message', conversationId, body, kind, ...this.#seenBy(conversationId) } as const;
+    return this.outbox.order(again, `again:${id}`);
+  }
+
   /**
    * A refused message again. If it was refused because the patient had written in between, its author has now seen what:
    * so everything that was held back for it goes, in order.
@@ -235,6 +242,16 @@ export class Inbox {
     else this.#follower.tendHole();
     this.#readMarks.tend();
     this.#reader.tendMarks();
+    this.#discardOfDeleted();
+  }
+
+  /** A refused message of a conversation that is no more: there is no place left where its author could decide about it. */
+  #discardOfDeleted() {
+    for (const order of this.outbox.getSnapshot()) {
+      if (order.state !== 'failed' || !this.state.conversations.get(order.conversationId)?.deleted) continue;
+      this.outbox.discard(order.clientKey);
+      this.#refusals.tell(order, 'not_found');
+    }
   }
 
   #startAfresh() {
@@ -248,9 +265,10 @@ export class Inbox {
     this.#readMarks.kick();
   }
 
-  /** What the author has before their eyes when they send. */
+  /** What the author has before their eyes when they send; before the thread is there, what they have read of it before. */
   #seenBy(conversationId: string): { expectedSeq?: number } {
-    const seq = this.state.threads.get(conversationId)?.shown.at(-1)?.seq;
+    const { threads, reads } = this.state;
+    const seq = threads.get(conversationId)?.shown.at(-1)?.seq ?? reads.get(conversationId)?.upTo;
     return seq === undefined ? {} : { expectedSeq: seq };
   }
 

@@ -50,8 +50,8 @@ export class Outbox {
   }
 
   /** Shows it at once and carries it out after what was ordered before it in the same conversation. Its clientKey. */
-  order(given: NewOrder): string {
-    const clientKey = randomId();
+  order(given: NewOrder, clientKey = randomId()): string {
+    if (this.#find(clientKey)) return clientKey;
     this.#newest = Math.max(Date.now(), this.#newest + 1); // one after the other, also after a reload
     const createdAt = new Date(this.#newest).toISOString();
     this.#put({ ...given, clientKey, createdAt, state: 'sending' });

@@ -59,6 +59,12 @@ export const en: Messages = {
       `${count(n, 'order has', 'orders have')} not left this browser. Signing out discards ${n === 1 ? 'it' : 'them'}.`,
     action: 'Sign out and discard',
   },
+  otherClinic: {
+    title: 'Change clinic with unsent messages?',
+    text: (n) =>
+      `${count(n, 'order has', 'orders have')} not left this browser, and ${n === 1 ? 'waits' : 'wait'} until you come back to this clinic.`,
+    action: 'Change clinic',
+  },
   dialog: { close: 'Close', cancel: 'Cancel', save: 'Save' },
   status: {
     connected: 'Live',
@@ -176,6 +182,7 @@ export const en: Messages = {
     eraseAction: 'Delete',
     refused: (what, why) => `${what}: not possible. ${why}`,
     what: {
+      message: 'Send the message',
       update: 'Change the conversation',
       rename: 'Rename',
       edit: 'Edit the message',

@@ -58,6 +58,12 @@ export const ptBR = {
       `${count(n, 'envio ainda não saiu', 'envios ainda não saíram')} deste navegador. Ao sair, ${n === 1 ? 'ele é descartado' : 'eles são descartados'}.`,
     action: 'Sair e descartar',
   },
+  otherClinic: {
+    title: 'Mudar de clínica com mensagens não enviadas?',
+    text: (n: number) =>
+      `${count(n, 'envio ainda não saiu', 'envios ainda não saíram')} deste navegador e ${n === 1 ? 'espera' : 'esperam'} até você voltar a esta clínica.`,
+    action: 'Mudar de clínica',
+  },
   dialog: { close: 'Fechar', cancel: 'Cancelar', save: 'Salvar' },
   status: {
     connected: 'Tempo Real',
@@ -176,6 +182,7 @@ export const ptBR = {
     eraseAction: 'Excluir',
     refused: (what: string, why: string) => `${what}: não foi possível. ${why}`,
     what: {
+      message: 'Enviar a mensagem',
       update: 'Mudar a conversa',
       rename: 'Mudar o nome',
       edit: 'Editar a mensagem',

@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { afterEach, expect, it, vi } from 'vitest';
-import { Shelf, wipe } from './shelf';
+import { countKept, Shelf, wipe } from './shelf';
 
 const read = (stored: unknown) => (typeof stored === 'string' ? stored : undefined);
 const shelf = (memberId: string, kind = 'draft', clinicId = 1) =>
@@ -15,6 +15,13 @@ it('keeps entries over a reload, each member’s, kind’s and clinic’s apart'
   expect(shelf('bia').all()).toEqual([]);
   expect(shelf('ana', 'outbox').all()).toEqual([]);
   expect(shelf('ana', 'draft', 11).all()).toEqual([]);
+});
+
+it('counts what is kept, of one clinic or of all', () => {
+  shelf('ana', 'outbox', 1).put('a', 'um');
+  shelf('ana', 'outbox', 11).put('b', 'dois');
+  expect(countKept('ana', 'outbox')).toBe(2);
+  expect(countKept('ana', 'outbox', 1)).toBe(1);
 });
 
 it('a member who leaves takes everything along, and nobody else’s', () => {
@@ -43,6 +50,16 @@ it('drops what it cannot read', () => {
     expect(shelf('ana').all()).toEqual([]);
     expect(localStorage).toHaveLength(0);
   }
+});
+
+it('of two tabs that write the same entry both have what was written last', () => {
+  const [one, other] = [shelf('ana'), shelf('ana')];
+  one.put('a', 'um');
+  other.put('a', 'dois');
+  expect(one.get('a')).toBe('dois');
+  other.remove('a');
+  expect(one.get('a')).toBeUndefined();
+  expect(one.all()).toEqual([]);
 });
 
 it('hears when another tab removes an entry', () => {

@@ -10,6 +10,7 @@ const prefixOf = (...path: (string | number)[]) => `${ROOT}${path.map(encodeURIC
 export class Shelf<Item> {
   readonly #prefix: string;
   readonly #read: (stored: unknown) => Item | undefined;
+  /** What could not be stored. Of everything else the storage has the last word, for other tabs write there too. */
   readonly #held = new Map<string, Item>();
 
   /** `read` judges what an earlier version may have written; undefined: it is dropped. */
@@ -28,8 +29,12 @@ export class Shelf<Item> {
   }
 
   put(key: string, item: Item) {
-    this.#held.set(key, item);
-    attempt(() => localStorage.setItem(this.#prefix + key, JSON.stringify(item)));
+    const stored = attempt(() => {
+      localStorage.setItem(this.#prefix + key, JSON.stringify(item));
+      return true;
+    });
+    if (stored) this.#held.delete(key);
+    else this.#held.set(key, item);
   }
 
   /** Keeps what is kept up to date; what has been removed meanwhile stays removed. */
@@ -44,11 +49,19 @@ export class Shelf<Item> {
   }
 
   /** Another tab of this browser has removed an entry. */
-  onRemoved(listener: (key: string) => void): () => void {
+  onRemoved = (listener: (key: string) => void): (() => void) =>
+    this.#onStorage((key, newValue) => {
+      if (newValue === null) listener(key);
+    });
+
+  /** Another tab of this browser has written or removed an entry. */
+  onChanged = (listener: (key: string) => void): (() => void) => this.#onStorage(listener);
+
+  #onStorage(listener: (key: string, newValue: string | null) => void): () => void {
     const heard = ({ key, newValue }: StorageEvent) => {
-      if (newValue !== null || !key?.startsWith(this.#prefix)) return;
+      if (!key?.startsWith(this.#prefix)) return;
       this.#held.delete(key.slice(this.#prefix.length));
-      listener(key.slice(this.#prefix.length));
+      listener(key.slice(this.#prefix.length), newValue);
     };
     window.addEventListener('storage', heard);
     return () => window.removeEventListener('storage', heard);
@@ -67,9 +80,9 @@ export function wipe(memberId: string) {
   for (const key of keysUnder(prefixOf(memberId))) attempt(() => localStorage.removeItem(key));
 }
 
-/** How many entries of a kind are kept for this member, of all clinics. */
-export const countKept = (memberId: string, kind: string): number =>
-  keysUnder(prefixOf(memberId, kind)).length;
+/** How many entries of a kind are kept for this member, of one clinic or of all. */
+export const countKept = (memberId: string, kind: string, clinicId?: number): number =>
+  keysUnder(prefixOf(memberId, kind, ...(clinicId === undefined ? [] : [clinicId]))).length;
 
 const keysUnder = (prefix: string): string[] =>
   attempt(() => Object.keys(localStorage).filter((key) => key.startsWith(prefix))) ?? [];

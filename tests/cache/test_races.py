@@ -198,8 +198,11 @@ def hold_the_log(node):
 
 
 @asynccontextmanager
-async def asking(node):
-    """A question about the log that was read before this is entered, and answered when it ends."""
+async def asking(node, ask=None):
+    """A question about the log that was read before this is entered, and answered when it ends.
+
+    `ask` has the node ask it, if it is not just asked.
+    """
     real, read, released = node.database.read, asyncio.Event(), asyncio.Event()
 
     async def late(work, **how):
@@ -209,12 +212,13 @@ async def asking(node):
         return answer
 
     node.database.read = late
-    question = asyncio.create_task(node.feed.refresh(node.clinic_id))
+    question = ask() if ask else asyncio.create_task(node.feed.refresh(node.clinic_id))
     await read.wait()
     node.database.read = real
     yield
     released.set()
-    await question
+    if question is not None:
+        await question
 
 
 class TestWhatIsHeard:
@@ -305,20 +309,8 @@ class TestWhatIsHeard:
     async def test_a_true_hint_is_not_dropped_with_a_false_one(self, two, stock):
         here, there = two
         await there.page()
-        real, asked, held = there.database.read, asyncio.Event(), asyncio.Event()
-
-        async def slow(work, **how):
-            answer = await real(work, **how)
-            asked.set()
-            await held.wait()
-            return answer
-
-        there.database.read = slow
-        there.feed.hear(there.clinic_id, 99_999)
-        await asked.wait()
-        there.database.read = real
-        await here.write(message_to(stock, 3))
-        held.set()
+        async with asking(there, lambda: there.feed.hear(there.clinic_id, 99_999)):
+            await here.write(message_to(stock, 3))
         assert await there.is_fresh()
 
     async def test_a_cursor_ahead_of_everything_is_refused_and_one_of_another_history_is_not(self, node):

@@ -49,7 +49,7 @@ function shownAuthor(): string | null | undefined {
   return screen.getByText('Oi', { exact: false }).querySelector('span')?.textContent;
 }
 
-const meet = (...others: { id: string; name: string }[]) =>
+const meet = (others: { id: string; name: string }[], also?: Partial<ClinicProfile>) =>
   inbox.ingest({
     kind: 'profile',
     clinic: {
@@ -58,23 +58,24 @@ const meet = (...others: { id: string; name: string }[]) =>
       labels: [],
       cannedReplies: [],
       members: [ANA, ...others],
+      ...also,
     } as unknown as ClinicProfile,
   });
 const hold = (last: ReturnType<typeof message>) =>
   inbox.ingest({ kind: 'messagePage', conversationId: 'a', page: page([last], 5), before: null, life: 0 });
 
 it('one’s own last message is one’s own by name, while nobody shares it', () => {
-  meet({ id: 'bia', name: 'Bia' });
+  meet([{ id: 'bia', name: 'Bia' }]);
   expect(shownAuthor()).toBe('Você: ');
 });
 
 it('a namesake’s is not taken for one’s own', () => {
-  meet(NAMESAKE);
+  meet([NAMESAKE]);
   expect(shownAuthor()).toBe('Ana: ');
 });
 
 it('with the message at hand, who wrote it says', () => {
-  meet(NAMESAKE);
+  meet([NAMESAKE]);
   hold(ownMessage('a', 5, 'key'));
   expect(shownAuthor()).toBe('Você: ');
 });
@@ -88,17 +89,7 @@ it.each([
   ['open', 1],
   ['resolved', 0],
 ] as const)('a wait that is too long shows in a row that is %s %d times', (status, marks) => {
-  inbox.ingest({
-    kind: 'profile',
-    clinic: {
-      id: 1,
-      version: 1,
-      labels: [],
-      cannedReplies: [],
-      members: [ANA],
-      waitingLimitMinutes: 30,
-    } as unknown as ClinicProfile,
-  });
+  meet([], { waitingLimitMinutes: 30 });
   const also = { status, waitingSince: '2026-11-23T13:00:00Z' };
   render(
     <InboxContext value={inbox}>
